@@ -1,0 +1,1 @@
+"""The embedded benchmark: a Panda on a table in MuJoCo that speaks RLBench."""

@@ -1,0 +1,111 @@
+"""Pictures of a scene: colour, depth and masks from named cameras.
+
+A thin layer on MuJoCo's renderer calls. Against `mujoco.Renderer` it updates the scene once for
+all cameras, reads depth and mask from one pass, and maps mask colours without a Python loop a
+frame (`benchmarks/bench_sim.py` measures the gain).
+"""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+_SEGMENT = int(mujoco.mjtRndFlag.mjRND_SEGMENT)
+_IDCOLOR = int(mujoco.mjtRndFlag.mjRND_IDCOLOR)
+_SHADOW = int(mujoco.mjtRndFlag.mjRND_SHADOW)
+_REFLECTION = int(mujoco.mjtRndFlag.mjRND_REFLECTION)
+_GL_HELP = (
+    "no GL backend for pictures without a display: on Debian or Ubuntu run "
+    "'apt-get install libegl1 libgl1', or 'apt-get install libosmesa6' and set MUJOCO_GL=osmesa "
+    "(in the environment, before mujoco is imported); 'genima-lite doctor' tests it"
+)
+
+
+class GLError(RuntimeError):
+    """No OpenGL context could be made."""
+
+
+class Renderer:
+    """Renders square pictures of `size` pixels of one model.
+
+    Not to be shared between threads; after a fork only processes that never rendered may use
+    one (start workers with spawn).
+
+    Raises:
+        GLError: no GL backend works; the message says what to install.
+    """
+
+    def __init__(self, model: mujoco.MjModel, size: int):
+        self._model = model
+        model.vis.global_.offwidth = model.vis.global_.offheight = size
+        try:
+            self._gl = mujoco.GLContext(size, size)
+            self._gl.make_current()
+            self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        except Exception as error:
+            raise GLError(f"{_GL_HELP} (the error was: {error})") from error
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
+        self._rect = mujoco.MjrRect(0, 0, size, size)
+        self._scene = mujoco.MjvScene(model, maxgeom=2000)
+        self._option = mujoco.MjvOption()
+        self._option.geomgroup[3:] = 0
+        self._bodies = np.zeros(1, dtype=np.int32)
+        self._size = size
+
+    def update(self, data: mujoco.MjData) -> None:
+        """Take over where everything is; call once a frame, before `rgb` and the like."""
+        camera = mujoco.MjvCamera()
+        everything = mujoco.mjtCatBit.mjCAT_ALL
+        mujoco.mjv_updateScene(
+            self._model, data, self._option, None, camera, everything, self._scene
+        )
+        self._scene.flags[[_SHADOW, _REFLECTION]] = 0
+
+    def rgb(self, data: mujoco.MjData, camera: str) -> np.ndarray:
+        """Return the colour picture, (H, W, 3) uint8, row 0 on top."""
+        self._aim(data, camera)
+        mujoco.mjr_render(self._rect, self._scene, self._context)
+        picture = np.empty((self._size, self._size, 3), dtype=np.uint8)
+        mujoco.mjr_readPixels(picture, None, self._rect, self._context)
+        return picture[::-1]
+
+    def depth_and_mask(self, data: mujoco.MjData, camera: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return depth along the optical axis, (H, W) float32 in metres, and the mask, (H, W)
+        int32 MuJoCo body ids, 0 where nothing is. Row 0 is on top."""
+        self._aim(data, camera)
+        self._scene.flags[[_SEGMENT, _IDCOLOR]] = 1
+        mujoco.mjr_render(self._rect, self._scene, self._context)
+        self._scene.flags[[_SEGMENT, _IDCOLOR]] = 0
+        code = np.empty((self._size, self._size, 3), dtype=np.uint8)
+        buffer = np.empty((self._size, self._size), dtype=np.float32)
+        mujoco.mjr_readPixels(code, buffer, self._rect, self._context)
+        segments = code @ np.array([1, 1 << 8, 1 << 16], dtype=np.int32)
+        return self._metres(buffer[::-1]), self._body_of_segment()[segments[::-1]]
+
+    def _aim(self, data: mujoco.MjData, camera: str) -> None:
+        self._gl.make_current()
+        view = mujoco.MjvCamera()
+        view.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        view.fixedcamid = self._model.camera(camera).id
+        mujoco.mjv_updateCamera(self._model, data, view, self._scene)
+
+    def _metres(self, buffer: np.ndarray) -> np.ndarray:
+        """Undo OpenGL's reversed hyperbolic depth: 1 at the near plane, 0 at the far plane."""
+        extent = self._model.stat.extent
+        near, far = self._model.vis.map.znear * extent, self._model.vis.map.zfar * extent
+        return (1 / (1 / far + buffer.astype(np.float64) * (1 / near - 1 / far))).astype(np.float32)
+
+    def _body_of_segment(self) -> np.ndarray:
+        """Return the body id of every segment code of the present scene (0 is background)."""
+        if len(self._bodies) != self._scene.ngeom + 1:
+            self._bodies = np.zeros(self._scene.ngeom + 1, dtype=np.int32)
+            for geom in self._scene.geoms[: self._scene.ngeom]:
+                if geom.objtype == int(mujoco.mjtObj.mjOBJ_GEOM):
+                    self._bodies[geom.segid + 1] = self._model.geom_bodyid[geom.objid]
+        return self._bodies
+
+    def close(self) -> None:
+        """Free the GL context."""
+        self._context.free()
+        self._gl.free()

@@ -1,0 +1,117 @@
+"""The simulated arm: joint-position control at 20 Hz and RLBench's discrete gripper."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from genima_lite import panda
+
+CONTROL_PERIOD = 0.05
+"""seconds from one action to the next."""
+
+_FINGER_SPEED = 0.2
+_SETTLE_STEPS = 10
+
+
+class Robot:
+    """Moves the arm and the gripper of one simulated scene.
+
+    The servos follow a reference that runs in a straight line from the last target to the new
+    one within a control period, no faster than the joints' velocity limits. The reference's
+    velocity is fed forward, so that a commanded path is tracked without lag.
+    """
+
+    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, graspable: tuple[str, ...]):
+        self._model, self._data = model, data
+        self._graspable = graspable
+        self._substeps = round(CONTROL_PERIOD / model.opt.timestep)
+        self._lead = -model.actuator_biasprm[:7, 2] / model.actuator_gainprm[:7, 0]
+        self._zone = model.geom("grasp_zone").id
+        self.held: list[str] = []
+
+    def reset(self) -> None:
+        """Put the arm in RLBench's home posture, gripper open and empty."""
+        data = self._data
+        data.joint("finger1").qpos = data.joint("finger2").qpos = panda.FINGER_STROKE
+        for k in range(7):
+            data.joint(f"joint{k + 1}").qpos = panda.HOME[k]
+        data.ctrl[:7] = self._reference = panda.HOME.copy()
+        data.ctrl[7:9] = panda.FINGER_STROKE
+        self.held = []
+
+    @property
+    def commanded_open(self) -> bool:
+        """Whether the last gripper command was to open."""
+        return bool(self._data.ctrl[7] > 0)
+
+    def move(self, target: np.ndarray) -> None:
+        """Drive the joints towards a target (7,) in radians for one control period."""
+        limit = panda.VELOCITY_LIMIT * CONTROL_PERIOD
+        start = self._reference
+        stride = np.clip(target - start, -limit, limit)
+        lead = self._lead * stride / CONTROL_PERIOD
+        for k in range(1, self._substeps + 1):
+            self._data.ctrl[:7] = start + stride * (k / self._substeps) + lead
+            mujoco.mj_step(self._model, self._data)
+        self._reference = start + stride
+
+    def hold(self, steps: int) -> None:
+        """Let `steps` control periods pass with the arm at its reference."""
+        self._data.ctrl[:7] = self._reference
+        for _ in range(steps * self._substeps):
+            mujoco.mj_step(self._model, self._data)
+
+    def set_gripper(self, opening: float) -> None:
+        """Open above 0.5, close below, as RLBench's discrete gripper does.
+
+        A change takes its own simulated time, which no observation shows: objects between the
+        fingers are attached before they close and let go before they open.
+        """
+        wants_open = opening > 0.5
+        if wants_open == self.commanded_open:
+            return
+        if wants_open:
+            self._release()
+        else:
+            self._grasp()
+        self._move_fingers(panda.FINGER_STROKE if wants_open else 0.0)
+        self.hold(_SETTLE_STEPS if wants_open else 2)
+
+    def _move_fingers(self, goal: float) -> None:
+        start = self._data.ctrl[7]
+        steps = round(abs(goal - start) / _FINGER_SPEED / self._model.opt.timestep)
+        self._data.ctrl[:7] = self._reference
+        for k in range(1, steps + 1):
+            self._data.ctrl[7:9] = start + (goal - start) * k / steps
+            mujoco.mj_step(self._model, self._data)
+
+    def _grasp(self) -> None:
+        """Attach every graspable body that reaches between the fingers, where it is."""
+        for name in self._graspable:
+            if touches(self._model, self._data, self._zone, name):
+                weld = self._model.equality(f"grasp_{name}")
+                weld.data[:] = _weld_data(self._data.body("hand"), self._data.body(name))
+                self._data.eq_active[weld.id] = 1
+                self.held.append(name)
+
+    def _release(self) -> None:
+        for name in self.held:
+            self._data.eq_active[self._model.equality(f"grasp_{name}").id] = 0
+        self.held = []
+
+
+def _weld_data(hand, body) -> np.ndarray:
+    """Return MuJoCo's eleven weld numbers that keep `body` where it is in the hand's frame."""
+    inverse_hand, relative_quat = np.zeros(4), np.zeros(4)
+    mujoco.mju_negQuat(inverse_hand, hand.xquat)
+    mujoco.mju_mulQuat(relative_quat, inverse_hand, body.xquat)
+    relative_pos = hand.xmat.reshape(3, 3).T @ (body.xpos - hand.xpos)
+    return np.concatenate([np.zeros(3), relative_pos, relative_quat, [1.0]])
+
+
+def touches(model: mujoco.MjModel, data: mujoco.MjData, zone: int, body: str) -> bool:
+    """Return whether any geom of a body reaches into a zone geom (RLBench's proximity sensor)."""
+    first = model.body(body).geomadr[0]
+    geoms = range(first, first + model.body(body).geomnum[0])
+    return any(mujoco.mj_geomDistance(model, data, zone, geom, 0.01, None) <= 0 for geom in geoms)

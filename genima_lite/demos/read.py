@@ -1,0 +1,123 @@
+"""Read demonstrations in RLBench's layout: RLBench's own, Genima's derived trees, and ours.
+
+Every image folder is optional: Genima's trees have no depth, four-camera trees no overhead.
+Images come at the size they are stored in; resizing packed depth would give garbage.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from genima_lite.demos.images import read_image
+from genima_lite.demos.layout import (
+    DESCRIPTIONS,
+    LOW_DIM_OBS,
+    SCENE_STATE,
+    STORED_KINDS,
+    DatasetError,
+    image_path,
+)
+from genima_lite.demos.unpickler import load_demo, load_descriptions
+from genima_lite.observation import CAMERAS, Demo
+
+
+def read_episode(
+    folder: Path | str,
+    cameras: Sequence[str] | None = None,
+    kinds: Sequence[str] = ("rgb",),
+    frames: Iterable[int] | None = None,
+) -> Demo:
+    """Read one episode: the states of all T frames, and the images that are asked for.
+
+    Args:
+        folder: `<root>/<task>/variation<V>/episodes/episode<E>`.
+        cameras: whose images to read; `None` for every camera that has some.
+        kinds: of "rgb" (H, W, 3) uint8, "depth" (H, W) float32 in [0, 1] and
+            "mask" (H, W) int32; `()` for states only.
+        frames: frame numbers 0..T-1 whose images to read; `None` for all. The other frames
+            keep their states.
+
+    Raises:
+        DatasetError: no such episode, a broken file, an image that is missing, or a camera or
+            kind that the episode does not have.
+    """
+    folder = Path(folder)
+    demo = load_demo(folder / LOW_DIM_OBS)
+    demo.scene_state = read_scene_state(folder)
+    wanted = range(len(demo)) if frames is None else list(frames)
+    if outside := [frame for frame in wanted if not 0 <= frame < len(demo)]:
+        raise DatasetError(f"{folder}: no frame {outside[0]}; it has 0 to {len(demo) - 1}")
+    for camera, kind in _asked_folders(folder, cameras, kinds):
+        check_frame_count(folder / f"{camera}_{kind}", len(demo))
+        for frame in wanted:
+            image = read_image(image_path(folder, camera, kind, frame), kind)
+            setattr(demo[frame], f"{camera}_{kind}", image)
+    return demo
+
+
+def read_descriptions(variation_folder: Path | str) -> tuple[list[str] | None, str | None]:
+    """Read a variation's instructions: `(descriptions, None)`, or `(None, what is wrong)`."""
+    return load_descriptions(Path(variation_folder) / DESCRIPTIONS)
+
+
+def read_scene_state(folder: Path | str) -> dict[str, Any] | None:
+    """Read our bench's initial scene beside an episode, `None` where there is none.
+
+    Raises:
+        DatasetError: the file is no JSON object.
+    """
+    path = Path(folder) / SCENE_STATE
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise DatasetError(f"{path}: not readable as JSON ({error}); record it again") from error
+    if not isinstance(state, dict):
+        raise DatasetError(f"{path}: should hold a JSON object; record it again")
+    return state
+
+
+def image_folders(folder: Path | str) -> list[tuple[str, str]]:
+    """Return the `(camera, kind)` pairs that have a folder in this episode, cameras in order."""
+    pairs = [(camera, kind) for camera in CAMERAS for kind in STORED_KINDS]
+    return [(cam, kind) for cam, kind in pairs if (Path(folder) / f"{cam}_{kind}").is_dir()]
+
+
+def frame_numbers(folder: Path) -> list[int]:
+    """Return the numbers of the `<frame>.png` files in an image folder, ascending."""
+    stems = (path.stem for path in folder.glob("*.png"))
+    return sorted(int(stem) for stem in stems if re.fullmatch(r"0|[1-9][0-9]*", stem))
+
+
+def check_frame_count(folder: Path, frames: int) -> None:
+    """Raise a `DatasetError` unless an image folder holds exactly 0.png to <frames - 1>.png."""
+    found = frame_numbers(folder)
+    if found == list(range(frames)):
+        return
+    missing = sorted(set(range(frames)) - set(found))
+    what = f"{missing[0]}.png is missing" if missing else f"{found[-1]}.png is one too many"
+    raise DatasetError(
+        f"{folder}: {len(found)} images for {frames} frames in {LOW_DIM_OBS}, {what}; "
+        "copy or record this episode again"
+    )
+
+
+def _asked_folders(
+    folder: Path, cameras: Sequence[str] | None, kinds: Sequence[str]
+) -> list[tuple[str, str]]:
+    present = image_folders(folder)
+    if cameras is None:
+        asked = [(camera, kind) for camera, kind in present if kind in kinds]
+        lacking = [f"*_{kind}" for kind in kinds if kind not in {kind for _, kind in asked}]
+    else:
+        asked = [(camera, kind) for camera in cameras for kind in kinds]
+        lacking = [f"{camera}_{kind}" for camera, kind in asked if (camera, kind) not in present]
+    if lacking:
+        names = ", ".join(f"{camera}_{kind}" for camera, kind in present) or "no images"
+        raise DatasetError(f"{folder}: has no {', '.join(lacking)} (present: {names})")
+    return asked
