@@ -16,6 +16,7 @@ from genima_lite.bench.render import Renderer
 from genima_lite.bench.scene import Scene
 from genima_lite.bench.task import Task
 from genima_lite.bench.tasks import load_task
+from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, Observation
 
 _RENDER_SIZE = 512
@@ -55,9 +56,9 @@ class BenchEnv(gymnasium.Env):
         render_mode: str | None = None,
     ):
         if out_of_limits not in ("clip", "raise"):
-            raise ValueError(f"out_of_limits is '{out_of_limits}'; choose 'clip' or 'raise'")
+            raise UserError(f"out_of_limits is '{out_of_limits}'; choose 'clip' or 'raise'")
         if render_mode not in (None, "rgb_array"):
-            raise ValueError(f"render_mode is '{render_mode}'; choose 'rgb_array' or None")
+            raise UserError(f"render_mode is '{render_mode}'; choose 'rgb_array' or None")
         self.task_name = task
         self.views = Views(tuple(cameras), image_size, depth, mask)
         self.scene = Scene(load_task(task))
@@ -182,8 +183,8 @@ def _checked_options(options: dict[str, Any], variations: int) -> dict[str, Any]
     """Return reset options after naming what is wrong with them."""
     unknown = set(options) - set(_OPTIONS)
     if unknown:
-        raise ValueError(f"unknown reset option '{unknown.pop()}': known are {', '.join(_OPTIONS)}")
+        raise UserError(f"unknown reset option '{unknown.pop()}': known are {', '.join(_OPTIONS)}")
     variation = options.get("variation", 0)
     if not isinstance(variation, int | np.integer) or not 0 <= variation < variations:
-        raise ValueError(f"variation {variation!r} does not exist: choose from 0 to {variations - 1}")
+        raise UserError(f"variation {variation!r} does not exist: choose from 0 to {variations - 1}")
     return options

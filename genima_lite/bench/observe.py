@@ -13,6 +13,7 @@ from genima_lite import panda
 from genima_lite.bench.render import Renderer
 from genima_lite.bench.scene import Scene
 from genima_lite.cameras import RLBENCH_MOUNTS, Camera, depth_fraction, intrinsics_of
+from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, STATE_FIELDS, Observation
 from genima_lite.transforms import pose_vector
 
@@ -38,9 +39,9 @@ class Views:
     def __post_init__(self) -> None:
         unknown = [name for name in self.cameras if name not in CAMERAS]
         if unknown:
-            raise ValueError(f"unknown camera '{unknown[0]}': choose from {', '.join(CAMERAS)}")
+            raise UserError(f"unknown camera '{unknown[0]}': choose from {', '.join(CAMERAS)}")
         if not 8 <= self.size <= 4096:
-            raise ValueError(f"image_size is {self.size}; it must be from 8 to 4096 pixels")
+            raise UserError(f"image_size is {self.size}; it must be from 8 to 4096 pixels")
 
 
 def observe(

@@ -10,6 +10,7 @@ import numpy as np
 from genima_lite.bench.robot import Robot, touches
 from genima_lite.bench.task import TABLE, Task
 from genima_lite.bench.world import build_model
+from genima_lite.errors import UserError
 
 _STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)
 
@@ -70,11 +71,11 @@ class Scene:
         """Start an episode from what `state` returned at another episode's start.
 
         Raises:
-            ValueError: the state is another task's or another version's.
+            UserError: the state is another task's or another version's.
         """
         size = mujoco.mj_stateSize(self.model, _STATE)
         if len(state["mujoco"]) != size:
-            raise ValueError(
+            raise UserError(
                 f"scene state holds {len(state['mujoco'])} numbers, this task's needs {size}: "
                 "it was written for another task or by another version of the bench"
             )

@@ -17,7 +17,7 @@ from genima_lite.demos.layout import DatasetError
 
 DEPTH_MAX = 2**24 - 1
 PNG_LEVEL = 3
-"""zlib's effort: as fast as 1 on rendered images; 6 takes up to five times as long on noisy ones."""
+"""zlib's effort: as fast as 1 on rendered images; 6 takes five times as long on noisy ones."""
 
 _MODES = {"rgb": ("RGB",), "depth": ("RGB",), "mask": ("RGB", "L", "I;16", "I")}
 

@@ -111,8 +111,9 @@ def inspect_dataset(root: Path | str) -> dict[str, Any]:
 
 def _inspect_variation(findings: _Findings, task: str, variation: int, folder: Path) -> None:
     descriptions, problem = read_descriptions(folder)
-    if problem:
-        findings.problem(folder / DESCRIPTIONS, problem)
+    if problem:  # where all variations lie together, each episode may have its own
+        report = findings.note if variation == ALL_VARIATIONS else findings.problem
+        report(folder / DESCRIPTIONS, problem)
     numbers = [episode.episode for episode in episodes_of(task, variation, folder)]
     if not numbers:
         findings.note(folder, "holds no episodes")
@@ -148,7 +149,7 @@ def _inspect_states(findings: _Findings, episode: EpisodeFolder) -> Demo | None:
         findings.problem(path, "has no frames; record the episode again")
         return None
     index = demo[0].misc.get("variation_index")
-    if index is not None and index != episode.variation != ALL_VARIATIONS:
+    if index is not None and episode.variation not in (index, ALL_VARIATIONS):
         findings.problem(path, f"was recorded as variation {index}; move it to that folder")
     findings.frames.append(len(demo))
     findings.tasks[episode.task][episode.path.parent.parent.name]["frames"] += len(demo)

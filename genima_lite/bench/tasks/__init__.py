@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 
 from genima_lite.bench.task import Task
+from genima_lite.errors import UserError
 
 
 def task_names() -> list[str]:
@@ -22,15 +23,24 @@ def class_name(task: str) -> str:
     return "".join(word.capitalize() for word in task.split("_"))
 
 
-def load_task(name: str) -> Task:
-    """Return a task by its RLBench name.
+def check_task(name: str) -> str:
+    """Return the name of a task that exists.
 
     Raises:
-        ValueError: no such task; the message names the nearest and all known ones.
+        UserError: no such task; the message names the nearest and all known ones.
     """
     if name not in task_names():
         near = difflib.get_close_matches(name, task_names(), n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
-        raise ValueError(f"unknown task '{name}': {hint}known tasks: {', '.join(task_names())}")
-    module = importlib.import_module(f"{__name__}.{name}")
+        raise UserError(f"unknown task '{name}': {hint}known tasks: {', '.join(task_names())}")
+    return name
+
+
+def load_task(name: str) -> Task:
+    """Return a task by its RLBench name.
+
+    Raises:
+        UserError: no such task.
+    """
+    module = importlib.import_module(f"{__name__}.{check_task(name)}")
     return getattr(module, class_name(name))()

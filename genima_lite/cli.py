@@ -1,0 +1,185 @@
+"""The command `genima-lite`: parse, call, print."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from genima_lite.errors import UserError
+
+Positional = tyro.conf.Positional
+T = TypeVar("T")
+console = Console()
+
+
+def _tasks(names: str) -> list[str]:
+    """Return task names from `all` or a list with commas.
+
+    Raises:
+        UserError: an unknown name.
+    """
+    from genima_lite.bench.tasks import check_task, task_names
+
+    if names == "all":
+        return task_names()
+    return [check_task(name.strip()) for name in names.split(",")]
+
+
+def _progress(items: Iterable[T], total: int, label: str) -> Iterator[T]:
+    """Show a progress bar on stderr while passing items on."""
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        job = bar.add_task(label, total=total)
+        for item in items:
+            yield item
+            bar.advance(job)
+
+
+def _write_json(path: Path, content: object) -> None:
+    """Write a JSON file whole or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def collect(
+    out: Path,
+    tasks: str = "all",
+    episodes: int = 50,
+    seed: int = 0,
+    workers: int = 1,
+    image_size: int = 128,
+    variations: str = "all",
+) -> int:
+    """Record the expert's demonstrations in RLBench's layout.
+
+    Killed and started again with the same words, it finishes the set.
+
+    Args:
+        out: the dataset's folder.
+        tasks: task names with commas, or all.
+        episodes: episodes a task, dealt round over its variations.
+        seed: the same seed gives the same data.
+        workers: processes.
+        image_size: pixels along each side of a picture.
+        variations: numbers with commas, or all.
+    """
+    from genima_lite.demos.collect import CollectSettings, collect, plan_jobs
+
+    chosen = None if variations == "all" else tuple(int(v) for v in variations.split(","))
+    settings = CollectSettings(seed, image_size, chosen)
+    names = _tasks(tasks)
+    total = len(plan_jobs(names, episodes, settings))
+    results = collect(out, names, episodes, settings, workers)
+    done = list(_progress(results, total, "collecting"))
+    new = [result for result in done if result is not None]
+    console.print(f"{out}: {total} episodes, {len(new)} of them new")
+    for result in new:
+        if result.unsolved_seeds:
+            console.print(f"the expert could not solve {result.job}: {result.unsolved_seeds}")
+    return 0
+
+
+def replay(folder: Positional[Path]) -> int:
+    """Execute the stored actions of every episode again and count the successes.
+
+    Args:
+        folder: a dataset made by collect.
+    """
+    from genima_lite.demos.layout import iterate_episodes
+    from genima_lite.demos.replay import replay
+
+    total = sum(1 for _ in iterate_episodes(folder))
+    results = list(_progress(replay(folder), total, "replaying"))
+    failed = [result for result in results if not result.success]
+    worst = max(result.deviation for result in results)
+    for result in failed:
+        console.print(f"failed: {result.episode.path}")
+    console.print(f"{total - len(failed)} of {total} succeed; largest deviation {worst:.1e} rad")
+    return 1 if failed else 0
+
+
+def inspect(folder: Positional[Path], json: bool = False) -> int:
+    """Say what a dataset in RLBench's layout holds and what is wrong with it.
+
+    Args:
+        folder: the dataset's root, ours or RLBench's.
+        json: print JSON instead of text.
+    """
+    from json import dumps
+
+    from genima_lite.demos.inspection import inspect_dataset
+    from genima_lite.demos.inspection_text import render_report
+
+    report = inspect_dataset(folder)
+    print(dumps(report, indent=1) if json else render_report(report))
+    return 1 if report["problems"] else 0
+
+
+def evaluate(
+    policy: str = "expert",
+    tasks: str = "all",
+    episodes: int = 20,
+    seed: int = 1000,
+    json: Path | None = None,
+) -> int:
+    """Run a policy in closed loop and print its success rates.
+
+    Args:
+        policy: expert or random.
+        tasks: task names with commas, or all.
+        episodes: episodes a task, dealt round over its variations.
+        seed: episode i runs with environment seed 2 (seed + i) + 1; training seeds are even.
+        json: also write the results to this file.
+    """
+    from dataclasses import asdict
+
+    from genima_lite import evaluate as evaluation
+
+    names = _tasks(tasks)
+    runs = evaluation.evaluate(policy, names, episodes, seed)
+    results = list(_progress(runs, len(names) * episodes, policy))
+    summary = evaluation.summarize(results)
+    console.print(_success_table(policy, summary))
+    if json is not None:
+        settings = {"policy": policy, "tasks": names, "episodes": episodes, "seed": seed}
+        rows = [asdict(result) for result in results]
+        _write_json(json, {"settings": settings, "summary": summary, "episodes": rows})
+    return 0
+
+
+def _success_table(policy: str, summary: dict) -> Table:
+    table = Table(title=f"success of '{policy}' with 95 % Wilson intervals")
+    for heading in ("task", "success", "n", "rate", "interval", "median steps"):
+        table.add_column(heading, justify="left" if heading == "task" else "right")
+    for task, row in summary.items():
+        low, high = row["interval_95"]
+        cells = (row["successes"], row["n"], f"{row['rate']:.1%}", f"{low:.1%} to {high:.1%}")
+        table.add_row(task, *map(str, cells), f"{row['median_steps']:.0f}")
+    return table
+
+
+COMMANDS = {
+    "collect": collect,
+    "replay": replay,
+    "inspect": inspect,
+    "eval": evaluate,
+}
+
+
+def main() -> None:
+    """Run the command line; wrong input ends with a sentence and exit code 2."""
+    try:
+        sys.exit(tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="genima-lite"))
+    except UserError as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {error}")
+        sys.exit(2)

@@ -1,0 +1,57 @@
+"""Re-executes stored demonstrations from their stored scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from genima_lite.bench.env import BenchEnv
+from genima_lite.demos.layout import DatasetError, EpisodeFolder, iterate_episodes
+from genima_lite.demos.read import read_episode
+from genima_lite.observation import Demo
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """How a stored episode went when its actions were executed again.
+
+    `deviation` is the largest difference to the stored joint positions, radians.
+    """
+
+    episode: EpisodeFolder
+    success: bool
+    deviation: float
+
+
+def replay(root: Path | str) -> Iterator[Replayed]:
+    """Re-execute the actions of every episode of a dataset, one result an episode.
+
+    Raises:
+        DatasetError: an episode without a stored scene (not made by our bench), or unreadable.
+    """
+    env: BenchEnv | None = None
+    for episode in iterate_episodes(root):
+        if env is None or env.task_name != episode.task:
+            env = BenchEnv(episode.task, cameras=())
+        demo = read_episode(episode.path, kinds=())
+        yield Replayed(episode, *replay_demo(env, demo, episode.path))
+
+
+def replay_demo(env: BenchEnv, demo: Demo, path: Path) -> tuple[bool, float]:
+    """Return success at the end and the largest joint deviation in radians."""
+    if demo.scene_state is None:
+        raise DatasetError(
+            f"{path}: no scene_state.json, so its scene cannot be restored; only demonstrations "
+            "of the embedded bench can be replayed"
+        )
+    env.reset(options={"scene_state": demo.scene_state})
+    deviation, success = 0.0, False
+    for t, action in enumerate(demo.actions(), start=1):
+        *_, info = env.step(action)
+        success = info["success"]
+        reached = np.asarray(env.observation.joint_positions)
+        deviation = max(deviation, float(np.abs(reached - demo[t].joint_positions).max()))
+    return success, deviation
