@@ -4,15 +4,7 @@ Importing the package registers the bench's environments with gymnasium, for exa
 `gymnasium.make("genima_lite/OpenDrawer-v0")`.
 """
 
-import ctypes.util
-import os
-import sys
-
-if sys.platform == "linux" and not os.environ.get("MUJOCO_GL"):
-    # MuJoCo chooses its GL backend when it is imported; without a display only these two work.
-    os.environ["MUJOCO_GL"] = "egl" if ctypes.util.find_library("EGL") else "osmesa"
-
-from genima_lite.bench.registration import register_environments  # noqa: E402
+from genima_lite.bench.registration import register_environments
 
 __version__ = "0.1.0"
 

@@ -157,5 +157,3 @@ def mounted_camera(name: str, size: int, tip: np.ndarray) -> Camera:
     mount = RLBENCH_MOUNTS[name]
     pose = tip @ mount.pose if mount.on_wrist else mount.pose
     return Camera(intrinsics_of(mount.opening_angle, size), pose, mount.near, mount.far)
-
-

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
 from rich.console import Console
@@ -16,7 +16,7 @@ from rich.table import Table
 
 from genima_lite.errors import UserError
 
-Positional = tyro.conf.Positional
+Folder = Annotated[Path, tyro.conf.Positional]
 T = TypeVar("T")
 console = Console()
 
@@ -89,7 +89,7 @@ def collect(
     return 0
 
 
-def replay(folder: Positional[Path]) -> int:
+def replay(folder: Folder) -> int:
     """Execute the stored actions of every episode again and count the successes.
 
     Args:
@@ -108,7 +108,7 @@ def replay(folder: Positional[Path]) -> int:
     return 1 if failed else 0
 
 
-def inspect(folder: Positional[Path], json: bool = False) -> int:
+def inspect(folder: Folder, json: bool = False) -> int:
     """Say what a dataset in RLBench's layout holds and what is wrong with it.
 
     Args:
@@ -168,7 +168,7 @@ def _success_table(policy: str, summary: dict) -> Table:
     return table
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., Any]] = {
     "collect": collect,
     "replay": replay,
     "inspect": inspect,

@@ -8,6 +8,7 @@ which lies four degrees off Franka's (see `genima_lite.panda`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -90,7 +91,8 @@ class Observation:
 
     def images(self) -> dict[str, np.ndarray]:
         """Return the images that are present, by field name (`front_rgb`, ...)."""
-        return {name: getattr(self, name) for name in IMAGE_FIELDS if getattr(self, name) is not None}
+        found = {name: getattr(self, name) for name in IMAGE_FIELDS}
+        return {name: image for name, image in found.items() if image is not None}
 
 
 IMAGE_FIELDS = tuple(f.name for f in fields(Observation))[:20]
@@ -122,6 +124,9 @@ class Demo:
     def __getitem__(self, index: int) -> Observation:
         return self._observations[index]
 
+    def __iter__(self) -> Iterator[Observation]:
+        return iter(self._observations)
+
     def actions(self) -> np.ndarray:
         """Return the commanded actions, (T - 1, 8) float64: seven joint targets in radians,
         then gripper open in [0, 1]. Row t led from `demo[t]` to `demo[t + 1]`.
@@ -129,10 +134,15 @@ class Demo:
         Where a frame has no recorded command (older RLBench data) the joint positions reached
         and the gripper state stand in, as in Genima's reference code.
         """
-        rows = []
-        for obs in self._observations[1:]:
-            command = obs.misc.get("joint_position_action")
-            if command is None:
-                command = np.append(obs.joint_positions, obs.gripper_open)
-            rows.append(np.asarray(command, dtype=np.float64))
+        rows = [_command(observation) for observation in self._observations[1:]]
         return np.stack(rows) if rows else np.zeros((0, 8))
+
+
+def _command(observation: Observation) -> np.ndarray:
+    """Return the command (8,) that led to an observation, from whatever its version recorded."""
+    command = observation.misc.get("joint_position_action")
+    if command is None:
+        joints = observation.misc.get("executed_demo_joint_position_action")
+        reached = observation.joint_positions if joints is None else joints
+        command = [*np.asarray(reached), observation.gripper_open]
+    return np.asarray(command, dtype=np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -63,14 +64,15 @@ class RandomPolicy:
 
     def act(self, observation: Observation) -> np.ndarray:
         """Return K actions on a straight line to a posture near the present one."""
-        start = np.asarray(observation.joint_positions)
+        start = np.clip(np.asarray(observation.joint_positions), LOWER, UPPER)
         goal = np.clip(start + self._rng.normal(0, 0.4, 7), LOWER, UPPER)
         share = np.linspace(0, 1, HORIZON + 1)[1:, None]
         opening = np.full((HORIZON, 1), self._rng.integers(2))
-        return np.hstack([(1 - share) * start + share * goal, opening])
+        way = np.clip((1 - share) * start + share * goal, LOWER, UPPER)  # rounding may leave them
+        return np.hstack([way, opening])
 
 
-POLICIES = {"expert": ExpertPolicy, "random": RandomPolicy}
+POLICIES: dict[str, Callable[[BenchEnv], Policy]] = {"expert": ExpertPolicy, "random": RandomPolicy}
 
 
 def make_policy(name: str, env: BenchEnv) -> Policy:

@@ -70,8 +70,8 @@ install_gl() {
         as_root env DEBIAN_FRONTEND=noninteractive \
             apt-get install -y -qq --no-install-recommends libegl1 libgl1 >/dev/null &&
         has_gl; then return; fi
-    fail "no GL library to render with, and no right to install one. On Debian and Ubuntu:" \
-        "apt install libegl1 libgl1 (or libosmesa6), then run the same command again."
+    fail "no GL library to render with, and none could be installed from here. On Debian and" \
+        "Ubuntu: apt install libegl1 libgl1 (or libosmesa6), then run the same command again."
 }
 
 # On Linux the plain `pip install torch` brings gigabytes of CUDA libraries. The CPU build has a

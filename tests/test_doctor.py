@@ -1,5 +1,6 @@
 """The doctor: its verdicts on machines that lack something, and the remedy for each."""
 
+import importlib
 import io
 import os
 import sys
@@ -22,6 +23,7 @@ def fake_packages(tmp_path, monkeypatch):
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
+        importlib.invalidate_caches()
         return tmp_path
 
     return put

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import gymnasium
 import numpy as np
@@ -36,14 +36,15 @@ class BenchEnv(gymnasium.Env):
         cameras: which of RLBench's five cameras take pictures; fewer is faster.
         image_size: pixels along each side.
         depth, mask: also take depth pictures or masks.
-        out_of_limits: "clip" joint targets to the limits with a warning, or "raise".
+        out_of_limits: "clip" joint targets to the limits with one warning an episode and joint,
+            or "raise".
         render_mode: "rgb_array" for `render()`, or `None`.
 
     Raises:
         ValueError: unknown task, camera or setting.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 20}
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 20}  # noqa: RUF012
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class BenchEnv(gymnasium.Env):
         self._renderer: Renderer | None = None
         self._viewer: Renderer | None = None
         self._steps = 0
+        self._warned: set[int] = set()
         self._low, self._high = np.append(panda.LOWER, 0.0), np.append(panda.UPPER, 1.0)
         self.action_space = spaces.Box(self._low, self._high, dtype=np.float64)
         self.observation = self._observe(None)
@@ -95,12 +97,13 @@ class BenchEnv(gymnasium.Env):
         rng = np.random.RandomState(self.np_random.integers(2**32))
         if "random_state" in chosen:
             rng.set_state(chosen["random_state"])
-        self.random_state = rng.get_state()
+        self.random_state: tuple = tuple(rng.get_state())
         if "scene_state" in chosen:
             self.scene.restore(chosen["scene_state"])
         else:
             self.scene.reset(chosen.get("variation", 0), rng)
         self._steps = 0
+        self._warned.clear()
         self.observation = self._observe(None)
         return as_dict(self.observation), self._info(False)
 
@@ -115,6 +118,7 @@ class BenchEnv(gymnasium.Env):
         command = self._checked(action)
         self.scene.robot.move(command[:7])
         self.scene.robot.set_gripper(command[7])
+        self.task.after_step(self.scene)
         self._steps += 1
         self.observation = self._observe(command)
         success = self.task.success(self.scene)
@@ -158,7 +162,9 @@ class BenchEnv(gymnasium.Env):
         message = f"{what} target {command[worst]:.4f} is outside its limit {inside[worst]:.4f}"
         if self._out_of_limits == "raise":
             raise ValueError(f"{message}; clip it, or make the environment with 'clip'")
-        warnings.warn(f"{message}: clipped", stacklevel=3)
+        if worst not in self._warned:
+            self._warned.add(worst)
+            warnings.warn(f"{message}: clipped, from now on silently", stacklevel=4)
 
     def _observe(self, command: np.ndarray | None) -> Observation:
         if self.views.cameras and self._renderer is None:
@@ -186,5 +192,5 @@ def _checked_options(options: dict[str, Any], variations: int) -> dict[str, Any]
         raise UserError(f"unknown reset option '{unknown.pop()}': known are {', '.join(_OPTIONS)}")
     variation = options.get("variation", 0)
     if not isinstance(variation, int | np.integer) or not 0 <= variation < variations:
-        raise UserError(f"variation {variation!r} does not exist: choose from 0 to {variations - 1}")
+        raise UserError(f"no variation {variation!r}: choose from 0 to {variations - 1}")
     return options

@@ -80,7 +80,7 @@ def _state(scene: Scene) -> dict[str, Any]:
         "gripper_touch_forces": np.concatenate(
             [_pad_force(scene, "left_finger"), _pad_force(scene, "right_finger")]
         ),
-        "task_low_dim_state": scene.low_dim_state(),
+        "task_low_dim_state": scene.task.low_dim_state(scene),
     }
 
 

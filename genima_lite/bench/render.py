@@ -7,8 +7,15 @@ frame (`benchmarks/bench_sim.py` measures the gain).
 
 from __future__ import annotations
 
+import os
+import sys
+import weakref
+from typing import Any
+
 import mujoco
 import numpy as np
+
+from genima_lite.errors import UserError
 
 _SEGMENT = int(mujoco.mjtRndFlag.mjRND_SEGMENT)
 _IDCOLOR = int(mujoco.mjtRndFlag.mjRND_IDCOLOR)
@@ -21,8 +28,25 @@ _GL_HELP = (
 )
 
 
-class GLError(RuntimeError):
+class GLError(UserError):
     """No OpenGL context could be made."""
+
+
+def _make_context(size: int) -> Any:
+    """Return a GL context from what MUJOCO_GL asks for; if it is not set on Linux, from EGL,
+    else OSMesa, where MuJoCo itself would choose a backend that needs a display.
+    """
+    if os.environ.get("MUJOCO_GL") or sys.platform != "linux":
+        return mujoco.GLContext(size, size)
+    try:
+        from mujoco.egl import GLContext
+
+        return GLContext(size, size)
+    except Exception:  # whatever a half-installed EGL raises
+        os.environ["PYOPENGL_PLATFORM"] = "osmesa"
+        from mujoco.osmesa import GLContext
+
+        return GLContext(size, size)
 
 
 class Renderer:
@@ -39,11 +63,12 @@ class Renderer:
         self._model = model
         model.vis.global_.offwidth = model.vis.global_.offheight = size
         try:
-            self._gl = mujoco.GLContext(size, size)
+            self._gl = _make_context(size)
             self._gl.make_current()
             self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
         except Exception as error:
             raise GLError(f"{_GL_HELP} (the error was: {error})") from error
+        self._free = weakref.finalize(self, _free, self._gl, self._context)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
         self._rect = mujoco.MjrRect(0, 0, size, size)
@@ -72,7 +97,8 @@ class Renderer:
 
     def depth_and_mask(self, data: mujoco.MjData, camera: str) -> tuple[np.ndarray, np.ndarray]:
         """Return depth along the optical axis, (H, W) float32 in metres, and the mask, (H, W)
-        int32 MuJoCo body ids, 0 where nothing is. Row 0 is on top."""
+        int32 MuJoCo body ids, 0 where nothing is. Row 0 is on top.
+        """
         self._aim(data, camera)
         self._scene.flags[[_SEGMENT, _IDCOLOR]] = 1
         mujoco.mjr_render(self._rect, self._scene, self._context)
@@ -106,6 +132,12 @@ class Renderer:
         return self._bodies
 
     def close(self) -> None:
-        """Free the GL context."""
-        self._context.free()
-        self._gl.free()
+        """Free the GL context; happens by itself when nothing refers to the renderer any more."""
+        self._free()
+
+
+def _free(gl: mujoco.GLContext, context: mujoco.MjrContext) -> None:
+    """Free a GL context. It is made current, or its pictures' numbers in another one are freed."""
+    gl.make_current()
+    context.free()
+    gl.free()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import mujoco
 import numpy as np
 
@@ -91,7 +93,7 @@ class Robot:
         for name in self._graspable:
             if touches(self._model, self._data, self._zone, name):
                 weld = self._model.equality(f"grasp_{name}")
-                weld.data[:] = _weld_data(self._data.body("hand"), self._data.body(name))
+                weld.data[:11] = _weld_data(self._data.body("hand"), self._data.body(name))
                 self._data.eq_active[weld.id] = 1
                 self.held.append(name)
 
@@ -101,7 +103,7 @@ class Robot:
         self.held = []
 
 
-def _weld_data(hand, body) -> np.ndarray:
+def _weld_data(hand: Any, body: Any) -> np.ndarray:
     """Return MuJoCo's eleven weld numbers that keep `body` where it is in the hand's frame."""
     inverse_hand, relative_quat = np.zeros(4), np.zeros(4)
     mujoco.mju_negQuat(inverse_hand, hand.xquat)

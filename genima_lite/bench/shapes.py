@@ -1,4 +1,4 @@
-"""Round things for scenes: meshes made by turning a profile about the z axis, as MJCF text."""
+"""Round things for scenes, as MJCF meshes: profiles turned about z, boxes with rounded edges."""
 
 from __future__ import annotations
 
@@ -25,6 +25,18 @@ def lathe(name: str, profile: Sequence[tuple[float, float]]) -> str:
     return f'<mesh name="{name}" inertia="shell" vertex="{numbers}" face="{indices}"/>'
 
 
+def rounded_box(name: str, half_size: Sequence[float], radius: float) -> str:
+    """Return a `<mesh>` element: a box of half sizes (3,) in metres with rounded edges."""
+    inner = np.asarray(half_size) - radius
+    angles = np.linspace(0, np.pi / 2, 5)
+    azimuth, height = np.meshgrid(angles, angles)
+    octant = [np.cos(azimuth) * np.cos(height), np.sin(azimuth) * np.cos(height), np.sin(height)]
+    patch = inner + radius * np.stack(octant, axis=-1).reshape(-1, 3)
+    signs = np.stack(np.meshgrid([-1, 1], [-1, 1], [-1, 1]), axis=-1).reshape(-1, 1, 3)
+    vertices = np.unique((signs * patch).reshape(-1, 3).round(5), axis=0)
+    return f'<mesh name="{name}" vertex="{" ".join(f"{v:.5f}" for v in vertices.ravel())}"/>'
+
+
 def _quads(turns: int, points: int) -> np.ndarray:
     """Return triangle indices (n, 3) that join neighbouring copies of the outline."""
     a, b = np.meshgrid(np.arange(turns), np.arange(points), indexing="ij")
@@ -33,3 +45,21 @@ def _quads(turns: int, points: int) -> np.ndarray:
     lower = np.stack([this + b, after + b, after + up], axis=-1)
     upper = np.stack([this + b, after + up, this + up], axis=-1)
     return np.concatenate([lower, upper]).reshape(-1, 3)
+
+
+def wall(radius: float, thickness: float, bottom: float, top: float, count: int = 16) -> str:
+    """Return the collision geoms of a round wall: a ring of boxes between two heights in metres.
+
+    Args:
+        radius: metres from the z axis to the middle of an outer face.
+        thickness: metres.
+        bottom, top: metres.
+        count: how many boxes; one of them lies on the x axis.
+    """
+    half = f"{thickness / 2} {radius * np.tan(np.pi / count):.5f} {(top - bottom) / 2:.5f}"
+    middle, height = radius - thickness / 2, (bottom + top) / 2
+    return "".join(
+        f'<geom class="collision" type="box" size="{half}" euler="0 0 {angle:.5f}" '
+        f'pos="{middle * np.cos(angle):.5f} {middle * np.sin(angle):.5f} {height:.5f}"/>'
+        for angle in 2 * np.pi * np.arange(count) / count
+    )

@@ -86,6 +86,13 @@ class Task(ABC):
     def success(self, scene: Scene) -> bool:
         """Return whether the task is done at this instant (RLBench's thresholds)."""
 
+    def after_step(self, scene: Scene) -> None:  # noqa: B027
+        """Change the scene's looks after a step, for example light a bulb; by default nothing."""
+
+    def low_dim_state(self, scene: Scene) -> np.ndarray:
+        """Return RLBench's `task_low_dim_state` (n,) float64 for tasks that define their own."""
+        return scene.low_dim_state()
+
     @abstractmethod
     def waypoints(self, scene: Scene) -> list[Waypoint]:
         """Return the expert's stops for the scene as it stands after the reset."""
@@ -99,6 +106,17 @@ def top_down(position: np.ndarray, yaw: float = 0.0) -> np.ndarray:
     folded = (yaw + np.pi / 2) % np.pi - np.pi / 2
     down = from_axes(np.zeros(3), [-1, 0, 0], [0, 1, 0], [0, 0, -1])
     return yaw_pose(position, folded) @ down
+
+
+def forward(position: np.ndarray, yaw: float = 0.0, dip: float = 0.0) -> np.ndarray:
+    """Return a (4, 4) tip pose that points along +x turned by `yaw`, lowered by `dip` radians.
+
+    The fingers open sideways. A dip of pi/2 is `top_down`; the arm folds near the table only
+    with a dip of about 0.9 or more.
+    """
+    c, s = np.cos(dip), np.sin(dip)
+    ahead = from_axes(np.zeros(3), [-s, 0, -c], [0, 1, 0], [c, 0, -s])
+    return yaw_pose(position, yaw) @ ahead
 
 
 def along(pose: np.ndarray, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> np.ndarray:

@@ -157,7 +157,7 @@ def _environment(task: str, image_size: int) -> BenchEnv:
 def _record(root: Path, job: Job, settings: CollectSettings) -> Recorded:
     """Record one episode and write it; seeds that the expert cannot solve are reported."""
     env = _environment(job.task, settings.image_size)
-    unsolved = []
+    unsolved: list[int] = []
     for attempt in range(MAX_ATTEMPTS):
         seed = training_seed(settings.seed, job.number, attempt)
         demo = record_demo(env, seed, job.variation)

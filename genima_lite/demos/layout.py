@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from genima_lite.errors import UserError
+
 EPISODES = "episodes"
 LOW_DIM_OBS = "low_dim_obs.pkl"
 DESCRIPTIONS = "variation_descriptions.pkl"
@@ -28,7 +30,7 @@ STORED_KINDS = ("rgb", "depth", "mask")
 """The image kinds on disk. Point clouds are not stored: they follow from depth and camera."""
 
 
-class DatasetError(ValueError):
+class DatasetError(UserError):
     """Something about the files of a dataset; the message names the file and the way out."""
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
@@ -97,16 +96,13 @@ def _check_images(demo: Demo) -> None:
 
 def _write_files(demo: Demo, folder: Path) -> None:
     folder.mkdir()
-    jobs = []
     for camera, kind in _STORED:
         if getattr(demo[0], f"{camera}_{kind}") is None:
             continue
         (folder / f"{camera}_{kind}").mkdir()
         for frame, obs in enumerate(demo._observations):
             path = image_path(folder, camera, kind, frame)
-            jobs.append((path, obs.image(camera, kind), kind))
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda job: write_image(*job), jobs))
+            write_image(path, obs.image(camera, kind), kind)
     if demo.scene_state is not None:
         text = json.dumps(demo.scene_state, indent=1, sort_keys=True)
         (folder / SCENE_STATE).write_text(text + "\n", encoding="utf-8")

@@ -5,24 +5,45 @@ from __future__ import annotations
 import numpy as np
 
 from genima_lite.bench.scene import Scene
+from genima_lite.bench.shapes import lathe, rounded_box
 from genima_lite.bench.task import COLORS, Task, Waypoint, along, top_down
 
 BASE_COLORS = [name for name in COLORS if name not in ("red", "lime")]
+
+_COLLAR = [(0.0, 0.0), (0.041, 0.0), (0.041, 0.008), (0.037, 0.013), (0.031, 0.013), (0.031, 0.0)]
+_PLUNGER = [
+    (0.0, -0.02),
+    (0.028, -0.02),
+    (0.028, 0.007),
+    (0.025, 0.011),
+    (0.016, 0.0135),
+    (0, 0.0145),
+]
 
 
 class PushButton(Task):
     """RLBench's push_button: the plunger must travel more than 3 mm."""
 
     variations = len(BASE_COLORS)
-    mjcf = """
+    mjcf = f"""
+    <asset>
+      {rounded_box("base", (0.064, 0.064, 0.017), 0.014)}
+      {lathe("collar", _COLLAR)}
+      {lathe("plunger", _PLUNGER)}
+      <material name="glossy" specular="0.7" shininess="0.7"/>
+      <material name="plunger" rgba="0.85 0.05 0.05 1" specular="0.8" shininess="0.8"/>
+    </asset>
     <worldbody>
       <body name="button" mocap="true">
-        <geom name="base" type="box" size="0.06 0.06 0.015" pos="0 0 0.015"/>
-        <geom name="collar" type="cylinder" size="0.036 0.008" pos="0 0 0.038" material="dark"/>
-        <body name="plunger" pos="0 0 0.046">
+        <geom name="base" class="visual" type="mesh" mesh="base" pos="0 0 0.017" material="glossy"/>
+        <geom class="visual" type="mesh" mesh="collar" pos="0 0 0.034" material="dark"/>
+        <geom class="collision" type="box" size="0.064 0.064 0.017" pos="0 0 0.017"/>
+        <geom class="collision" type="cylinder" size="0.041 0.0065" pos="0 0 0.0405"/>
+        <body name="plunger" pos="0 0 0.05">
           <joint name="button_joint" type="slide" axis="0 0 -1" range="0 0.008" stiffness="300"
             damping="4" armature="0.01"/>
-          <geom type="cylinder" size="0.027 0.012" rgba="0.85 0.05 0.05 1" mass="0.03"/>
+          <geom class="visual" type="mesh" mesh="plunger" material="plunger"/>
+          <geom class="collision" type="cylinder" size="0.027 0.012" mass="0.03"/>
         </body>
       </body>
     </worldbody>
@@ -46,9 +67,9 @@ class PushButton(Task):
         return scene.travel("button_joint") > 0.003
 
     def waypoints(self, scene: Scene) -> list[Waypoint]:
-        plunger = scene.pose("plunger")
-        above = top_down(plunger[:3, 3] + [0, 0, 0.09])
+        top = top_down(scene.pose("plunger")[:3, 3] + [0, 0, 0.0145])
         return [
-            Waypoint(above, gripper=0.0),
-            Waypoint(along(above, z=0.085), straight=True),
+            Waypoint(along(top, z=-0.12), gripper=0.0),
+            Waypoint(along(top, z=-0.04), straight=True),
+            Waypoint(along(top, z=0.007), straight=True),
         ]

@@ -1,0 +1,70 @@
+"""An episode to look at, found in a dataset and read with its instruction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from genima_lite.demos.layout import DatasetError, EpisodeFolder, iterate_episodes
+from genima_lite.demos.read import image_folders, read_descriptions, read_episode
+from genima_lite.observation import Demo
+from genima_lite.tiling import TILE_ORDER
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A demonstration with the RGB views that can be tiled, and what it is called.
+
+    `name` is file-safe, for example `open_box_variation0_episode0`; `instruction` is the
+    variation's first, empty where none can be read.
+    """
+
+    demo: Demo
+    task: str
+    name: str
+    instruction: str
+
+
+def load_episode(folder: Path | str) -> Episode:
+    """Read the episode in `<root>/<task>/variation<V>/episodes/episode<E>`.
+
+    Raises:
+        DatasetError: no such episode, a broken file, or none of the four cameras.
+    """
+    folder = Path(folder).resolve()
+    present = image_folders(folder)
+    cameras = [camera for camera in TILE_ORDER if (camera, "rgb") in present]
+    demo = read_episode(folder, cameras)
+    if not cameras:
+        names = ", ".join(f"{camera}_{kind}" for camera, kind in present) or "no images"
+        raise DatasetError(f"{folder}: has no RGB views of {', '.join(TILE_ORDER)} ({names})")
+    variation = folder.parents[1]
+    task = variation.parent.name
+    descriptions, _ = read_descriptions(variation)
+    name = f"{task}_{variation.name}_{folder.name}"
+    return Episode(demo, task, name, descriptions[0] if descriptions else "")
+
+
+def find_episode(
+    root: Path | str,
+    task: str | None = None,
+    variation: int | None = None,
+    episode: int | None = None,
+) -> EpisodeFolder:
+    """Return the first episode under `root`, in natural order, that is what was asked for.
+
+    Raises:
+        DatasetError: there is none; the message names those that are there.
+    """
+    found = list(iterate_episodes(root))
+    if not found:
+        raise DatasetError(f"{root}: no episodes; give the folder that holds the task folders")
+    asked = {"task": task, "variation": variation, "episode": episode}
+    for what, wanted in asked.items():
+        if wanted is None:
+            continue
+        present = dict.fromkeys(str(getattr(each, what)) for each in found)
+        found = [each for each in found if getattr(each, what) == wanted]
+        if not found:
+            raise DatasetError(f"{root}: no {what} {wanted} (present: {', '.join(present)})")
+    return found[0]

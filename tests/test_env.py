@@ -1,0 +1,241 @@
+"""The environment: gymnasium's rules, RLBench's fields, reproducibility, bad input."""
+
+import hashlib
+import multiprocessing
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+import genima_lite  # noqa: F401  (registers the environments)
+from genima_lite import panda
+from genima_lite.bench.env import BenchEnv
+from genima_lite.bench.observe import as_dict
+from genima_lite.bench.registration import environment_id
+from genima_lite.bench.tasks import task_names
+from genima_lite.demos.read import read_episode
+from genima_lite.observation import STATE_FIELDS
+
+SAMPLE = Path(__file__).parent / "data/sample_rlbench/open_box/variation0/episodes/episode0"
+
+
+@pytest.fixture(scope="module")
+def env():
+    env = BenchEnv("push_button", cameras=("front", "wrist"), image_size=32, depth=True, mask=True)
+    yield env
+    env.close()
+
+
+def fingerprint(observation):
+    digest = hashlib.sha256()
+    for key, value in sorted(as_dict(observation).items()):
+        digest.update(key.encode() + np.ascontiguousarray(value).tobytes())
+    return digest.hexdigest()
+
+
+def run(env, seed, steps=3):
+    env.reset(seed=seed, options={"variation": seed % 2})
+    digests = [fingerprint(env.observation)]
+    rng = np.random.default_rng(seed)
+    for _ in range(steps):
+        env.step(np.append(panda.HOME + rng.uniform(-0.05, 0.05, 7), rng.integers(2)))
+        digests.append(fingerprint(env.observation))
+    return digests
+
+
+def run_in_fresh_process(task_and_seed):
+    task, seed = task_and_seed
+    env = BenchEnv(task, image_size=32, depth=True, mask=True)
+    return run(env, seed)
+
+
+def test_there_are_the_eight_first_tasks():
+    assert set(task_names()) >= {
+        "take_lid_off_saucepan", "push_button", "lamp_on", "open_drawer",
+        "press_switch", "slide_block_to_target", "pick_up_cup", "play_jenga",
+    }  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*action space.*")
+@pytest.mark.parametrize("task", task_names())
+def test_gymnasium_accepts_every_task(task):
+    env = gymnasium.make(environment_id(task), render_mode="rgb_array", image_size=32)
+    check_env(env.unwrapped)
+    _, info = env.reset(seed=0)
+    assert isinstance(info["instruction"], str)
+    assert info["instruction"] == info["instructions"][0]
+    picture = env.render()
+    assert picture.shape == (512, 512, 3)
+    assert picture.std() > 10
+    env.close()
+
+
+def test_fields_shapes_and_dtypes_are_rlbenchs(env):
+    env.reset(seed=0)
+    env.step(np.append(panda.HOME, 1.0))
+    ours, theirs = env.observation, read_episode(SAMPLE)[1]
+    for name in STATE_FIELDS:
+        mine, reference = getattr(ours, name), getattr(theirs, name)
+        assert type(mine) is type(reference), name
+        if name not in ("gripper_open", "task_low_dim_state"):
+            assert (mine.shape, mine.dtype) == (reference.shape, reference.dtype), name
+    assert set(theirs.misc) <= set(ours.misc)
+    for key, reference in theirs.misc.items():
+        assert type(ours.misc[key]) is type(reference), key
+        assert np.shape(ours.misc[key]) == np.shape(reference), key
+    assert ours.front_rgb.dtype == np.uint8
+    assert ours.front_depth.dtype == np.float32
+    assert ours.front_mask.dtype == np.int32
+
+
+def test_first_frame_has_no_command_and_later_ones_the_one_given(env):
+    env.reset(seed=0)
+    assert "joint_position_action" not in env.observation.misc
+    action = np.append(panda.HOME + 0.01, 1.0)
+    env.step(action)
+    np.testing.assert_array_equal(env.observation.misc["joint_position_action"], action)
+
+
+def test_same_seed_same_bits_whatever_ran_before(env):
+    first = run(env, 5)
+    run(env, 6)
+    assert run(env, 5) == first
+    assert run(env, 6) != first
+
+
+@pytest.mark.slow
+def test_same_seed_same_bits_in_eight_processes():
+    jobs = [("push_button", 7)] * 8
+    with multiprocessing.get_context("spawn").Pool(8) as pool:
+        results = pool.map(run_in_fresh_process, jobs, chunksize=1)
+    assert all(result == results[0] for result in results)
+    assert run_in_fresh_process(jobs[0]) == results[0]
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_a_stored_scene_and_a_stored_random_state_restore_the_episode(task):
+    env = BenchEnv(task, cameras=("front",), image_size=32)
+    last = env.task.variations - 1
+    env.reset(seed=11, options={"variation": last})
+    start, state, random_state = fingerprint(env.observation), env.scene.state(), env.random_state
+    env.reset(seed=12)
+    assert fingerprint(env.observation) != start
+    _, info = env.reset(options={"scene_state": state})
+    assert fingerprint(env.observation) == start
+    assert info["variation"] == last
+    env.reset(seed=13, options={"random_state": random_state, "variation": last})
+    assert fingerprint(env.observation) == start
+    env.close()
+
+
+def test_a_far_target_is_approached_at_the_velocity_limit(env):
+    env.reset(seed=0)
+    target = np.append(panda.HOME + [1.0, 0, 0, 0, 0, 0, 0], 1.0)
+    angles = [panda.HOME[0]]
+    for _ in range(5):
+        env.step(target)
+        angles.append(env.observation.joint_positions[0])
+    strides = np.diff(angles)
+    assert strides[-1] == pytest.approx(panda.VELOCITY_LIMIT[0] * 0.05, rel=0.05)
+    assert strides.max() < 1.2 * panda.VELOCITY_LIMIT[0] * 0.05
+
+
+def test_a_commanded_path_is_tracked_within_two_hundredths_of_a_radian(env):
+    env.reset(seed=0)
+    worst = 0.0
+    for t in range(60):
+        swing = 0.35 * (1 - np.cos(2 * np.pi * t / 60))
+        target = panda.HOME + swing * np.array([1, 0.7, -1, -1, 1, 1, -1])
+        env.step(np.append(target, 1.0))
+        worst = max(worst, np.abs(env.observation.joint_positions - target).max())
+    assert worst < 0.02
+
+
+def test_the_gripper_closes_and_opens(env):
+    env.reset(seed=0)
+    for command, width in ((0.0, 0.0), (0.0, 0.0), (1.0, 0.04)):
+        env.step(np.append(panda.HOME, command))
+        np.testing.assert_allclose(env.observation.gripper_joint_positions, width, atol=2e-3)
+        assert env.observation.gripper_open == float(width > 0.03)
+
+
+def test_closed_fingers_press_on_each_other(env):
+    env.reset(seed=0)
+    np.testing.assert_allclose(env.observation.gripper_touch_forces, 0, atol=1e-6)
+    assert env.observation.gripper_touch_forces.shape == (6,)
+
+
+def test_the_step_limit_truncates(env):
+    env.reset(seed=0)
+    hold = np.append(panda.HOME, 1.0)
+    ends = [env.step(hold)[2:4] for _ in range(env.task.time_limit)]
+    assert ends[-1] == (False, True)
+    assert not any(truncated for _, truncated in ends[:-1])
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        (np.zeros(7), r"shape \(7,\), expected \(8,\)"),
+        (np.zeros((1, 8)), r"shape \(1, 8\)"),
+        (np.full(8, np.nan), "NaN"),
+        (np.append(panda.HOME, np.inf), "infinity"),
+    ],
+)
+def test_a_malformed_action_is_refused(env, action, words):
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match=words):
+        env.step(action)
+
+
+def test_a_target_beyond_a_limit_is_clipped_with_a_warning_or_refused(env):
+    env.reset(seed=0)
+    action = np.append(panda.HOME, 1.0)
+    action[3] = 0.5
+    with pytest.warns(UserWarning, match=r"joint 4 target 0\.5000 .* clipped"):
+        env.step(action)
+    assert env.observation.misc["joint_position_action"][3] == panda.UPPER[3]
+    strict = BenchEnv("push_button", cameras=(), out_of_limits="raise")
+    strict.reset(seed=0)
+    with pytest.raises(ValueError, match="joint 4"):
+        strict.step(action)
+    with pytest.raises(ValueError, match="gripper"):
+        strict.step(np.append(panda.HOME, 1.5))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"task": "open_draw"}, "did you mean 'open_drawer'"),
+        ({"task": "push_button", "cameras": ("side",)}, "unknown camera 'side'.*wrist"),
+        ({"task": "push_button", "image_size": 0}, "image_size is 0"),
+        ({"task": "push_button", "out_of_limits": "ignore"}, "'clip' or 'raise'"),
+        ({"task": "push_button", "render_mode": "human"}, "rgb_array"),
+    ],
+)
+def test_a_wrong_setting_names_itself_and_the_way_out(settings, words):
+    with pytest.raises(ValueError, match=words):
+        BenchEnv(**settings)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"variation": 99}, "no variation 99: choose from 0 to 17"),
+        ({"variation": "red"}, "no variation 'red'"),
+        ({"colour": 1}, "unknown reset option 'colour'"),
+        ({"scene_state": {"variation": 0, "mujoco": [0.0], "geom_rgba": {}}}, "another task"),
+    ],
+)
+def test_a_wrong_reset_option_is_refused(env, options, words):
+    with pytest.raises(ValueError, match=words):
+        env.reset(options=options)
+
+
+def test_the_seed_may_come_as_an_option(env):
+    env.reset(seed=21)
+    expected = fingerprint(env.observation)
+    env.reset(options={"seed": 21})
+    assert fingerprint(env.observation) == expected
