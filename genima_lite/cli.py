@@ -125,6 +125,30 @@ def inspect(folder: Folder, json: bool = False) -> int:
     return 1 if report["problems"] else 0
 
 
+def view(
+    folder: Folder,
+    task: str | None = None,
+    variation: int | None = None,
+    episode: int | None = None,
+    out: Path = Path("."),
+) -> int:
+    """Draw an episode: a filmstrip with its joint curves (PNG), and a video (MP4).
+
+    Args:
+        folder: the dataset's root, ours or RLBench's.
+        task: a task in it; by default the first.
+        variation: its number, -1 for all_variations; by default the first.
+        episode: its number; by default the first.
+        out: where both files go, named after the episode; by default the current folder.
+    """
+    from genima_lite.viz.episode import draw_episode, find_episode
+
+    found = find_episode(folder, task, variation, episode)
+    for path in draw_episode(found.path, out):
+        print(path)
+    return 0
+
+
 def evaluate(
     policy: str = "expert",
     tasks: str = "all",
@@ -172,6 +196,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "collect": collect,
     "replay": replay,
     "inspect": inspect,
+    "view": view,
     "eval": evaluate,
 }
 

@@ -1,4 +1,4 @@
-"""Four camera views as one picture, in the paper's order:
+"""Four camera views as one picture, laid out as in the paper.
 
     wrist           front
     right_shoulder  left_shoulder

@@ -16,8 +16,9 @@ def pose_matrix(position: ArrayLike, quaternion: ArrayLike = (0.0, 0.0, 0.0, 1.0
 
 
 def pose_vector(matrix: np.ndarray) -> np.ndarray:
-    """Return x y z qx qy qz qw, (7,) float64, of a (4, 4) pose. Inverse of `pose_matrix`."""
-    return np.concatenate([matrix[:3, 3], Rotation.from_matrix(matrix[:3, :3]).as_quat()])
+    """Return x y z qx qy qz qw, (..., 7) float64, of poses (..., 4, 4), as `pose_matrix` takes."""
+    quaternion = Rotation.from_matrix(matrix[..., :3, :3]).as_quat()
+    return np.concatenate([matrix[..., :3, 3], quaternion], axis=-1)
 
 
 def from_axes(position: ArrayLike, x: ArrayLike, y: ArrayLike, z: ArrayLike) -> np.ndarray:

@@ -128,7 +128,7 @@ def scene_camera(scene: Scene, name: str, size: int) -> Camera:
 def joint_poses(scene: Scene) -> list[np.ndarray]:
     """Return RLBench's joint poses: seven (7,), each joint's frame before its own rotation."""
     poses, _ = panda.forward_kinematics(scene.data.qpos[:7])
-    return [pose_vector(pose) for pose in poses]
+    return list(pose_vector(poses))
 
 
 def _take_pictures(

@@ -69,23 +69,26 @@ class Renderer:
         except Exception as error:
             raise GLError(f"{_GL_HELP} (the error was: {error})") from error
         self._free = weakref.finalize(self, _free, self._gl, self._context)
+        self._free.atexit = False  # by then the GL display is gone
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
         self._rect = mujoco.MjrRect(0, 0, size, size)
         self._scene = mujoco.MjvScene(model, maxgeom=2000)
         self._option = mujoco.MjvOption()
         self._option.geomgroup[3:] = 0
-        self._bodies = np.zeros(1, dtype=np.int32)
+        self._bodies: np.ndarray | None = None
         self._size = size
 
     def update(self, data: mujoco.MjData) -> None:
-        """Take over where everything is; call once a frame, before `rgb` and the like."""
+        """Take over where everything is; call once a frame, right before `rgb` and the like."""
+        self._gl.make_current()
         camera = mujoco.MjvCamera()
         everything = mujoco.mjtCatBit.mjCAT_ALL
         mujoco.mjv_updateScene(
             self._model, data, self._option, None, camera, everything, self._scene
         )
         self._scene.flags[[_SHADOW, _REFLECTION]] = 0
+        self._bodies = None
 
     def rgb(self, data: mujoco.MjData, camera: str) -> np.ndarray:
         """Return the colour picture, (H, W, 3) uint8, row 0 on top."""
@@ -106,11 +109,9 @@ class Renderer:
         code = np.empty((self._size, self._size, 3), dtype=np.uint8)
         buffer = np.empty((self._size, self._size), dtype=np.float32)
         mujoco.mjr_readPixels(code, buffer, self._rect, self._context)
-        segments = code @ np.array([1, 1 << 8, 1 << 16], dtype=np.int32)
-        return self._metres(buffer[::-1]), self._body_of_segment()[segments[::-1]]
+        return self._metres(buffer[::-1]), self._body_of_segment()[_segments(code[::-1])]
 
     def _aim(self, data: mujoco.MjData, camera: str) -> None:
-        self._gl.make_current()
         view = mujoco.MjvCamera()
         view.type = mujoco.mjtCamera.mjCAMERA_FIXED
         view.fixedcamid = self._model.camera(camera).id
@@ -120,11 +121,11 @@ class Renderer:
         """Undo OpenGL's reversed hyperbolic depth: 1 at the near plane, 0 at the far plane."""
         extent = self._model.stat.extent
         near, far = self._model.vis.map.znear * extent, self._model.vis.map.zfar * extent
-        return (1 / (1 / far + buffer.astype(np.float64) * (1 / near - 1 / far))).astype(np.float32)
+        return 1 / (np.float32(1 / far) + buffer * np.float32(1 / near - 1 / far))
 
     def _body_of_segment(self) -> np.ndarray:
         """Return the body id of every segment code of the present scene (0 is background)."""
-        if len(self._bodies) != self._scene.ngeom + 1:
+        if self._bodies is None:
             self._bodies = np.zeros(self._scene.ngeom + 1, dtype=np.int32)
             for geom in self._scene.geoms[: self._scene.ngeom]:
                 if geom.objtype == int(mujoco.mjtObj.mjOBJ_GEOM):
@@ -134,6 +135,13 @@ class Renderer:
     def close(self) -> None:
         """Free the GL context; happens by itself when nothing refers to the renderer any more."""
         self._free()
+
+
+def _segments(code: np.ndarray) -> np.ndarray:
+    """Return the numbers (H, W) uint32 that colours (H, W, 3) stand for, red the lowest byte."""
+    padded = np.zeros((*code.shape[:2], 4), dtype=np.uint8)
+    padded[..., :3] = code
+    return padded.view("<u4")[..., 0]
 
 
 def _free(gl: mujoco.GLContext, context: mujoco.MjrContext) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -19,8 +23,8 @@ from genima_lite.viz.figure import (
 STEP_SECONDS = 0.05
 """One step of a `Demo`, 20 Hz."""
 
-MEASURED = {"lw": 3.2, "alpha": 0.45, "solid_capstyle": "round"}
-COMMANDED = {"lw": 1.1, "ls": (0, (4, 2))}
+MEASURED: dict[str, Any] = {"lw": 3.2, "alpha": 0.45, "solid_capstyle": "round"}
+COMMANDED: dict[str, Any] = {"lw": 1.1, "ls": (0, (4, 2))}
 
 
 def times(demo: Demo) -> np.ndarray:
@@ -56,16 +60,16 @@ def commanded_joints(demo: Demo) -> np.ndarray:
 def gripper_spans(demo: Demo) -> list[tuple[float, float, bool]]:
     """Return `(start, end, open)` of each stretch of one gripper state, in seconds.
 
-    A stretch lasts until the next one's first step, the last until the last step. Steps without
-    a gripper state belong to none.
+    The state changes half-way between two steps. Steps without a gripper state belong to no
+    stretch.
     """
     states = [demo[t].gripper_open for t in range(len(demo))]
-    starts = [t for t in range(len(states)) if t == 0 or states[t] != states[t - 1]]
-    ends = [*starts[1:], len(states) - 1]
+    changes = [t - 0.5 for t in range(1, len(states)) if states[t] != states[t - 1]]
+    edges = [0.0, *changes, len(states) - 1.0]
     return [
         (start * STEP_SECONDS, end * STEP_SECONDS, float(state) > 0.5)
-        for start, end in zip(starts, ends, strict=True)
-        if (state := states[start]) is not None
+        for start, end in pairwise(edges)
+        if (state := states[math.ceil(start)]) is not None
     ]
 
 
@@ -83,9 +87,11 @@ def draw_joints(axes: Axes, demo: Demo, size: float) -> None:
             label = f"{name}, commanded"
             axes.plot(times(demo), commanded[:, joint], c=colour, label=label, **COMMANDED)
     axes.set_ylabel("joint angle (rad)", fontsize=size, color=QUIET_COLOUR)
-    axes.grid(axis="y", lw=0.5, color="#E4E4E4")
     quiet_axes(axes, size)
     _name_curves(axes, times(demo)[-1], measured[-1], size)
+    bottom, top = axes.get_ylim()
+    ticks = [tick for tick in axes.get_yticks() if bottom <= tick <= top]
+    axes.hlines(ticks, axes.get_xlim()[0], times(demo)[-1], lw=0.5, color="#DEDEDE", zorder=0.4)
 
 
 def draw_gripper(axes: Axes, demo: Demo, size: float) -> None:
@@ -98,16 +104,15 @@ def draw_gripper(axes: Axes, demo: Demo, size: float) -> None:
             text = "gripper open" if is_open else "closed"
             middle = (start + end) / 2
             axes.text(middle, 0.46, text, ha="center", va="center", fontsize=size, color=colour)
-    axes.set(yticks=[], ylim=(0, 1))
+    ticks = [tick for tick in axes.get_xticks() if 0 <= tick <= times(demo)[-1] + 1e-9]
+    axes.set(xticks=ticks, yticks=[], xlim=(left, right), ylim=(0, 1))
     axes.set_xlabel("time (s)", fontsize=size, color=QUIET_COLOUR)
     quiet_axes(axes, size)
-    axes.spines["left"].set_visible(False)
 
 
 def quiet_axes(axes: Axes, size: float) -> None:
     """Take away an axes' box and let its ticks step back."""
-    axes.spines[["top", "right", "bottom"]].set_visible(False)
-    axes.spines["left"].set_color("#CCCCCC")
+    axes.spines[:].set_visible(False)
     axes.tick_params(length=0, labelsize=size, labelcolor=QUIET_COLOUR)
 
 
@@ -136,16 +141,23 @@ def _name_curves(axes: Axes, end: float, values: np.ndarray, size: float) -> Non
     """Write each joint's name beside its last value (7,), with a thin line where it had to move."""
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
-    points = axes.bbox.height / axes.get_figure(root=True).dpi * 72
-    heights = spread(values, 1.3 * size / points * (top - bottom))
+    width, height = _size_in_points(axes)
+    heights = spread(values, 1.3 * size / height * (top - bottom))
+    leader = 1.6 * size / width * (right - left)
     for joint, colour in enumerate(JOINT_COLOURS):
         axes.annotate(
             f"joint {joint + 1}",
             xy=(end, values[joint]),
-            xytext=(end + 0.025 * (right - left), heights[joint]),
+            xytext=(end + leader, heights[joint]),
             va="center",
             fontsize=size,
             color=TEXT_COLOUR,
             arrowprops={"arrowstyle": "-", "color": colour, "lw": 1.4, "shrinkA": 2, "shrinkB": 2},
         )
     axes.set_ylim(min(bottom, heights.min()), max(top, heights.max()))
+
+
+def _size_in_points(axes: Axes) -> tuple[float, float]:
+    """Return an axes' width and height in points, the unit of font sizes."""
+    points = 72 / axes.figure.dpi
+    return axes.bbox.width * points, axes.bbox.height * points

@@ -1,4 +1,4 @@
-"""An episode to look at, found in a dataset and read with its instruction."""
+"""An episode to look at: found in a dataset, read with its instruction, drawn to files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from genima_lite.demos.layout import DatasetError, EpisodeFolder, iterate_episod
 from genima_lite.demos.read import image_folders, read_descriptions, read_episode
 from genima_lite.observation import Demo
 from genima_lite.tiling import TILE_ORDER
+from genima_lite.viz.figure import NOTEBOOK_DPI
+from genima_lite.viz.filmstrip import filmstrip
+from genima_lite.viz.video import episode_frames, write_video
 
 
 @dataclass(frozen=True)
@@ -68,3 +71,23 @@ def find_episode(
         if not found:
             raise DatasetError(f"{root}: no {what} {wanted} (present: {', '.join(present)})")
     return found[0]
+
+
+def draw_episode(folder: Path | str, out: Path | str) -> tuple[Path, Path]:
+    """Write an episode's filmstrip and video, `<out>/<name>.png` and `.mp4`; return their paths.
+
+    Args:
+        folder: the episode, `<root>/<task>/variation<V>/episodes/episode<E>`.
+        out: made if it is not there; `<name>` is for example `open_box_variation0_episode0`.
+
+    Raises:
+        UserError: no such episode, a broken file, or nothing to show.
+    """
+    episode, out = load_episode(folder), Path(out)
+    what = (episode.task, episode.instruction)
+    figure = filmstrip(episode.demo, 6, *what)
+    out.mkdir(parents=True, exist_ok=True)
+    picture, video = out / f"{episode.name}.png", out / f"{episode.name}.mp4"
+    figure.savefig(picture, dpi=NOTEBOOK_DPI)
+    write_video(video, episode_frames(episode.demo, *what))
+    return picture, video

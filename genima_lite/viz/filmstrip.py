@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import shorten
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -29,8 +31,8 @@ def filmstrip(demo: Demo, frames: int = 6, title: str = "", instruction: str = "
 
     Args:
         demo: T steps with the RGB views of at least one of the four tiled cameras.
-        frames: how many pictures, evenly spread from the first step to the last; an episode
-            shorter than that shows each of its steps.
+        frames: how many pictures, evenly spread from the first step to the last, or one of the
+            middle; an episode shorter than that shows each of its steps.
         title: for example the task.
         instruction: shown in quotation marks behind the title.
 
@@ -50,7 +52,7 @@ def filmstrip(demo: Demo, frames: int = 6, title: str = "", instruction: str = "
     for place, (step, picture) in enumerate(zip(steps, pictures, strict=True)):
         axes = figure.add_axes(layout.picture(place))
         _show_picture(axes, picture, step)
-        label_views(axes, cameras, FONT - 2.5, names=place == 0)
+        label_views(axes, cameras, layout.name_size, names=place == 0)
     _draw_curves(figure, layout, demo, steps)
     return figure
 
@@ -58,13 +60,17 @@ def filmstrip(demo: Demo, frames: int = 6, title: str = "", instruction: str = "
 def shown_steps(length: int, frames: int) -> list[int]:
     """Return at most `frames` step numbers, evenly spread over `length` steps, ends included.
 
+    A single one is the middle.
+
     Raises:
         UserError: `frames` is below 1.
     """
     if frames < 1:
         raise UserError(f"a filmstrip needs at least one frame, not {frames}")
-    count = min(frames, length)
-    return [int(step) for step in np.linspace(0, length - 1, count).round()]
+    if frames == 1:
+        return [(length - 1) // 2]
+    steps = np.linspace(0, length - 1, min(frames, length))
+    return [int(step) for step in steps.round()]
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,7 @@ class _Layout:
     aspect: float
     width: float = 11.0
     left: float = 0.6
+    right: float = 0.3
     gap: float = 0.08
     curves: float = 2.3
     band: float = 0.2
@@ -86,11 +93,16 @@ class _Layout:
 
     @property
     def cell(self) -> float:
-        return (self.width - self.left) / self.columns
+        return (self.width - self.left - self.right) / self.columns
 
     @property
     def picture_height(self) -> float:
         return min((self.cell - self.gap) * self.aspect, 3.2)
+
+    @property
+    def name_size(self) -> float:
+        """Points of the cameras' names, so that they fit into their views."""
+        return min(3.6 * self.picture_height / self.aspect, FONT)
 
     @property
     def picture_bottom(self) -> float:
@@ -114,25 +126,27 @@ class _Layout:
     def curve_panel(self) -> tuple[float, float, float, float]:
         """Box of the curves."""
         y = self.bottom + self.band + 0.08
-        return self._box(self.left, y, self.width - self.left, self.curves)
+        return self._box(self.left, y, self.width - self.left - self.right, self.curves)
 
     def gripper_band(self) -> tuple[float, float, float, float]:
         """Box of the gripper's band."""
-        return self._box(self.left, self.bottom, self.width - self.left, self.band)
+        return self._box(self.left, self.bottom, self.width - self.left - self.right, self.band)
 
 
 def _write_title(figure: Figure, layout: _Layout, title: str, instruction: str) -> None:
     y = 1 - 0.2 / layout.height
     x = layout.picture(0)[0]
-    style = {"va": "center", "fontsize": FONT + 2.5}
+    style: dict[str, Any] = {"va": "center", "fontsize": FONT + 2.5}
     text = figure.text(x, y, title, weight="bold", color=TEXT_COLOUR, **style)
     if instruction:
         after = text.get_window_extent().x1 / figure.bbox.width + 0.1 / layout.width
-        figure.text(after if title else x, y, f"“{instruction}”", color=QUIET_COLOUR, **style)
+        figure.text(
+            after if title else x, y, f"“{shorten(instruction, 110)}”", color=QUIET_COLOUR, **style
+        )
 
 
 def _show_picture(axes: Axes, picture: np.ndarray, step: int) -> None:
-    axes.imshow(picture, extent=(0, 1, 0, 1), aspect="auto", interpolation="antialiased")
+    axes.imshow(picture, extent=(0, 1, 0, 1), aspect="auto")
     axes.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
     axes.spines[:].set_visible(False)
     axes.set_xlabel(f"{step * STEP_SECONDS:.2f} s", fontsize=FONT, color=TEXT_COLOUR)

@@ -7,6 +7,7 @@ import numpy as np
 from genima_lite.bench.scene import Scene
 from genima_lite.bench.shapes import lathe, rounded_box
 from genima_lite.bench.task import COLORS, Task, Waypoint, along, top_down
+from genima_lite.panda import BASE
 
 _SHADE = [
     *[(0.02, -0.075), (0.026, -0.07), (0.034, -0.045), (0.05, -0.018), (0.066, 0.0)],
@@ -23,12 +24,13 @@ _BUTTON = [(0.0, -0.01), (0.022, -0.01), (0.022, 0.004), (0.019, 0.008), (0.012,
 class LampOn(Task):
     """RLBench's lamp_on: the button must travel more than 3 mm; then the bulb lights up.
 
-    Any yaw at which the lamp does not stand between the robot and its button.
+    The button is on the robot's side of the lamp, give or take 100 degrees: over the rest of
+    RLBench's full turn the arm would have to reach past the lamp's head.
     """
 
     mjcf = f"""
     <asset>
-      {rounded_box("foot", (0.105, 0.062, 0.013), 0.011)}
+      {rounded_box("foot", (0.095, 0.06, 0.013), 0.011)}
       {lathe("shade", _SHADE)}
       {lathe("socket", _SOCKET)}
       {lathe("bulb", _BULB)}
@@ -40,11 +42,11 @@ class LampOn(Task):
     <worldbody>
       <body name="lamp" mocap="true">
         <geom class="visual" type="mesh" mesh="foot" pos="0 0 0.013" material="enamel"/>
-        <geom class="collision" type="box" size="0.105 0.062 0.013" pos="0 0 0.013"/>
-        <geom type="capsule" size="0.006" fromto="-0.065 0 0.02 -0.085 0 0.14" material="metal"/>
-        <geom type="sphere" size="0.011" pos="-0.085 0 0.14" material="dark"/>
-        <geom type="capsule" size="0.006" fromto="-0.085 0 0.14 -0.065 0 0.21" material="metal"/>
-        <body name="head" pos="-0.02 0 0.245" euler="0 1.75 0">
+        <geom class="collision" type="box" size="0.095 0.06 0.013" pos="0 0 0.013"/>
+        <geom type="capsule" size="0.006" fromto="-0.05 0 0.02 -0.035 0 0.12" material="metal"/>
+        <geom type="sphere" size="0.011" pos="-0.035 0 0.12" material="dark"/>
+        <geom type="capsule" size="0.006" fromto="-0.035 0 0.12 -0.067 0 0.195" material="metal"/>
+        <body name="head" pos="-0.14 0 0.215" euler="0 -1.35 0">
           <geom class="visual" type="mesh" mesh="shade" material="enamel"/>
           <geom class="visual" type="mesh" mesh="socket" material="dark"/>
           <geom name="bulb" class="visual" type="mesh" mesh="bulb" material="bulb" rgba="0 0 0 1"/>
@@ -52,19 +54,21 @@ class LampOn(Task):
           <geom class="collision" type="cylinder" size="0.06 0.02" pos="0 0 -0.02"/>
           <geom class="collision" type="sphere" size="0.035"/>
         </body>
-        <body name="lamp_button" pos="0.07 0 0.03">
+        <body name="lamp_button" pos="0.055 0 0.03">
           <joint name="button_joint" type="slide" axis="0 0 -1" range="0 0.007" stiffness="300"
             damping="4" armature="0.01"/>
           <geom class="visual" type="mesh" mesh="lamp_button" material="lamp_button"/>
           <geom class="collision" type="cylinder" size="0.021 0.009" mass="0.02"/>
         </body>
-        <geom class="visual" type="cylinder" size="0.027 0.002" pos="0.07 0 0.027" material="dark"/>
+        <geom class="visual" type="cylinder" size="0.027 0.002" pos="0.055 0 0.027" material="dark"/>
       </body>
     </worldbody>
     """
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
-        x, y, yaw = rng.uniform(0.1, 0.4), rng.uniform(-0.28, 0.28), rng.uniform(-np.pi, np.pi)
+        x, y = rng.uniform(0.12, 0.42), rng.uniform(-0.27, 0.27)
+        to_robot = np.arctan2(BASE[1, 3] - y, BASE[0, 3] - x)
+        yaw = to_robot + rng.uniform(-1.75, 1.75)
         scene.place("lamp", x, y, yaw)
 
     def instructions(self, variation: int) -> list[str]:

@@ -61,9 +61,9 @@ class PickUpCup(Task):
         while np.linalg.norm(other - target) < 0.17:
             other = rng.uniform(low, high)
         yaws = rng.uniform(-np.pi, np.pi, 2)
-        scene.place("start", *target)
-        scene.place("cup1", *target, yaws[0])
-        scene.place("cup2", *other, yaws[1])
+        scene.place("start", target[0], target[1])
+        scene.place("cup1", target[0], target[1], yaws[0])
+        scene.place("cup2", other[0], other[1], yaws[1])
         color = NAMES[variation]
         for cup, name in (("cup1", color), ("cup2", rng.choice(_distractors(color)))):
             for part in ("body", *(f"handle{i}" for i in range(6))):
@@ -82,18 +82,25 @@ class PickUpCup(Task):
         return scene.is_held("cup1") and not scene.detects("start_zone", "cup1")
 
     def waypoints(self, scene: Scene) -> list[Waypoint]:
-        """Pinch the rim at its left or right, whichever is farther from the handle."""
-        cup = scene.pose("cup1")
-        yaw = np.arctan2(cup[1, 0], cup[0, 0])
-        turn = yaw - 2 * np.pi / SIDES * np.round(yaw / (2 * np.pi / SIDES))
-        side = -1 if np.sin(yaw) > 0 else 1
-        rim = side * (RADIUS - 0.001 - WALL / 2) * np.array([-np.sin(turn), np.cos(turn), 0])
-        grasp = top_down(cup[:3, 3] + rim + [0, 0, HEIGHT - 0.014], turn)
+        grasp = pinch(scene.pose("cup1"))
         return [
             Waypoint(along(grasp, z=-0.08)),
             Waypoint(grasp, gripper=0.0, straight=True),
             Waypoint(along(grasp, z=-0.15), straight=True),
         ]
+
+
+def pinch(cup: np.ndarray) -> np.ndarray:
+    """Return the (4, 4) tip pose that takes the rim of a cup that stands at a (4, 4) pose.
+
+    It is the left or the right side as the robot sees it, whichever is farther from the handle,
+    and there the middle of a wall segment.
+    """
+    yaw = np.arctan2(cup[1, 0], cup[0, 0])
+    turn = yaw - 2 * np.pi / SIDES * np.round(yaw / (2 * np.pi / SIDES))
+    side = -1 if np.sin(yaw) > 0 else 1
+    rim = side * (RADIUS - 0.001 - WALL / 2) * np.array([-np.sin(turn), np.cos(turn), 0])
+    return top_down(cup[:3, 3] + rim + [0, 0, HEIGHT - 0.014], turn)
 
 
 def _distractors(color: str) -> list[str]:

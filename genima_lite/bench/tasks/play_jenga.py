@@ -69,9 +69,9 @@ class PlayJenga(Task):
         yaw = np.pi / 2 + turn * np.pi / 8
         scene.place("tower", x, y, yaw)
         tower = scene.pose("tower")
-        for name, (*position, brick_yaw) in TOWER.items():
-            brick = tower @ pose_matrix(position)
-            scene.place(name, *brick[:2, 3], yaw + brick_yaw, brick[2, 3])
+        for name, (*local, brick_yaw) in TOWER.items():
+            brick_x, brick_y, brick_z = (tower @ pose_matrix(local))[:3, 3]
+            scene.place(name, brick_x, brick_y, yaw + brick_yaw, brick_z)
 
     def instructions(self, variation: int) -> list[str]:
         return [

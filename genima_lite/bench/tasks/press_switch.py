@@ -80,7 +80,8 @@ class PressSwitch(Task):
     def waypoints(self, scene: Scene) -> list[Waypoint]:
         switch = scene.pose("switch")
         yaw = np.arctan2(switch[1, 0], switch[0, 0])
-        pressed = top_down(along(switch, x=0.036, z=_HINGE - 0.003)[:3, 3], yaw)
+        folded = (yaw + np.pi / 4) % (np.pi / 2) - np.pi / 4  # either way the closed fingers fit
+        pressed = top_down(along(switch, x=0.028, z=_HINGE - 0.002)[:3, 3], folded)
         return [
             Waypoint(along(pressed, z=-0.15), gripper=0.0),
             Waypoint(along(pressed, z=-0.05), straight=True),

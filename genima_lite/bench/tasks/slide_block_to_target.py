@@ -40,7 +40,7 @@ class SlideBlockToTarget(Task):
         <freejoint/>
         <geom class="visual" type="mesh" mesh="block" material="block"/>
         <geom class="collision" type="box" size="{_HALF} {_HALF} {_HALF}" mass="0.2"
-          friction="0.5 0.01 0.001"/>
+          priority="1" friction="0.4 0.005 0.0001"/>
       </body>
     </worldbody>
     """
@@ -77,7 +77,7 @@ class SlideBlockToTarget(Task):
 
         low = target[2] + 0.02
         return [
-            Waypoint(behind(block, 0.045, low + 0.12), gripper=0.0),
-            Waypoint(behind(block, 0.04, low), straight=True),
+            Waypoint(behind(block, 0.03, low + 0.12), gripper=0.0),
+            Waypoint(behind(block, 0.025, low), straight=True),
             Waypoint(behind(target, 0.02, low), straight=True),
         ]

@@ -6,7 +6,7 @@ import numpy as np
 
 from genima_lite.bench.scene import Scene
 from genima_lite.bench.shapes import lathe, wall
-from genima_lite.bench.task import Task, Waypoint, along, top_down
+from genima_lite.bench.task import TABLE, Task, Waypoint, along, top_down
 
 HANDLE_END = 0.215
 """metres from the pan's middle to the end of its handle."""
@@ -58,7 +58,7 @@ class TakeLidOffSaucepan(Task):
             if -0.07 < end_x < 0.57 and abs(end_y) < 0.45:
                 break
         scene.place("saucepan", x, y, yaw)
-        scene.place("lid", x, y, yaw, z=scene.pose("saucepan")[2, 3] + 0.083)
+        scene.place("lid", x, y, yaw, z=TABLE + 0.083)
 
     def instructions(self, variation: int) -> list[str]:
         return [
