@@ -91,7 +91,7 @@ def picture_costs() -> tuple[float, float]:
 
 
 @contextmanager
-def timed_calls(names: tuple[str, ...]):  # noqa: ANN201
+def timed_calls(names: tuple[str, ...]):
     """Give a dict that sums the seconds spent in functions of the mujoco module."""
     spent = dict.fromkeys(names, 0.0)
 
@@ -159,7 +159,9 @@ def main() -> None:
         numbers = measure(words.episodes, Path(folder) / "set")
     print_table(numbers)
     if words.json:
-        machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+        machine = (
+            f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+        )
         words.json.write_text(json.dumps({"machine": machine, "numbers": numbers}, indent=1) + "\n")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -11,44 +9,23 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from genima_lite.errors import UserError
+from genima_lite.files import write_json
 
 Folder = Annotated[Path, tyro.conf.Positional]
 T = TypeVar("T")
 console = Console()
 
 
-def _tasks(names: str) -> list[str]:
-    """Return task names from `all` or a list with commas.
+def doctor() -> int:
+    """Check this machine and say how to mend what is missing."""
+    from genima_lite.doctor import main
 
-    Raises:
-        UserError: an unknown name.
-    """
-    from genima_lite.bench.tasks import check_task, task_names
-
-    if names == "all":
-        return task_names()
-    return [check_task(name.strip()) for name in names.split(",")]
-
-
-def _progress(items: Iterable[T], total: int, label: str) -> Iterator[T]:
-    """Show a progress bar on stderr while passing items on."""
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        job = bar.add_task(label, total=total)
-        for item in items:
-            yield item
-            bar.advance(job)
-
-
-def _write_json(path: Path, content: object) -> None:
-    """Write a JSON file whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    return main()
 
 
 def collect(
@@ -75,8 +52,7 @@ def collect(
     """
     from genima_lite.demos.collect import CollectSettings, collect, plan_jobs
 
-    chosen = None if variations == "all" else tuple(int(v) for v in variations.split(","))
-    settings = CollectSettings(seed, image_size, chosen)
+    settings = CollectSettings(seed, image_size, _variations(variations))
     names = _tasks(tasks)
     total = len(plan_jobs(names, episodes, settings))
     results = collect(out, names, episodes, settings, workers)
@@ -101,11 +77,11 @@ def replay(folder: Folder) -> int:
     total = sum(1 for _ in iterate_episodes(folder))
     results = list(_progress(replay(folder), total, "replaying"))
     failed = [result for result in results if not result.success]
-    worst = max(result.deviation for result in results)
+    worst = max((result.deviation for result in results), default=0.0)
     for result in failed:
         console.print(f"failed: {result.episode.path}")
     console.print(f"{total - len(failed)} of {total} succeed; largest deviation {worst:.1e} rad")
-    return 1 if failed else 0
+    return 0 if results and not failed else 1
 
 
 def inspect(folder: Folder, json: bool = False) -> int:
@@ -165,39 +141,45 @@ def evaluate(
         seed: episode i runs with environment seed 2 (seed + i) + 1; training seeds are even.
         json: also write the results to this file.
     """
-    from dataclasses import asdict
-
-    from genima_lite import evaluate as evaluation
+    from genima_lite.evaluate import evaluate, results_document, summarize
 
     names = _tasks(tasks)
-    runs = evaluation.evaluate(policy, names, episodes, seed)
+    runs = evaluate(policy, names, episodes, seed)
     results = list(_progress(runs, len(names) * episodes, policy))
-    summary = evaluation.summarize(results)
-    console.print(_success_table(policy, summary))
+    console.print(_success_table(policy, summarize(results)))
     if json is not None:
         settings = {"policy": policy, "tasks": names, "episodes": episodes, "seed": seed}
-        rows = [asdict(result) for result in results]
-        _write_json(json, {"settings": settings, "summary": summary, "episodes": rows})
+        write_json(json, results_document(settings, results))
     return 0
 
 
-def _success_table(policy: str, summary: dict) -> Table:
-    table = Table(title=f"success of '{policy}' with 95 % Wilson intervals")
-    for heading in ("task", "success", "n", "rate", "interval", "median steps"):
-        table.add_column(heading, justify="left" if heading == "task" else "right")
-    for task, row in summary.items():
-        low, high = row["interval_95"]
-        cells = (row["successes"], row["n"], f"{row['rate']:.1%}", f"{low:.1%} to {high:.1%}")
-        table.add_row(task, *map(str, cells), f"{row['median_steps']:.0f}")
-    return table
+def reproduce(out: Path = Path("runs/reproduce"), demos: int = 3, episodes: int = 20) -> int:
+    """Run the main job: collect demonstrations of every task, replay them, evaluate the expert.
+
+    Demonstrations that are there already are not recorded again.
+
+    Args:
+        out: folder of the demonstrations, the pictures and the results.
+        demos: demonstrations a task.
+        episodes: evaluation episodes a task.
+    """
+    from os import cpu_count
+
+    collect(out / "demos", episodes=demos, workers=min(2, cpu_count() or 1))
+    failed = replay(out / "demos")
+    view(out / "demos", out=out)
+    evaluate(episodes=episodes, json=out / "expert.json")
+    return failed
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {
+    "doctor": doctor,
     "collect": collect,
     "replay": replay,
     "inspect": inspect,
     "view": view,
     "eval": evaluate,
+    "reproduce": reproduce,
 }
 
 
@@ -206,5 +188,54 @@ def main() -> None:
     try:
         sys.exit(tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="genima-lite"))
     except UserError as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {error}")
+        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(2)
+
+
+def _tasks(names: str) -> list[str]:
+    """Return task names from `all` or a list with commas.
+
+    Raises:
+        UserError: an unknown name.
+    """
+    from genima_lite.bench.tasks import check_task, task_names
+
+    if names == "all":
+        return task_names()
+    return [check_task(name.strip()) for name in names.split(",")]
+
+
+def _variations(numbers: str) -> tuple[int, ...] | None:
+    """Return variation numbers from a list with commas, `None` for `all`.
+
+    Raises:
+        UserError: not numbers.
+    """
+    if numbers == "all":
+        return None
+    try:
+        return tuple(int(number) for number in numbers.split(","))
+    except ValueError:
+        raise UserError(f"--variations is '{numbers}'; give numbers as 0,2 or all") from None
+
+
+def _progress(items: Iterable[T], total: int, label: str) -> Iterator[T]:
+    """Show a progress bar on stderr while passing items on."""
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        job = bar.add_task(label, total=total)
+        for item in items:
+            yield item
+            bar.advance(job)
+
+
+def _success_table(policy: str, summary: dict) -> Table:
+    """Return the table of success rates that `summarize` gave."""
+    table = Table(title=f"success of '{policy}' with 95 % Wilson intervals")
+    for heading in ("task", "success", "n", "rate", "interval", "median steps"):
+        table.add_column(heading, justify="left" if heading == "task" else "right")
+    for task, row in summary.items():
+        low, high = row["interval_95"]
+        cells = (row["successes"], row["n"], f"{row['rate']:.1%}", f"{low:.1%} to {high:.1%}")
+        table.add_row(task, *map(str, cells), f"{row['median_steps']:.0f}")
+    return table

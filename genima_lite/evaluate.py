@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from genima_lite.bench.env import BenchEnv
+from genima_lite.errors import UserError
 from genima_lite.policy import Policy, make_policy
 from genima_lite.seeds import evaluation_seed
 
@@ -77,7 +78,12 @@ def evaluate(
     """Yield the results of `episodes` episodes a task, dealt round over the task's variations.
 
     Episode i of every task runs with environment seed `evaluation_seed(seed, i)`.
+
+    Raises:
+        UserError: no episodes asked for, a negative seed, an unknown task or policy.
     """
+    if episodes < 1 or seed < 0:
+        raise UserError(f"{episodes} episodes from seed {seed}: give at least 1, and from 0 on")
     for task in tasks:
         env = BenchEnv(task, cameras=()) if policy in ("expert", "random") else BenchEnv(task)
         agent = make_policy(policy, env)
@@ -85,6 +91,12 @@ def evaluate(
             variation = i % env.task.variations
             yield run_episode(env, agent, evaluation_seed(seed, i), variation)
         env.close()
+
+
+def results_document(settings: dict[str, Any], results: Sequence[EpisodeResult]) -> dict[str, Any]:
+    """Return all about a run, JSON-able: its settings, the summary, and every episode."""
+    episodes = [asdict(result) for result in results]
+    return {"settings": settings, "summary": summarize(results), "episodes": episodes}
 
 
 def wilson_interval(successes: int, n: int, z: float = 1.959964) -> tuple[float, float]:
@@ -116,7 +128,17 @@ def _summary(rows: list[EpisodeResult]) -> dict[str, Any]:
         "rate": successes / len(rows),
         "interval_95": wilson_interval(successes, len(rows)),
         "median_steps": float(np.median([row.steps for row in rows])),
+        "by_variation": _by_variation(rows),
         "seeds": [row.seed for row in rows],
         "variations": [row.variation for row in rows],
         "failures": [asdict(row) for row in rows if not row.success],
     }
+
+
+def _by_variation(rows: list[EpisodeResult]) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {}
+    for row in rows:
+        count = counts.setdefault(str(row.variation), {"successes": 0, "n": 0})
+        count["successes"] += row.success
+        count["n"] += 1
+    return counts

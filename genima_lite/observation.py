@@ -17,7 +17,8 @@ import numpy as np
 CAMERAS = ("left_shoulder", "right_shoulder", "overhead", "front", "wrist")
 """The five RLBench cameras, in the order of RLBench's `misc` entries."""
 
-IMAGE_KINDS = ("rgb", "depth", "mask", "point_cloud")
+CONTROL_PERIOD = 0.05
+"""seconds from one action, and one observation, to the next."""
 
 
 @dataclass(eq=False)

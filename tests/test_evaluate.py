@@ -45,6 +45,7 @@ def test_the_expert_solves_what_random_motion_does_not():
     assert chance["push_button"]["successes"] < 4
     assert expert["push_button"]["seeds"] == [2001, 2003, 2005, 2007]
     assert expert["push_button"]["variations"] == [0, 1, 2, 3]
+    assert expert["push_button"]["by_variation"]["2"] == {"successes": 1, "n": 1}
 
 
 def test_a_seed_that_the_expert_cannot_plan_is_a_reported_failure(monkeypatch):

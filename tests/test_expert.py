@@ -5,8 +5,8 @@ import pytest
 
 from genima_lite import panda
 from genima_lite.bench import expert
-from genima_lite.bench.robot import CONTROL_PERIOD
 from genima_lite.bench.task import Waypoint, along, top_down
+from genima_lite.observation import CONTROL_PERIOD
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation, Slerp
 
 from genima_lite import panda
-from genima_lite.bench.robot import CONTROL_PERIOD
 from genima_lite.bench.task import Waypoint
+from genima_lite.observation import CONTROL_PERIOD
 
 MAX_VELOCITY = 0.6 * panda.VELOCITY_LIMIT
 """(7,) rad/s that the expert allows itself."""

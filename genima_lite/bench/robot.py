@@ -8,9 +8,7 @@ import mujoco
 import numpy as np
 
 from genima_lite import panda
-
-CONTROL_PERIOD = 0.05
-"""seconds from one action to the next."""
+from genima_lite.observation import CONTROL_PERIOD
 
 _FINGER_SPEED = 0.2
 _SETTLE_STEPS = 10

@@ -16,6 +16,7 @@ from genima_lite.bench.tasks import load_task
 from genima_lite.demos.layout import DatasetError, episode_folder
 from genima_lite.demos.write import write_episode
 from genima_lite.errors import UserError
+from genima_lite.files import write_json
 from genima_lite.observation import Demo
 from genima_lite.policy import ExpertPolicy
 from genima_lite.seeds import MAX_ATTEMPTS, training_seed
@@ -70,6 +71,8 @@ def plan_jobs(tasks: Sequence[str], episodes: int, settings: CollectSettings) ->
     Raises:
         UserError: unknown task or variation.
     """
+    if episodes < 1:
+        raise UserError(f"--episodes is {episodes}; ask for at least 1")
     jobs = []
     for task in tasks:
         count = load_task(task).variations
@@ -99,10 +102,7 @@ def claim_folder(root: Path, settings: CollectSettings) -> None:
             "choose another folder"
         )
     else:
-        root.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
+        write_json(path, wanted)
 
 
 def _check_same(path: Path, present: dict, wanted: dict) -> None:

@@ -71,7 +71,7 @@ def _png(pixels: np.ndarray, kind: str) -> bytes:
     (128-pixel views of five cameras with depth and mask: 3.5 instead of 7 ms).
     """
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24")
-    return bytes(_encoder(*pixels.shape[:2], kind).encode(frame)[0])
+    return bytes(_encoder(frame.height, frame.width, kind).encode(frame)[0])
 
 
 def _encoder(height: int, width: int, kind: str) -> Any:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from genima_lite.errors import UserError
-from genima_lite.observation import Demo
+from genima_lite.observation import CONTROL_PERIOD, Demo
 from genima_lite.viz.figure import (
     CLOSED_COLOUR,
     JOINT_COLOURS,
@@ -20,16 +20,13 @@ from genima_lite.viz.figure import (
     TEXT_COLOUR,
 )
 
-STEP_SECONDS = 0.05
-"""One step of a `Demo`, 20 Hz."""
-
 MEASURED: dict[str, Any] = {"lw": 3.2, "alpha": 0.45, "solid_capstyle": "round"}
 COMMANDED: dict[str, Any] = {"lw": 1.1, "ls": (0, (4, 2))}
 
 
 def times(demo: Demo) -> np.ndarray:
     """Return the steps' times, (T,) seconds from the episode's start."""
-    return np.arange(len(demo)) * STEP_SECONDS
+    return np.arange(len(demo)) * CONTROL_PERIOD
 
 
 def measured_joints(demo: Demo) -> np.ndarray:
@@ -67,7 +64,7 @@ def gripper_spans(demo: Demo) -> list[tuple[float, float, bool]]:
     changes = [t - 0.5 for t in range(1, len(states)) if states[t] != states[t - 1]]
     edges = [0.0, *changes, len(states) - 1.0]
     return [
-        (start * STEP_SECONDS, end * STEP_SECONDS, float(state) > 0.5)
+        (start * CONTROL_PERIOD, end * CONTROL_PERIOD, float(state) > 0.5)
         for start, end in pairwise(edges)
         if (state := states[math.ceil(start)]) is not None
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from genima_lite.demos.layout import DatasetError, EpisodeFolder, iterate_episodes
 from genima_lite.demos.read import image_folders, read_descriptions, read_episode
+from genima_lite.files import written_whole
 from genima_lite.observation import Demo
 from genima_lite.tiling import TILE_ORDER
 from genima_lite.viz.figure import NOTEBOOK_DPI
@@ -88,6 +89,7 @@ def draw_episode(folder: Path | str, out: Path | str) -> tuple[Path, Path]:
     figure = filmstrip(episode.demo, 6, *what)
     out.mkdir(parents=True, exist_ok=True)
     picture, video = out / f"{episode.name}.png", out / f"{episode.name}.mp4"
-    figure.savefig(picture, dpi=NOTEBOOK_DPI)
+    with written_whole(picture) as partial:
+        figure.savefig(partial, dpi=NOTEBOOK_DPI)
     write_video(video, episode_frames(episode.demo, *what))
     return picture, video

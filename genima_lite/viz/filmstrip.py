@@ -10,9 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from genima_lite.errors import UserError
-from genima_lite.observation import Demo
+from genima_lite.observation import CONTROL_PERIOD, Demo
 from genima_lite.viz.curves import (
-    STEP_SECONDS,
     draw_gripper,
     draw_joints,
     legend_handles,
@@ -149,18 +148,18 @@ def _show_picture(axes: Axes, picture: np.ndarray, step: int) -> None:
     axes.imshow(picture, extent=(0, 1, 0, 1), aspect="auto")
     axes.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
     axes.spines[:].set_visible(False)
-    axes.set_xlabel(f"{step * STEP_SECONDS:.2f} s", fontsize=FONT, color=TEXT_COLOUR)
+    axes.set_xlabel(f"{step * CONTROL_PERIOD:.2f} s", fontsize=FONT, color=TEXT_COLOUR)
 
 
 def _draw_curves(figure: Figure, layout: _Layout, demo: Demo, steps: list[int]) -> None:
     """Draw curves and band; the time axis puts step 0 below the first picture's middle."""
-    duration = (len(demo) - 1) * STEP_SECONDS
-    margin = max(duration, STEP_SECONDS) / max(len(steps) - 1, 1) / 2
+    duration = (len(demo) - 1) * CONTROL_PERIOD
+    margin = max(duration, CONTROL_PERIOD) / max(len(steps) - 1, 1) / 2
     curves = figure.add_axes(layout.curve_panel(), xlim=(-margin, duration + margin))
     band = figure.add_axes(layout.gripper_band(), sharex=curves)
     for axes in (curves, band):
         for step in steps:
-            axes.axvline(step * STEP_SECONDS, color=MARK_COLOUR, lw=0.7, zorder=0.5)
+            axes.axvline(step * CONTROL_PERIOD, color=MARK_COLOUR, lw=0.7, zorder=0.5)
     draw_joints(curves, demo, FONT)
     draw_gripper(band, demo, FONT)
     curves.tick_params(labelbottom=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from genima_lite.observation import Demo
-from genima_lite.viz.curves import STEP_SECONDS, draw_gripper, draw_joints, legend_handles, times
+from genima_lite.files import written_whole
+from genima_lite.observation import CONTROL_PERIOD, Demo
+from genima_lite.viz.curves import draw_gripper, draw_joints, legend_handles, times
 from genima_lite.viz.figure import QUIET_COLOUR, TEXT_COLOUR, Figure
 from genima_lite.viz.views import label_views, shown_cameras, tile_places, view_picture
 
@@ -45,13 +45,8 @@ def write_video(path: Path | str, frames: Iterable[np.ndarray], fps: float = 20)
     Raises:
         ValueError: no frames, frames of different sizes, or a frame that is no uint8 RGB image.
     """
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    with written_whole(path) as partial:
         _encode(partial, frames, fps)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def episode_frames(demo: Demo, title: str = "", instruction: str = "") -> Iterator[np.ndarray]:
@@ -104,7 +99,7 @@ def _draw_panel(demo: Demo, height: int, title: str, instruction: str) -> _Panel
     """Draw the curves, `height` pixels high and a quarter wider."""
     figure = Figure(figsize=(6.4, 5.12), dpi=height / 5.12)
     moments = times(demo)
-    end = max(moments[-1], STEP_SECONDS) * 1.18
+    end = max(moments[-1], CONTROL_PERIOD) * 1.18
     curves = figure.add_axes((0.1, 0.24, 0.89, 0.57), xlim=(0, end))
     band = figure.add_axes((0.1, 0.165, 0.89, 0.05), sharex=curves)
     draw_joints(curves, demo, FONT)

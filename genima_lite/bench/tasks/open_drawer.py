@@ -10,11 +10,11 @@ from genima_lite.bench.task import TABLE, Task, Waypoint, along, forward
 
 DRAWERS = ("bottom", "middle", "top")
 
-_DEPTH, _WIDTH, _SPACING, _FIRST = 0.086, 0.1, 0.09, 0.112
+_DEPTH, _WIDTH, _SPACING, _FIRST = 0.086, 0.1, 0.094, 0.112
 """metres: half depth, half width, from drawer to drawer, height of the lowest handle."""
 
 _TOP, _FLOOR = _FIRST + 2.5 * _SPACING + 0.003, _FIRST - _SPACING / 2 - 0.003
-_DIP = 0.95
+_DIP = 1.02
 """radians by which the gripper points down, so that the arm need not fold up."""
 
 _ELBOW_OUT = np.array([0.5, 0.3, -0.7, -2.4, 1.4, 2.6, -0.7])
@@ -35,11 +35,11 @@ def _drawer(name: str, height: float) -> str:
       <geom type="box" size="{depth} 0.004 0.026" pos="{depth} -{width} -0.008" material="box"/>
       <geom type="box" size="0.004 {width} 0.026" pos="{2 * depth} 0 -0.008" material="box"/>
       <geom type="box" size="{depth} {width} 0.003" pos="{depth} 0 -0.034" material="box"/>
-      <body name="handle_{name}" pos="-0.044 0 0">
+      <body name="handle_{name}" pos="-0.036 0 0">
         <geom type="capsule" size="0.0065" fromto="0 0 -0.011 0 0 0.011" material="metal"
           friction="1.5 0.02 0.001"/>
-        <geom type="cylinder" size="0.004" fromto="0 0 -0.011 0.032 0 -0.011" material="metal"/>
-        <geom type="cylinder" size="0.004" fromto="0 0 0.011 0.032 0 0.011" material="metal"/>
+        <geom type="cylinder" size="0.004" fromto="0 0 -0.011 0.024 0 -0.011" material="metal"/>
+        <geom type="cylinder" size="0.004" fromto="0 0 0.011 0.024 0 0.011" material="metal"/>
       </body>
     </body>"""
 
@@ -88,7 +88,7 @@ class OpenDrawer(Task):
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         yaw = rng.uniform(-np.pi / 8, np.pi / 8)
         corner = (_DEPTH + 0.012) * np.cos(yaw) + (_WIDTH + 0.014) * abs(np.sin(yaw))
-        scene.place("chest", 0.575 - corner - rng.uniform(0, 0.025), rng.uniform(-0.18, 0.18), yaw)
+        scene.place("chest", 0.575 - corner - rng.uniform(0, 0.015), rng.uniform(-0.15, 0.15), yaw)
 
     def instructions(self, variation: int) -> list[str]:
         name = DRAWERS[variation]
