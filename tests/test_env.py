@@ -239,3 +239,21 @@ def test_the_seed_may_come_as_an_option(env):
     expected = fingerprint(env.observation)
     env.reset(options={"seed": 21})
     assert fingerprint(env.observation) == expected
+
+
+def test_it_runs_in_gymnasiums_vector_environments():
+    names = {"cameras": ("front",), "image_size": 32}
+    several = gymnasium.make_vec(
+        environment_id("push_button"),
+        num_envs=2,
+        vectorization_mode="async",
+        vector_kwargs={"context": "spawn"},
+        **names,
+    )
+    observation, info = several.reset(seed=[5, 6])
+    assert observation["front_rgb"].shape == (2, 32, 32, 3)
+    assert list(info["variation"]) == [0, 0]
+    alone = BenchEnv("push_button", **names)
+    expected, _ = alone.reset(seed=6)
+    np.testing.assert_array_equal(observation["front_rgb"][1], expected["front_rgb"])
+    several.close()

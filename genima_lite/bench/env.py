@@ -31,6 +31,9 @@ class BenchEnv(gymnasium.Env):
     pictures; `env.unwrapped.observation` holds the same as an `Observation` with its `misc`.
     The reward is 1.0 at success, else 0.0; success terminates, the step limit truncates.
 
+    Vector environments with processes: pass `vector_kwargs={"context": "spawn"}`, since a fork of a
+    process that has rendered hangs in its GL driver.
+
     Args:
         task: RLBench task name, for example "open_drawer".
         cameras: which of RLBench's five cameras take pictures; fewer is faster.
@@ -71,8 +74,8 @@ class BenchEnv(gymnasium.Env):
         self._warned: set[int] = set()
         self._low, self._high = np.append(panda.LOWER, 0.0), np.append(panda.UPPER, 1.0)
         self.action_space = spaces.Box(self._low, self._high, dtype=np.float64)
-        self.observation = self._observe(None)
-        self.observation_space = observation_space(self.observation)
+        self.observation = observe(self.scene, self.views, None, None)
+        self.observation_space = observation_space(self.observation, self.views)
 
     @property
     def task(self) -> Task:

@@ -155,12 +155,20 @@ def as_dict(observation: Observation) -> dict[str, np.ndarray]:
     return arrays | observation.images()
 
 
-def observation_space(example: Observation) -> spaces.Dict:
-    """Return the space of `as_dict`, read off one observation."""
-    return spaces.Dict({key: _box(key, value) for key, value in as_dict(example).items()})
+def observation_space(states: Observation, views: Views) -> spaces.Dict:
+    """Return the space of `as_dict`, from an observation without pictures and the views' settings.
 
-
-def _box(key: str, value: np.ndarray) -> spaces.Box:
-    bounds = {"rgb": (0, 255), "depth": (0, 1), "mask": (0, 2**24 - 1)}
-    low, high = bounds.get(key.rsplit("_", 1)[-1], (-np.inf, np.inf))
-    return spaces.Box(low, high, value.shape, value.dtype.type)
+    Nothing is rendered, so that processes may still be forked afterwards.
+    """
+    arrays = as_dict(states).items()
+    boxes: dict[str, spaces.Space] = {
+        k: spaces.Box(-np.inf, np.inf, v.shape, v.dtype.type) for k, v in arrays
+    }
+    shape = (views.size, views.size)
+    for name in views.cameras:
+        boxes[f"{name}_rgb"] = spaces.Box(0, 255, (*shape, 3), np.uint8)
+        if views.depth:
+            boxes[f"{name}_depth"] = spaces.Box(0, 1, shape, np.float32)
+        if views.mask:
+            boxes[f"{name}_mask"] = spaces.Box(0, 2**24 - 1, shape, np.int32)
+    return spaces.Dict(boxes)

@@ -24,7 +24,7 @@ _BUTTON = [(0.0, -0.01), (0.022, -0.01), (0.022, 0.004), (0.019, 0.008), (0.012,
 class LampOn(Task):
     """RLBench's lamp_on: the button must travel more than 3 mm; then the bulb lights up.
 
-    The button is on the robot's side of the lamp, give or take 100 degrees: over the rest of
+    The button is on the robot's side of the lamp, give or take 75 degrees: over the rest of
     RLBench's full turn the arm would have to reach past the lamp's head.
     """
 
@@ -60,15 +60,16 @@ class LampOn(Task):
           <geom class="visual" type="mesh" mesh="lamp_button" material="lamp_button"/>
           <geom class="collision" type="cylinder" size="0.021 0.009" mass="0.02"/>
         </body>
-        <geom class="visual" type="cylinder" size="0.027 0.002" pos="0.055 0 0.027" material="dark"/>
+        <geom class="visual" type="cylinder" size="0.027 0.002" pos="0.055 0 0.027"
+          material="dark"/>
       </body>
     </worldbody>
     """
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
-        x, y = rng.uniform(0.12, 0.42), rng.uniform(-0.27, 0.27)
+        x, y = rng.uniform(0.12, 0.385), rng.uniform(-0.25, 0.25)
         to_robot = np.arctan2(BASE[1, 3] - y, BASE[0, 3] - x)
-        yaw = to_robot + rng.uniform(-1.75, 1.75)
+        yaw = to_robot + rng.uniform(-1.31, 1.31)
         scene.place("lamp", x, y, yaw)
 
     def instructions(self, variation: int) -> list[str]:

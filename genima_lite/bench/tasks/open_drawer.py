@@ -17,8 +17,8 @@ _TOP, _FLOOR = _FIRST + 2.5 * _SPACING + 0.003, _FIRST - _SPACING / 2 - 0.003
 _DIP = 1.02
 """radians by which the gripper points down, so that the arm need not fold up."""
 
-_ELBOW_OUT = np.array([0.5, 0.3, -0.7, -2.4, 1.4, 2.6, -0.7])
-"""(7,) radians; with the elbow to one side the wrist stays within its limits."""
+_ELBOW_OUT = np.array([0.47, 0.61, 0.03, -2.4, 1.16, 2.3, 0.05])
+"""(7,) radians; low and close, only an elbow to the side keeps the wrist within its limits."""
 
 
 def _drawer(name: str, height: float) -> str:
@@ -70,7 +70,8 @@ class OpenDrawer(Task):
     </default>
     <worldbody>
       <body name="chest" mocap="true">
-        <geom class="visual" type="mesh" mesh="lid" pos="0 0 {_TOP + 0.005:.4f}" material="cabinet"/>
+        <geom class="visual" type="mesh" mesh="lid" pos="0 0 {_TOP + 0.005:.4f}"
+          material="cabinet"/>
         <geom class="panel" size="{_DEPTH} {_WIDTH} 0.004" pos="0 0 {_TOP:.4f}"/>
         <geom class="panel" size="{_DEPTH} {_WIDTH} 0.004" pos="0 0 {_FLOOR:.4f}"/>
         <geom class="panel" size="0.005 {_WIDTH} {(_TOP - _FLOOR) / 2:.4f}"
@@ -115,9 +116,10 @@ class OpenDrawer(Task):
 
         clear = pulled(0.11)  # before the chest, above it: from here the arm comes down
         clear[2, 3] = TABLE + _TOP + 0.1
+        posture = _ELBOW_OUT if scene.variation == 0 else None
         return [
-            Waypoint(clear, posture=_ELBOW_OUT),
-            Waypoint(pulled(0.07), posture=_ELBOW_OUT),
+            Waypoint(clear, posture=posture),
+            Waypoint(pulled(0.07), posture=posture),
             Waypoint(grip, gripper=0.0, straight=True),
             Waypoint(pulled(0.158), straight=True),
         ]

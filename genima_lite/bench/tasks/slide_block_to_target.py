@@ -31,9 +31,10 @@ class SlideBlockToTarget(Task):
     </asset>
     <worldbody>
       <body name="target" mocap="true">
-        <geom class="visual" type="cylinder" size="0.07 0.0010" pos="0 0 0.0010" material="target"/>
+        <geom class="visual" type="cylinder" size="0.07 0.001" pos="0 0 0.001" material="target"/>
         <geom class="visual" type="cylinder" size="0.052 0.0012" pos="0 0 0.0012" material="ring"/>
-        <geom class="visual" type="cylinder" size="0.038 0.0014" pos="0 0 0.0014" material="target"/>
+        <geom class="visual" type="cylinder" size="0.038 0.0014" pos="0 0 0.0014"
+          material="target"/>
         <geom name="success" class="zone" type="cylinder" size="0.015 0.02" pos="0 0 0.02"/>
       </body>
       <body name="block">
