@@ -1,0 +1,53 @@
+"""The stripes of a sphere: graduations that show how far a joint has turned.
+
+A sphere's own x axis carries them, like rings on a spindle. With s = 0 at the pole at x = -r and
+s = 1 at x = +r, colour and black take turns every 6/64 of the way, colour first; after the
+fifth coloured ring the rest up to the pole is black. So the two poles differ, and a turn about
+any axis but x shows. Measured on pictures of the paper's renderer, whose texture is 64 texels
+long and repeats: hence the small half-tone dot at each pole.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+TEXEL = 1 / 64
+RING = 6 * TEXEL
+RINGS = 5
+
+_STEPS = 4096
+
+
+def _pattern(s: np.ndarray) -> np.ndarray:
+    """Return 1 where the pattern is coloured and 0 where it is black; s of any shape."""
+    phase = np.mod(s, 1.0)
+    return (np.mod(phase, 2 * RING) < RING) & (phase < 2 * RING * RINGS)
+
+
+def _cumulative() -> np.ndarray:
+    """Return the pattern's integral from -1 to s, at s = -1 to 2 in steps of 1 / 4096."""
+    middles = (np.arange(3 * _STEPS) + 0.5) / _STEPS
+    total = np.cumsum(_pattern(middles)) / _STEPS
+    return np.concatenate([[0.0], total]).astype(np.float32)
+
+
+_INTEGRAL = _cumulative()
+
+
+def stripe_intensity(s: np.ndarray, footprint: np.ndarray) -> np.ndarray:
+    """Return how much colour a pixel sees: the pattern's mean over the pixel's footprint.
+
+    Args:
+        s: (...) float32 in [0, 1], position along the stripe axis from pole to pole.
+        footprint: (...) float32, what one pixel spans along that axis; at least one texel is
+            averaged, as a texture with linear interpolation does.
+
+    Returns:
+        (...) float32: 0 black to 1 coloured.
+    """
+    width = np.sqrt(footprint * footprint + np.float32(TEXEL**2))
+    half = np.minimum(width, np.float32(1.0)) * np.float32(_STEPS / 2)
+    middle = s * np.float32(_STEPS) + np.float32(_STEPS + 0.5)
+    first = (middle - half).astype(np.int32)
+    last = (middle + half).astype(np.int32)
+    return (_INTEGRAL[last] - _INTEGRAL[first]) * np.float32(_STEPS) / np.maximum(last - first, 1)
