@@ -116,7 +116,7 @@ def test_another_drawer_does_not_count(envs, wanted, opened):
 def test_open_fingers_leave_the_drawer_shut(envs):
     env = envs["open_drawer"]
     env.reset(seed=8, options={"variation": 1})
-    stops = [Waypoint(w.tip, None, w.straight, w.posture) for w in env.task.waypoints(env.scene)]
+    stops = [Waypoint(w.tip, None, w.straight) for w in env.task.waypoints(env.scene)]
     assert not drive(env, stops)[0]
     assert env.scene.travel("drawer_joint_middle") < 0.02
 

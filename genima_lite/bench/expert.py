@@ -51,11 +51,7 @@ def plan(waypoints: Sequence[Waypoint], start: np.ndarray) -> np.ndarray:
 def _joint_knots(start: np.ndarray, waypoint: Waypoint) -> np.ndarray:
     """Return joint angles (n, 7) that lead from `start` to a waypoint, evenly along the way."""
     if not waypoint.straight:
-        shape = waypoint.posture
-        if shape is None:
-            goal = panda.inverse_kinematics(waypoint.tip, start=start)
-        else:
-            goal = panda.inverse_kinematics(waypoint.tip, start=shape, posture=shape)
+        goal = panda.inverse_kinematics(waypoint.tip, start=start)
         return np.linspace(start, goal, 3)
     knots = [start]
     for tip in _straight_tips(panda.forward_kinematics(start)[1], waypoint.tip):

@@ -49,14 +49,11 @@ class Waypoint:
         tip: (4, 4) wanted tip pose in the world.
         gripper: command given on arrival, 1.0 open or 0.0 closed; `None` keeps the last one.
         straight: the tip moves on a straight line instead of a straight joint path.
-        posture: (7,) radians, the arm shape to come near to if the path is not straight; by
-            default the home posture, reached from where the arm is.
     """
 
     tip: np.ndarray
     gripper: float | None = None
     straight: bool = False
-    posture: np.ndarray | None = None
 
 
 class Task(ABC):

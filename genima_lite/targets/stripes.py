@@ -45,9 +45,11 @@ def stripe_intensity(s: np.ndarray, footprint: np.ndarray) -> np.ndarray:
     Returns:
         (...) float32: 0 black to 1 coloured.
     """
-    width = np.sqrt(footprint * footprint + np.float32(TEXEL**2))
-    half = np.minimum(width, np.float32(1.0)) * np.float32(_STEPS / 2)
+    width = footprint * footprint
+    width += np.float32(TEXEL**2)
+    np.minimum(np.sqrt(width, out=width), np.float32(1.0), out=width)
+    half = width * np.float32(_STEPS / 2)
     middle = s * np.float32(_STEPS) + np.float32(_STEPS + 0.5)
-    first = (middle - half).astype(np.int32)
-    last = (middle + half).astype(np.int32)
-    return (_INTEGRAL[last] - _INTEGRAL[first]) * np.float32(_STEPS) / np.maximum(last - first, 1)
+    last, first = (middle + half).astype(np.int32), (middle - half).astype(np.int32)
+    covered = np.take(_INTEGRAL, last, mode="clip") - np.take(_INTEGRAL, first, mode="clip")
+    return np.minimum(covered * np.float32(_STEPS) / (last - first), np.float32(1.0))

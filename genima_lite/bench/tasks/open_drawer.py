@@ -14,11 +14,8 @@ _DEPTH, _WIDTH, _SPACING, _FIRST = 0.086, 0.1, 0.094, 0.112
 """metres: half depth, half width, from drawer to drawer, height of the lowest handle."""
 
 _TOP, _FLOOR = _FIRST + 2.5 * _SPACING + 0.003, _FIRST - _SPACING / 2 - 0.003
-_DIP = 1.02
+_DIP = 1.25
 """radians by which the gripper points down, so that the arm need not fold up."""
-
-_ELBOW_OUT = np.array([0.47, 0.61, 0.03, -2.4, 1.16, 2.3, 0.05])
-"""(7,) radians; low and close, only an elbow to the side keeps the wrist within its limits."""
 
 
 def _drawer(name: str, height: float) -> str:
@@ -116,10 +113,9 @@ class OpenDrawer(Task):
 
         clear = pulled(0.11)  # before the chest, above it: from here the arm comes down
         clear[2, 3] = TABLE + _TOP + 0.1
-        posture = _ELBOW_OUT if scene.variation == 0 else None
         return [
-            Waypoint(clear, posture=posture),
-            Waypoint(pulled(0.07), posture=posture),
+            Waypoint(clear),
+            Waypoint(pulled(0.07)),
             Waypoint(grip, gripper=0.0, straight=True),
             Waypoint(pulled(0.158), straight=True),
         ]
