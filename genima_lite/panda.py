@@ -142,7 +142,7 @@ def inverse_kinematics(
         error = _pose_error(tip, reached)
         if np.linalg.norm(error[:3]) < 1e-4 and np.linalg.norm(error[3:]) < 1e-3:
             return q
-        q = q + _ik_step(jacobian(poses, reached), error, posture - q, LOWER - q, UPPER - q)
+        q = np.clip(q + _ik_step(jacobian(poses, reached), error, posture - q), LOWER, UPPER)
     raise Unreachable(
         f"the tip cannot reach x y z = {np.round(tip[:3, 3], 3).tolist()} m: "
         f"still {np.linalg.norm(error[:3]):.3f} m and {np.linalg.norm(error[3:]):.2f} rad away"
@@ -155,22 +155,8 @@ def _pose_error(wanted: np.ndarray, reached: np.ndarray) -> np.ndarray:
     return np.concatenate([wanted[:3, 3] - reached[:3, 3], turn])
 
 
-def _ik_step(
-    jac: np.ndarray, error: np.ndarray, to_posture: np.ndarray, low: np.ndarray, high: np.ndarray
-) -> np.ndarray:
-    """Return one damped step (7,) between `low` and `high`, with a pull to the posture in the
-    Jacobian's null space. Joints that come to a limit stay there and the others make up for them.
-    """
-    step, free = np.zeros(7), np.ones(7, dtype=bool)
-    for _ in range(3):
-        movable = jac * free
-        pseudo = movable.T @ np.linalg.inv(movable @ movable.T + 1e-5 * np.eye(6))
-        rest = error - jac @ np.where(free, 0.0, step)
-        wanted = pseudo @ rest + (np.eye(7) - pseudo @ movable) @ (0.1 * to_posture * free)
-        step = np.where(free, wanted, step)
-        beyond = (step < low) | (step > high)
-        step = np.clip(step, low, high)
-        if not (beyond & free).any():
-            break
-        free &= ~beyond
+def _ik_step(jac: np.ndarray, error: np.ndarray, to_posture: np.ndarray) -> np.ndarray:
+    """Return one damped step (7,) with a pull to the posture in the Jacobian's null space."""
+    pseudo = jac.T @ np.linalg.inv(jac @ jac.T + 1e-5 * np.eye(6))
+    step = pseudo @ error + (np.eye(7) - pseudo @ jac) @ (0.1 * to_posture)
     return step * min(1.0, 0.4 / max(np.abs(step).max(), 1e-9))

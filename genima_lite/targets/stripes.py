@@ -1,19 +1,24 @@
 """The stripes of a sphere: graduations that show how far a joint has turned.
 
 A sphere's own x axis carries them, like rings on a spindle. With s = 0 at the pole at x = -r and
-s = 1 at x = +r, colour and black take turns every 6/64 of the way, colour first; after the
-fifth coloured ring the rest up to the pole is black. So the two poles differ, and a turn about
-any axis but x shows. Measured on pictures of the paper's renderer, whose texture is 64 texels
-long and repeats: hence the small half-tone dot at each pole.
+s = 1 at x = +r, colour and black take turns every 3/32 of the way, colour first; after the fifth
+coloured ring the rest up to the other pole is black. So the two poles differ, and a turn about
+any axis but x shows. Measured on pictures of the paper's renderer, where the pattern is a
+texture that repeats: hence the small half-tone dot at each pole.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-TEXEL = 1 / 64
-RING = 6 * TEXEL
+RING = 3 / 32
+"""Width of a ring and of the black between two rings, in units of s."""
+
 RINGS = 5
+"""How many rings are coloured."""
+
+_SOFT = 1 / 128
+"""The narrowest stretch of s that is averaged, as a texture with linear interpolation does."""
 
 _STEPS = 4096
 
@@ -39,14 +44,13 @@ def stripe_intensity(s: np.ndarray, footprint: np.ndarray) -> np.ndarray:
 
     Args:
         s: (...) float32 in [0, 1], position along the stripe axis from pole to pole.
-        footprint: (...) float32, what one pixel spans along that axis; at least one texel is
-            averaged, as a texture with linear interpolation does.
+        footprint: (...) float32, what one pixel spans along that axis.
 
     Returns:
         (...) float32: 0 black to 1 coloured.
     """
     width = footprint * footprint
-    width += np.float32(TEXEL**2)
+    width += np.float32(_SOFT**2)
     np.minimum(np.sqrt(width, out=width), np.float32(1.0), out=width)
     half = width * np.float32(_STEPS / 2)
     middle = s * np.float32(_STEPS) + np.float32(_STEPS + 0.5)
