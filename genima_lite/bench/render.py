@@ -138,10 +138,11 @@ class Renderer:
 
 
 def _segments(code: np.ndarray) -> np.ndarray:
-    """Return the numbers (H, W) uint32 that colours (H, W, 3) stand for, red the lowest byte."""
-    padded = np.zeros((*code.shape[:2], 4), dtype=np.uint8)
-    padded[..., :3] = code
-    return padded.view("<u4")[..., 0]
+    """Return the numbers (H, W) that colours (H, W, 3) stand for, red the lowest byte.
+
+    The highest byte is left out: a scene holds far fewer than 65536 geoms.
+    """
+    return code[..., 0] + (code[..., 1].astype(np.uint16) << 8)
 
 
 def _free(gl: mujoco.GLContext, context: mujoco.MjrContext) -> None:

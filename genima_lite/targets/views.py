@@ -1,0 +1,110 @@
+"""From a demonstration to pictures with targets: the one entry that training calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from genima_lite.cameras import Camera
+from genima_lite.observation import Demo
+from genima_lite.targets.draw import draw_spheres
+from genima_lite.targets.horizon import HORIZON, target_frame
+from genima_lite.targets.joints import JointTargets, Spheres, joint_targets, spheres_in_view
+from genima_lite.targets.labels import ViewLabels, view_labels
+from genima_lite.tiling import TILE_ORDER
+
+Backdrop = Callable[[np.ndarray], np.ndarray]
+"""Makes of a view (H, W, 3) uint8 the picture on which the spheres are drawn, same shape."""
+
+
+@dataclass(frozen=True, eq=False)
+class TargetViews:
+    """The views of one frame with the targets of a later frame drawn on them.
+
+    Attributes:
+        frame: t, whose views these are.
+        target: the frame whose joints are drawn, t + K or the last.
+        joints: where the spheres are in the world.
+        views: by camera, each (H, W, 3) uint8.
+        labels: by camera, where the spheres are in each view.
+    """
+
+    frame: int
+    target: int
+    joints: JointTargets
+    views: dict[str, np.ndarray]
+    labels: dict[str, ViewLabels]
+
+
+def draw_targets(
+    demo: Demo,
+    frame: int,
+    cameras: Sequence[str] = TILE_ORDER,
+    horizon: int = HORIZON,
+    backdrop: Backdrop | None = None,
+) -> TargetViews:
+    """Draw one frame's targets; see `draw_targets_of`."""
+    return draw_targets_of(demo, [frame], cameras, horizon, backdrop)[0]
+
+
+def draw_targets_of(
+    demo: Demo,
+    frames: Sequence[int],
+    cameras: Sequence[str] = TILE_ORDER,
+    horizon: int = HORIZON,
+    backdrop: Backdrop | None = None,
+) -> list[TargetViews]:
+    """Draw the targets of several frames of a demonstration, all in one batch.
+
+    The views and cameras are those of frame t, the joints those of frame t + K.
+
+    Args:
+        demo: with the RGB images of `frames`, joint poses, and camera matrices.
+        frames: numbers from 0 to T - 1.
+        cameras: whose views to draw.
+        horizon: K in steps; see `target_frame`.
+        backdrop: called once a view, frame by frame in the order of `cameras`; `None` draws on
+            the RGB view itself, which is what the diffusion model learns to draw. For the
+            controller's pictures see `genima_lite.targets.backgrounds`.
+
+    Raises:
+        KeyError: a frame without one of the images or cameras; the message names those present.
+        UserError: no joint poses, or a camera for which no sphere size is known.
+        ValueError: a frame outside the episode, or views of different sizes.
+    """
+    targets = [target_frame(frame, len(demo), horizon) for frame in frames]
+    joints = [joint_targets(demo[target]) for target in targets]
+    views = [demo[frame].image(camera) for frame in frames for camera in cameras]
+    if backdrop is not None:
+        views = [backdrop(view) for view in views]
+    seen_by = [Camera.from_observation(demo[frame], name) for frame in frames for name in cameras]
+    spheres = [spheres_in_view(joint, camera) for joint in joints for camera in cameras]
+    pictures, labels = _draw(views, seen_by, spheres)
+    count = len(cameras)
+    return [
+        TargetViews(
+            frame,
+            targets[i],
+            joints[i],
+            dict(zip(cameras, pictures[i * count : (i + 1) * count], strict=True)),
+            dict(zip(cameras, labels[i * count : (i + 1) * count], strict=True)),
+        )
+        for i, frame in enumerate(frames)
+    ]
+
+
+def _draw(
+    views: Sequence[np.ndarray], cameras: Sequence[Camera], spheres: Sequence[Spheres]
+) -> tuple[np.ndarray, list[ViewLabels]]:
+    """Draw N views; return pictures (N, H, W, 3) and their labels."""
+    pictures = np.stack(views)
+    batch = Spheres(
+        np.stack([each.poses for each in spheres]),
+        np.stack([each.colors for each in spheres]),
+        np.stack([each.radii for each in spheres]),
+    )
+    drawing = draw_spheres(pictures, cameras, batch)
+    positions, size = batch.poses[..., :3, 3], (pictures.shape[1], pictures.shape[2])
+    return drawing.pictures, view_labels(cameras, positions, drawing.visible(), size)
