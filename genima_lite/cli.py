@@ -232,8 +232,9 @@ def _progress(items: Iterable[T], total: int, label: str) -> Iterator[T]:
 def _success_table(policy: str, summary: dict) -> Table:
     """Return the table of success rates that `summarize` gave."""
     table = Table(title=f"success of '{policy}' with 95 % Wilson intervals")
-    for heading in ("task", "success", "n", "rate", "interval", "median steps"):
-        table.add_column(heading, justify="left" if heading == "task" else "right")
+    table.add_column("task", no_wrap=True, min_width=max(map(len, summary)))
+    for heading in ("success", "n", "rate", "interval", "median steps"):
+        table.add_column(heading, justify="right")
     for task, row in summary.items():
         low, high = row["interval_95"]
         cells = (row["successes"], row["n"], f"{row['rate']:.1%}", f"{low:.1%} to {high:.1%}")
