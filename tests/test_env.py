@@ -227,6 +227,8 @@ def test_a_wrong_setting_names_itself_and_the_way_out(settings, words):
         ({"variation": "red"}, "no variation 'red'"),
         ({"colour": 1}, "unknown reset option 'colour'"),
         ({"scene_state": {"variation": 0, "mujoco": [0.0], "geom_rgba": {}}}, "another task"),
+        ({"scene_state": {"task": "open_drawer"}}, "of task 'open_drawer', not 'push_button'"),
+        ({"scene_state": {"mujoco": [], "geom_rgba": {}}}, "lacks 'variation'"),
     ],
 )
 def test_a_wrong_reset_option_is_refused(env, options, words):

@@ -102,7 +102,7 @@ class BenchEnv(gymnasium.Env):
             rng.set_state(chosen["random_state"])
         self.random_state: tuple = tuple(rng.get_state())
         if "scene_state" in chosen:
-            self.scene.restore(chosen["scene_state"])
+            self._restore(chosen["scene_state"])
         else:
             self.scene.reset(chosen.get("variation", 0), rng)
         self._steps = 0
@@ -143,6 +143,12 @@ class BenchEnv(gymnasium.Env):
             if renderer is not None:
                 renderer.close()
         self._renderer = self._viewer = None
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        """Start from a stored scene, after a look at what it was stored for."""
+        if state.get("task", self.task_name) != self.task_name:
+            raise UserError(f"scene state is of task '{state['task']}', not '{self.task_name}'")
+        self.scene.restore(state)
 
     def _checked(self, action: np.ndarray) -> np.ndarray:
         """Return the action as float64 within the limits."""

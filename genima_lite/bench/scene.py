@@ -32,7 +32,8 @@ class Scene:
         self.variation = 0
         self._first_body = self.model.body("right_finger").id + 1
         self._paint = self.model.geom_rgba.copy()
-        self._start = self.data.qpos.copy()
+        self.robot.reset()
+        self._begin()
 
     def reset(self, variation: int, rng: np.random.RandomState) -> None:
         """Start an episode: home the arm, let the task place its pieces, let them settle.
@@ -71,8 +72,11 @@ class Scene:
         """Start an episode from what `state` returned at another episode's start.
 
         Raises:
-            UserError: the state is another task's or another version's.
+            UserError: the state is incomplete, another task's or another version's.
         """
+        missing = {"variation", "mujoco", "geom_rgba"} - set(state)
+        if missing:
+            raise UserError(f"scene state lacks '{missing.pop()}': it was not written by the bench")
         size = mujoco.mj_stateSize(self.model, _STATE)
         if len(state["mujoco"]) != size:
             raise UserError(

@@ -139,9 +139,12 @@ def collect(
             yield _record(root, job, settings)
         return
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_one_thread) as pool:
+    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=_one_thread)
+    try:
         for future in as_completed([pool.submit(_record, root, j, settings) for j in todo]):
             yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _one_thread() -> None:
@@ -179,7 +182,7 @@ def record_demo(env: BenchEnv, seed: int, variation: int) -> Demo | None:
     the last one it has ten more steps. Frame t + 1 holds the command that led there.
     """
     env.reset(seed=seed, options={"variation": variation})
-    state = {**env.scene.state(), "task": env.task_name, "seed": seed}
+    state = {"task": env.task_name, "seed": seed, **env.scene.state()}
     demo = Demo([env.observation], env.random_state, 1, state)
     expert = ExpertPolicy(env)
     try:
