@@ -131,25 +131,169 @@ def evaluate(
     episodes: int = 20,
     seed: int = 1000,
     json: Path | None = None,
+    checkpoint: Path | None = None,
+    execute: int | None = None,
+    ensemble: bool = False,
 ) -> int:
     """Run a policy in closed loop and print its success rates.
 
     Args:
-        policy: expert or random.
+        policy: expert, random, or with a checkpoint oracle or act.
         tasks: task names with commas, or all.
         episodes: episodes a task, dealt round over its variations.
         seed: episode i runs with environment seed 2 (seed + i) + 1; training seeds are even.
         json: also write the results to this file.
+        checkpoint: folder of a trained policy.
+        execute: how many of a trained policy's K actions to execute a decision; by default all.
+        ensemble: let a trained policy decide at every step and average its decisions.
     """
     from genima_lite.evaluate import evaluate, results_document, summarize
+    from genima_lite.policy import PolicySettings
 
     names = _tasks(tasks)
-    runs = evaluate(policy, names, episodes, seed)
+    chosen = PolicySettings(checkpoint, execute, ensemble)
+    runs = evaluate(policy, names, episodes, seed, chosen)
     results = list(_progress(runs, len(names) * episodes, policy))
     console.print(_success_table(policy, summarize(results)))
     if json is not None:
         settings = {"policy": policy, "tasks": names, "episodes": episodes, "seed": seed}
+        settings |= {"checkpoint": str(checkpoint), "execute": execute, "ensemble": ensemble}
         write_json(json, results_document(settings, results))
+    return 0
+
+
+def train_controller(
+    out: Path,
+    preset: str = "lite",
+    demos: Path | None = None,
+    held_out: Path | None = None,
+    generated: float = 0.5,
+    steps: int = 2000,
+    batch_size: int = 32,
+    seed: int = 0,
+    max_minutes: float | None = None,
+    device: str = "cpu",
+) -> int:
+    """Train a controller; killed and started again with the same words, it goes on.
+
+    Args:
+        out: the controller's folder.
+        preset: lite, lite-rgb or paper.
+        demos: demonstrations made by collect; without, only generated motions.
+        held_out: other demonstrations to validate on.
+        generated: share of generated motions beside the demonstrations.
+        steps: training steps.
+        batch_size: samples a step.
+        seed: the same seed gives the same controller.
+        max_minutes: stop after so many and save.
+        device: cpu, or cuda for a GPU.
+    """
+    from genima_lite.controller import recipe
+    from genima_lite.controller.train import TrainConfig, train
+
+    config = recipe.preset(preset)
+    data = recipe.training_data(config, demos, generated, seed)
+    validation = recipe.validation_batch(config, held_out)
+    settings = TrainConfig(steps=steps, batch_size=batch_size, seed=seed)
+
+    def report(step: int, parts: dict[str, float]) -> None:
+        if step % 50 == 0:
+            shown = ", ".join(f"{name} {value:.4f}" for name, value in parts.items())
+            console.print(f"step {step} of {steps}: {shown}")
+
+    run = train(out, data, settings, validation, max_minutes, device, report)
+    console.print(f"{out}: {run.step} of {steps} steps")
+    return 0
+
+
+def pretrain_base(
+    out: Path,
+    preset: str = "lite",
+    tasks: str = "all",
+    pictures: int = 2048,
+    view_size: int = 64,
+    steps: int = 1200,
+    seed: int = 0,
+    max_minutes: float | None = None,
+) -> int:
+    """Make the base model that draws pictures of the bench: random scenes, then training.
+
+    Killed or out of time and started again with the same words, it goes on.
+
+    Args:
+        out: the model's folder, in Stable Diffusion's format.
+        preset: lite, small or tiny.
+        tasks: whose pieces appear in the scenes; names with commas, or all.
+        pictures: how many random scenes.
+        view_size: pixels along each side of a view; the tiled picture is twice as large.
+        steps: training steps.
+        seed: of scenes, weights and training.
+        max_minutes: of training in this call.
+    """
+    from dataclasses import replace
+
+    from genima_lite.diffusion.base import preset as sizes
+    from genima_lite.diffusion.pretrain import BASE_TRAINING, PretrainConfig, pretrain
+
+    base = replace(sizes(preset, 2 * view_size), seed=seed)
+    training = replace(BASE_TRAINING, steps=steps, seed=seed)
+    config = PretrainConfig(base, tuple(_tasks(tasks)), pictures, training, seed)
+
+    def report(stage: str, done: int, total: int, loss: float | None) -> None:
+        if loss is None:
+            console.print(f"{stage} {done} of {total}")
+        elif done % 50 == 0:
+            console.print(f"step {done} of {total}: loss {loss:.4f}")
+
+    trainer = pretrain(out, config, max_minutes, report)
+    console.print(f"{out}: {trainer.step} of {steps} steps, {trainer.trained / 1e6:.1f} M weights")
+    return 0
+
+
+def train_diffusion(
+    out: Path,
+    base: str,
+    demos: Path,
+    tasks: str = "all",
+    setting: str = "up-blocks",
+    frames_each: int = 30,
+    steps: int = 600,
+    batch_size: int = 16,
+    learning_rate: float = 1e-3,
+    seed: int = 0,
+    max_minutes: float | None = None,
+    device: str = "cpu",
+) -> int:
+    """Teach a base model to draw joint targets, from demonstrations.
+
+    Killed or out of time and started again with the same words, it goes on.
+
+    Args:
+        out: the model's folder, in Stable Diffusion's format.
+        base: folder of the base model, or a model id of the hub, such as stabilityai/sd-turbo.
+        demos: demonstrations made by collect, views half as large as the tiled picture.
+        tasks: names with commas, or all.
+        setting: frozen, up-blocks, unet-lora, controlnet-lora or concat.
+        frames_each: random frames of each demonstration.
+        steps: training steps.
+        batch_size: pictures a step.
+        learning_rate: SD-Turbo wants 1e-5.
+        seed: of the choice of frames, and of training.
+        max_minutes: of training in this call.
+        device: cpu or cuda.
+    """
+    from genima_lite.diffusion.finetune import FinetuneConfig, finetune
+    from genima_lite.diffusion.train import TrainConfig
+
+    training = TrainConfig(setting, steps, batch_size, learning_rate, seed=seed)
+    config = FinetuneConfig(tuple(_tasks(tasks)), frames_each, training, seed)
+
+    def report(step: int, total: int, loss: float) -> None:
+        if step % 50 == 0:
+            console.print(f"step {step} of {total}: loss {loss:.4f}")
+
+    trainer = finetune(out, base, demos, config, max_minutes, report, device)
+    console.print(f"{out}: {trainer.step} of {steps} steps, {trainer.trained / 1e6:.1f} M weights")
     return 0
 
 
@@ -178,6 +322,9 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "replay": replay,
     "inspect": inspect,
     "view": view,
+    "pretrain-base": pretrain_base,
+    "train-diffusion": train_diffusion,
+    "train-controller": train_controller,
     "eval": evaluate,
     "reproduce": reproduce,
 }
@@ -234,7 +381,7 @@ def _success_table(policy: str, summary: dict) -> Table:
     table = Table(title=f"success of '{policy}' with 95 % Wilson intervals")
     table.add_column("task", no_wrap=True, min_width=max(map(len, summary)))
     for heading in ("success", "n", "rate", "interval", "median steps"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for task, row in summary.items():
         low, high = row["interval_95"]
         cells = (row["successes"], row["n"], f"{row['rate']:.1%}", f"{low:.1%} to {high:.1%}")

@@ -11,7 +11,7 @@ import numpy as np
 
 from genima_lite.bench.env import BenchEnv
 from genima_lite.errors import UserError
-from genima_lite.policy import Policy, make_policy
+from genima_lite.policy import Policy, PolicySettings, make_env, make_policy
 from genima_lite.seeds import evaluation_seed
 
 
@@ -73,20 +73,25 @@ class _Clock:
 
 
 def evaluate(
-    policy: str, tasks: Sequence[str], episodes: int, seed: int
+    policy: str,
+    tasks: Sequence[str],
+    episodes: int,
+    seed: int,
+    settings: PolicySettings = PolicySettings(),  # noqa: B008
 ) -> Iterator[EpisodeResult]:
     """Yield the results of `episodes` episodes a task, dealt round over the task's variations.
 
     Episode i of every task runs with environment seed `evaluation_seed(seed, i)`.
 
     Raises:
-        UserError: no episodes asked for, a negative seed, an unknown task or policy.
+        UserError: no episodes asked for, a negative seed, an unknown task or policy, or no
+            checkpoint for a policy that needs one.
     """
     if episodes < 1 or seed < 0:
         raise UserError(f"{episodes} episodes from seed {seed}: give at least 1, and from 0 on")
     for task in tasks:
-        env = BenchEnv(task, cameras=()) if policy in ("expert", "random") else BenchEnv(task)
-        agent = make_policy(policy, env)
+        env = make_env(policy, task, settings)
+        agent = make_policy(policy, env, settings)
         for i in range(episodes):
             variation = i % env.task.variations
             yield run_episode(env, agent, evaluation_seed(seed, i), variation)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -28,7 +31,9 @@ class Policy(Protocol):
         """
 
     def act(self, observation: Observation) -> np.ndarray:
-        """Return the next actions, (K, 8) float64: joint targets in radians, gripper open."""
+        """Return the actions to execute before it is asked again, (n, 8) float64, n from 1 to K:
+        joint targets in radians, gripper open.
+        """
 
 
 class ExpertPolicy:
@@ -72,15 +77,78 @@ class RandomPolicy:
         return np.hstack([way, opening])
 
 
-POLICIES: dict[str, Callable[[BenchEnv], Policy]] = {"expert": ExpertPolicy, "random": RandomPolicy}
+@dataclass(frozen=True)
+class PolicySettings:
+    """What trained policies are told beside their name.
+
+    Attributes:
+        checkpoint: folder of the trained model.
+        execute: how many of a decision's K actions are executed before the next; `None` for all.
+        ensemble: temporal ensembling: decide at every step and average what was said about it.
+    """
+
+    checkpoint: Path | None = None
+    execute: int | None = None
+    ensemble: bool = False
 
 
-def make_policy(name: str, env: BenchEnv) -> Policy:
+POLICIES: dict[str, Any] = {"expert": ExpertPolicy, "random": RandomPolicy}
+"""Policies that need the environment only; they see no pictures."""
+
+TRAINED = {
+    "oracle": "genima_lite.controller.policies:OraclePolicy",
+    "act": "genima_lite.controller.policies:ActPolicy",
+}
+"""Policies with a checkpoint, as module:class, imported when asked for since they need torch.
+
+A class has `views(settings) -> Views`, which says what it wants to see, and is made with
+`(env, settings)`.
+"""
+
+
+def make_env(policy: str, task: str, settings: PolicySettings) -> BenchEnv:
+    """Return a task's environment with the views that a policy wants.
+
+    Raises:
+        UserError: no such policy or task, or no checkpoint where one is needed.
+    """
+    if policy in TRAINED:
+        views = _trained(policy, settings).views(settings)
+        return BenchEnv(task, views.cameras, views.size)
+    _check_name(policy)
+    return BenchEnv(task, cameras=())
+
+
+def make_policy(name: str, env: BenchEnv, settings: PolicySettings = PolicySettings()) -> Policy:
     """Return a policy by name.
 
     Raises:
-        UserError: no such policy.
+        UserError: no such policy, or no checkpoint where one is needed.
     """
-    if name not in POLICIES:
-        raise UserError(f"unknown policy '{name}': choose from {', '.join(POLICIES)}")
+    if name in TRAINED:
+        return _trained(name, settings)(env, settings)
+    _check_name(name)
     return POLICIES[name](env)
+
+
+def policy_names() -> Sequence[str]:
+    """Return the names of all policies."""
+    return [*POLICIES, *TRAINED]
+
+
+def _check_name(name: str) -> None:
+    if name not in policy_names():
+        raise UserError(f"unknown policy '{name}': choose from {', '.join(policy_names())}")
+
+
+def _trained(name: str, settings: PolicySettings) -> Any:
+    """Return the class of a trained policy."""
+    if settings.checkpoint is None:
+        raise UserError(f"policy '{name}' is a trained one: give its folder with --checkpoint")
+    module, _, attribute = TRAINED[name].partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except ImportError as error:
+        raise UserError(
+            f"policy '{name}' needs {error.name}: pip install 'genima-lite[models]'"
+        ) from error

@@ -2,21 +2,21 @@
 
 All pictures of a batch, over views and time, are drawn together, and only inside the boxes
 around the spheres' outlines. The spheres hide one another as they should; the robot hides none
-of them (paper, section 3.1). Edges are smoothed with four samples a pixel as in the paper's
-renderer, but blend with the picture below, where the paper's keep a rim of white.
+of them (paper, section 3.1). Edges cover pixels in quarters, as with the four samples of the
+paper's renderer, but blend with the picture below, where the paper's keep a rim of white.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from genima_lite.cameras import Camera
 from genima_lite.targets.joints import Spheres
-from genima_lite.targets.outline import outlines
-from genima_lite.targets.trace import Fragments, trace
+from genima_lite.targets.outline import Outlines, outlines
+from genima_lite.targets.trace import Fragments, Tracer
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,16 +57,22 @@ def draw_spheres(pictures: np.ndarray, cameras: Sequence[Camera], spheres: Spher
         ValueError: shapes or the dtype do not fit.
     """
     _check(pictures, cameras, spheres)
-    canvas = pictures.copy()
+    canvas, rows = pictures.copy(), np.arange(len(pictures))
     owners = np.full(pictures.shape[:3], -1, np.int8)
     outline = outlines(cameras, spheres.poses[..., :3, 3], spheres.radii)
     far_to_near = np.argsort(-np.linalg.norm(outline.centers, axis=-1), axis=1)
-    nearest = np.full(owners.shape, np.inf, np.float32)
+    depths = np.full(owners.size, np.inf, np.float32) if _cross(outline, spheres) else None
+    tracer = Tracer(cameras, spheres, outline, pictures.shape[1:3])
+    colors = spheres.colors.astype(np.float32)
     for which in far_to_near.T:
-        for fragments in trace(cameras, spheres, outline, which, pictures.shape[1:3]):
-            colors = spheres.colors[fragments.picture, which[fragments.picture]]
-            solid = _paint(canvas.reshape(-1, 3), nearest.reshape(-1), fragments, colors)
-            owners.reshape(-1)[fragments.pixel[solid]] = which[fragments.picture[solid]]
+        for fragments in tracer.trace(which):
+            if depths is not None:
+                fragments = _nearest(fragments, depths)
+            paint = np.take(colors[rows, which], fragments.picture, axis=0)
+            _paint(canvas, fragments, paint)
+            solid = np.flatnonzero(fragments.coverage >= 0.5)
+            owner = np.take(which, fragments.picture[solid])
+            owners.reshape(-1)[fragments.pixel[solid]] = owner
     return Drawing(canvas, owners, outline.areas)
 
 
@@ -84,25 +90,34 @@ def _check(pictures: np.ndarray, cameras: Sequence[Camera], spheres: Spheres) ->
         raise ValueError(f"radii, colors and poses must be {wanted}, not {shapes}")
 
 
-def _paint(
-    canvas: np.ndarray, nearest: np.ndarray, fragments: Fragments, colors: np.ndarray
-) -> np.ndarray:
-    """Paint over what is farther, in place, and return which fragments now own their pixel.
+def _cross(outline: Outlines, spheres: Spheres) -> bool:
+    """Return whether the order of distances may not tell which sphere hides which.
 
-    Spheres come farthest first, which is all it takes while they are whole and of one size. The
-    test of depth is for spheres that run through one another.
-
-    Args:
-        canvas: (N*H*W, 3) uint8.
-        nearest: (N*H*W,) float32, metres, depth of what is painted there.
-        fragments: P of them.
-        colors: (P, 3) uint8.
+    It does while spheres are whole and, in one picture, of one size.
     """
-    pixel = fragments.pixel
-    below = np.take(canvas, pixel, axis=0).astype(np.float32)
-    alpha = fragments.coverage * (fragments.depth < np.take(nearest, pixel))
-    paint = colors * fragments.intensity[:, None]
-    canvas[pixel] = np.rint(below + alpha[:, None] * (paint - below))
-    solid = np.flatnonzero(alpha >= 0.5)
-    nearest[pixel[solid]] = fragments.depth[solid]
-    return solid
+    drawn = spheres.radii > 0
+    gaps = np.linalg.norm(outline.centers[:, :, None] - outline.centers[:, None], axis=-1)
+    pairs = drawn[:, :, None] & drawn[:, None] & ~np.eye(drawn.shape[1], dtype=bool)
+    sums = spheres.radii[:, :, None] + spheres.radii[:, None]
+    sizes = spheres.radii[:, :, None] != spheres.radii[:, None]
+    return bool((pairs & ((gaps < sums) | sizes)).any())
+
+
+def _nearest(fragments: Fragments, depths: np.ndarray) -> Fragments:
+    """Return the fragments that are nearer than `depths` (N*H*W,), and update those."""
+    kept = np.flatnonzero(fragments.depth < depths[fragments.pixel])
+    nearer = Fragments(*(getattr(fragments, field.name)[kept] for field in fields(Fragments)))
+    solid = nearer.coverage >= 0.5
+    depths[nearer.pixel[solid]] = nearer.depth[solid]
+    return nearer
+
+
+def _paint(canvas: np.ndarray, fragments: Fragments, colors: np.ndarray) -> None:
+    """Paint P fragments of `colors` (P, 3) float32 over `canvas` (N, H, W, 3), in place."""
+    colors *= fragments.intensity[:, None]
+    pixels = canvas.reshape(-1, 3).view("V3")[:, 0]  # three bytes at once are quicker to move
+    edge = np.flatnonzero(fragments.coverage < 1.0)
+    below = pixels[fragments.pixel[edge]].view(np.uint8).reshape(-1, 3)
+    colors[edge] = below + fragments.coverage[edge, None] * (colors[edge] - below)
+    colors += np.float32(0.5)
+    pixels[fragments.pixel] = colors.astype(np.uint8).view("V3")[:, 0]

@@ -30,7 +30,8 @@ class Evidence:
 
     Attributes:
         member: 0 to 1, how well the pixel lies on the line from black to the colour.
-        shade: 0 black to 1 coloured, where on the line it lies; up to 1.2 for brighter ones.
+        shade: 0 black or grey to 1 coloured, where on the line it lies; up to 1.2 for brighter
+            ones.
         known: 0 where another colour's sphere may hide this one's, else 1.
         distance: how far the pixel is from the line, in levels of 0 to 255.
     """
@@ -45,10 +46,11 @@ def color_evidence(image: np.ndarray) -> Evidence:
     """Return the evidence in a picture (H, W, 3), uint8 or float from 0 to 255."""
     pixels = image.astype(np.float32)
     lines = np.array([COLORS[name] for name in NAMES], np.float32)
-    shade = np.einsum("hwc,nc->nhw", pixels, lines) / (lines * lines).sum(1)[:, None, None]
-    shade = np.clip(shade, 0.0, 1.2)
-    nearest = np.minimum(shade, 1.0)[..., None] * lines[:, None, None]
+    along = np.clip(_along(pixels, lines), 0.0, 1.2)
+    nearest = np.minimum(along, 1.0)[..., None] * lines[:, None, None]
     distance = np.linalg.norm(pixels - nearest, axis=-1)
+    hue = _along(pixels - pixels.mean(-1, keepdims=True), lines - lines.mean(-1, keepdims=True))
+    shade = np.clip(np.minimum(along, hue), 0.0, 1.2)
     allowed = _NOISE + _SPREAD * np.linalg.norm(pixels, axis=-1)
     member = np.exp(-np.square(distance / allowed))
     low, high = _COLORED
@@ -57,3 +59,8 @@ def color_evidence(image: np.ndarray) -> Evidence:
     whole = np.stack([grey_closing(each, (gap, gap)) for each in colored])
     others = [np.delete(whole, i, axis=0).max(0) for i in range(len(NAMES))]
     return Evidence(member, shade, 1.0 - np.stack(others), distance)
+
+
+def _along(pixels: np.ndarray, lines: np.ndarray) -> np.ndarray:
+    """Return how far along each line (5, 3) the pixels (H, W, 3) lie, (5, H, W): 1 at its end."""
+    return np.einsum("hwc,nc->nhw", pixels, lines / (lines * lines).sum(1, keepdims=True))

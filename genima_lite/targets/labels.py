@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +11,12 @@ from genima_lite.cameras import Camera
 
 @dataclass(frozen=True, eq=False)
 class ViewLabels:
-    """The spheres of one view, in the order of `genima_lite.targets.JOINTS`.
+    """The spheres of one view, in the order of `genima_lite.targets.joints.JOINTS`.
 
     Attributes:
         pixels: (4, 2) float64, projected centres, column then row, continuous.
         depths: (4,) float64, metres along the optical axis.
+        radii: (4,) float64, pixels, the small half axis of each outline; 0 where not drawn.
         shares: (4,) float64 in [0, 1], how much of each outline is inside the view and not
             hidden by other spheres.
         visible: (4,) bool, the centre is inside the view and some of the sphere shows.
@@ -24,29 +24,30 @@ class ViewLabels:
 
     pixels: np.ndarray
     depths: np.ndarray
+    radii: np.ndarray
     shares: np.ndarray
     visible: np.ndarray
 
 
 def view_labels(
-    cameras: Sequence[Camera], positions: np.ndarray, shares: np.ndarray, size: tuple[int, int]
-) -> list[ViewLabels]:
-    """Return the labels of N views.
+    camera: Camera,
+    positions: np.ndarray,
+    radii: np.ndarray,
+    shares: np.ndarray,
+    size: tuple[int, int],
+) -> ViewLabels:
+    """Return the labels of one view.
 
     Args:
-        cameras: N.
-        positions: (N, 4, 3) metres, world frame.
-        shares: (N, 4), as `Drawing.visible` gives them.
-        size: height and width of the views in pixels.
+        camera: of the view.
+        positions: (4, 3) metres, world frame.
+        radii: (4,) metres, 0 for spheres that are not drawn.
+        shares: (4,), a row of `Drawing.visible`.
+        size: height and width of the view in pixels.
     """
-    return [
-        _labels(*camera.project(points), share, size)
-        for camera, points, share in zip(cameras, positions, shares, strict=True)
-    ]
-
-
-def _labels(
-    pixels: np.ndarray, depths: np.ndarray, shares: np.ndarray, size: tuple[int, int]
-) -> ViewLabels:
+    pixels, depths = camera.project(positions)
     inside = ((pixels >= 0) & (pixels < size[::-1])).all(-1) & (depths > 0)
-    return ViewLabels(pixels, depths, shares, inside & (shares > 0))
+    gap = np.sqrt(np.maximum(depths**2 - radii**2, 1e-12))
+    focal = np.sqrt(camera.intrinsics[0, 0] * camera.intrinsics[1, 1])
+    outline_radii = np.where(depths > radii, focal * radii / gap, 0.0)
+    return ViewLabels(pixels, depths, outline_radii, shares, inside & (shares > 0))

@@ -29,8 +29,9 @@ class Candidate:
 def search(evidence: Evidence, radii: np.ndarray, per_color: int = 4) -> list[Candidate]:
     """Return up to `per_color` discs of each colour, best first.
 
-    The score is the share of members inside the disc, less that in a ring around it; both count
-    only pixels that no sphere of another colour may hide.
+    The score is the share of members inside the disc, less that in a ring around it, both among
+    pixels that no sphere of another colour may hide; times `tone`, since a sphere is neither as
+    black nor as coloured as a thing without stripes.
 
     Args:
         evidence: of a picture of some 64 pixels; time grows with its area.
@@ -44,25 +45,36 @@ def search(evidence: Evidence, radii: np.ndarray, per_color: int = 4) -> list[Ca
     return found
 
 
+def tone(shade: np.ndarray) -> np.ndarray:
+    """Return 1 where a mean shade (...) suits a striped sphere, down to 0 where it does not.
+
+    Seen from its black pole a whole sphere has a mean shade of 0.2, and its lower half may show
+    alone; from the coloured pole it has 0.65.
+    """
+    return np.interp(shade, [0.03, 0.11, 0.68, 0.85], [0.0, 1.0, 1.0, 0.0])
+
+
 def _scores(evidence: Evidence, radii: np.ndarray) -> np.ndarray:
     """Return scores (5, R, H, W) of discs centred on each pixel."""
     known = evidence.known
-    maps = np.concatenate([known * evidence.member, known])
+    members = known * evidence.member
+    maps = np.concatenate([members, members * evidence.shade, known])
     count, (height, width) = len(known), known.shape[1:]
     reach = int(1.3 * radii.max()) + 4
     size = (next_fast_len(height + reach), next_fast_len(width + reach))
     spectra = rfft2(maps, size)
 
-    def filtered(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def filtered(kernel: np.ndarray) -> np.ndarray:
         sums = irfft2(spectra * rfft2(kernel), size)[:, :height, :width]
-        return sums[:count], np.maximum(sums[count:], 1e-6)
+        return np.maximum(sums.reshape(3, count, height, width), 1e-6)
 
     scores = []
     for radius in radii:
         disc, ring = _disc(size, radius), _disc(size, 1.25 * radius + 1.5)
-        members, seen = filtered(disc)
-        around, seen_around = filtered(ring - _disc(size, radius + 1.0))
-        score = members / seen - around / np.maximum(seen_around, 0.1 * ring.sum())
+        inside, shade, seen = filtered(disc)
+        around, _, seen_around = filtered(ring - _disc(size, radius + 1.0))
+        score = inside / seen - around / np.maximum(seen_around, 0.1 * ring.sum())
+        score *= tone(shade / inside)
         scores.append(np.where(seen > _LEAST_SEEN * disc.sum(), score, 0.0))
     return np.stack(scores, axis=1)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from genima_lite.targets.joints import Spheres
 from genima_lite.targets.outline import Outlines, focal_lengths
 from genima_lite.targets.stripes import stripe_intensity
 
-_CHUNK = 1 << 15
+_CHUNK = 1 << 14
 """pixels in flight: small enough for a processor's cache."""
 
 _LEVELS = np.float32(4)
@@ -26,8 +27,6 @@ _LEVELS = np.float32(4)
 
 _GRAZING = np.float32(1e-3)
 """Rays that just miss, in pixels that are partly covered, are shaded as if they grazed."""
-
-_Columns = tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,39 +48,64 @@ class Fragments:
     intensity: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class _Balls:
-    """M spheres, a row each: `picture` is (M,) int, everything else (M, 1, 1) float32."""
+class _Balls(NamedTuple):
+    """M spheres; every field is (M, 1, 1) float32, or one column of such a table."""
 
-    picture: np.ndarray
-    center: _Columns  # x, y, z in camera axes, metres
-    axis: _Columns  # unit stripe axis in camera axes
-    middle: _Columns  # of the outline, rays: (pixel - principal) / focal
-    first: _Columns  # column and row where the box begins
-    focal: _Columns
-    principal: _Columns
-    radius: np.ndarray
+    cx: np.ndarray  # centre in camera axes, metres
+    cy: np.ndarray
+    z: np.ndarray
+    ax: np.ndarray  # unit stripe axis in camera axes
+    ay: np.ndarray
+    az: np.ndarray
+    middle_x: np.ndarray  # of the outline, as a ray: (pixel - principal) / focal
+    middle_y: np.ndarray
+    column: np.ndarray  # where the box around the outline begins, pixels
+    row: np.ndarray
+    fx: np.ndarray  # focal lengths and principal point, pixels
+    fy: np.ndarray
+    px: np.ndarray
+    py: np.ndarray
+    radius: np.ndarray  # metres
 
 
-def trace(
-    cameras: Sequence[Camera],
-    spheres: Spheres,
-    outline: Outlines,
-    which: np.ndarray,
-    size: tuple[int, int],
-) -> Iterator[Fragments]:
-    """Yield the pixels that one sphere of each picture covers, some pictures at a time.
+class Tracer:
+    """Traces the spheres of N pictures, S a picture."""
 
-    Args:
-        cameras: N.
-        spheres: with one batch dimension N, S a picture.
-        outline: their outlines.
-        which: (N,) int, 0 to S - 1: the sphere of each picture.
-        size: height and width of the pictures in pixels.
-    """
-    for pictures, side in _groups(outline, which, size):
-        balls = _balls(cameras, spheres, outline, pictures, which[pictures])
-        yield _trace_boxes(balls, side, *size)
+    def __init__(
+        self,
+        cameras: Sequence[Camera],
+        spheres: Spheres,
+        outline: Outlines,
+        size: tuple[int, int],
+    ) -> None:
+        """Take N cameras, spheres with one batch dimension N, their outlines, height and width."""
+        self.outline = outline
+        self.size = size
+        self.table = _table(cameras, spheres, outline)
+
+    def trace(self, which: np.ndarray) -> Iterator[Fragments]:
+        """Yield the pixels that sphere `which[n]` of each picture n covers, `which` (N,) int."""
+        for pictures, side in _groups(self.outline, which, self.size):
+            rows = self.table[pictures, which[pictures]]
+            balls = _Balls(*np.ascontiguousarray(rows.T)[..., None, None])
+            yield _trace_boxes(balls, pictures, side, *self.size)
+
+
+def _table(cameras: Sequence[Camera], spheres: Spheres, outline: Outlines) -> np.ndarray:
+    """Return (N, S, 15) float32, the fields of `_Balls` for every sphere."""
+    focal, principal = focal_lengths(cameras)
+    rotations = np.stack([camera.pose[:3, :3] for camera in cameras])
+    corner = np.floor(np.maximum(outline.middles - outline.halves, 0.0))
+    parts = (
+        outline.centers,
+        spheres.poses[..., :3, 0] @ rotations,
+        (outline.middles - principal) / focal,
+        corner,
+        np.broadcast_to(focal, corner.shape),
+        np.broadcast_to(principal, corner.shape),
+        spheres.radii[..., None],
+    )
+    return np.concatenate(parts, axis=-1, dtype=np.float32)
 
 
 def _groups(
@@ -101,49 +125,28 @@ def _groups(
         yield from ((part, int(side)) for part in np.array_split(group, parts))
 
 
-def _balls(
-    cameras: Sequence[Camera],
-    spheres: Spheres,
-    outline: Outlines,
-    n: np.ndarray,
-    s: np.ndarray,
-) -> _Balls:
-    """Gather sphere s of picture n, for M pairs."""
-    rotation = np.stack([cameras[i].pose[:3, :3] for i in n])
-    focal, principal = (values[:, 0] for values in focal_lengths([cameras[i] for i in n]))
-    middle, half = outline.middles[n, s], outline.halves[n, s]
-    return _Balls(
-        n,
-        center=_columns(outline.centers[n, s]),
-        axis=_columns(np.einsum("mi,mij->mj", spheres.poses[n, s, :3, 0], rotation)),
-        middle=_columns((middle - principal) / focal),
-        first=_columns(np.floor(np.maximum(middle - half, 0.0))),
-        focal=_columns(focal),
-        principal=_columns(principal),
-        radius=spheres.radii[n, s].astype(np.float32)[:, None, None],
-    )
-
-
-def _columns(values: np.ndarray) -> _Columns:
-    """Split (M, n) into n arrays (M, 1, 1) float32."""
-    return tuple(np.moveaxis(values.astype(np.float32), 1, 0)[..., None, None])
-
-
-def _trace_boxes(balls: _Balls, side: int, height: int, width: int) -> Fragments:
-    """Trace M spheres inside boxes of one side."""
-    pixels = np.arange(side, dtype=np.float32)
-    columns, rows = balls.first[0] + pixels, balls.first[1] + pixels[:, None]
-    x = (columns + np.float32(0.5) - balls.principal[0]) / balls.focal[0]
-    y = (rows + np.float32(0.5) - balls.principal[1]) / balls.focal[1]
+def _trace_boxes(
+    balls: _Balls, pictures: np.ndarray, side: int, height: int, width: int
+) -> Fragments:
+    """Trace the spheres of M pictures inside boxes of one side."""
+    steps = np.arange(side, dtype=np.float32)
+    columns, rows = balls.column + steps, balls.row + steps[:, None]
+    x = (columns + np.float32(0.5) - balls.px) / balls.fx
+    y = (rows + np.float32(0.5) - balls.py) / balls.fy
     q = _closeness(balls, x, y)
-    coverage = _coverage(balls, q) * (columns < width) * (rows < height)
-    depth, intensity = _shade(balls, x, y, q)
+    coverage = _coverage(balls, q)
+    if columns.max() >= width or rows.max() >= height:
+        coverage *= (columns < width) & (rows < height)
     kept = np.flatnonzero(coverage)
-    first_pixel = balls.picture[:, None, None] * (height * width)
-    pixel = first_pixel + rows.astype(np.intp) * width + columns.astype(np.intp)
+    depth, s, footprint = (values.ravel()[kept] for values in _surface(balls, x, y, q))
+    first = pictures[:, None, None] * (height * width)
+    pixel = first + rows.astype(np.intp) * width + columns.astype(np.intp)
     return Fragments(
-        balls.picture[kept // (side * side)],
-        *(values.ravel()[kept] for values in (pixel, depth, coverage, intensity)),
+        pictures[kept // (side * side)],
+        pixel.ravel()[kept],
+        depth,
+        coverage.ravel()[kept],
+        stripe_intensity(s, footprint),
     )
 
 
@@ -152,11 +155,11 @@ def _closeness(balls: _Balls, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
     `x` (M, 1, side) and `y` (M, side, 1) are the rays (x, y, 1) of pixel centres.
     """
-    cx, cy, z = balls.center
-    gap = z * z - balls.radius**2
-    scale = gap / balls.radius**2  # k / q0
+    cx, cy, z, radius = balls.cx, balls.cy, balls.z, balls.radius
+    gap = z * z - radius * radius
+    scale = gap / (radius * radius)  # k / q0
     root = np.sqrt(scale / (cx * cx + cy * cy + gap))
-    dx, dy = x - balls.middle[0], y - balls.middle[1]
+    dx, dy = x - balls.middle_x, y - balls.middle_y
     q = root * cx * dx + root * cy * dy
     q *= q
     q += (np.float32(0.5) - scale * dx * dx) + (np.float32(0.5) - scale * dy * dy)
@@ -169,24 +172,37 @@ def _coverage(balls: _Balls, q: np.ndarray) -> np.ndarray:
     Along a radius q falls as 1 - (distance / radius)^2, so q times half the outline's radius in
     pixels is the distance to the edge.
     """
-    radius = balls.radius * balls.focal[0] / np.sqrt(balls.center[2] ** 2 - balls.radius**2)
+    radius = balls.radius * balls.fx / np.sqrt(balls.z**2 - balls.radius**2)
     share = q * (radius * _LEVELS / 2) + (_LEVELS / 2)
-    return np.rint(np.clip(share, 0, _LEVELS, out=share), out=share) / _LEVELS
+    np.rint(np.clip(share, 0, _LEVELS, out=share), out=share)
+    share /= _LEVELS
+    return share
 
 
-def _shade(
+def _surface(
     balls: _Balls, x: np.ndarray, y: np.ndarray, q: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return depth in metres and stripe intensity at pixel centres, (M, side, side)."""
-    (cx, cy, z), (ax, ay, az), r = balls.center, balls.axis, balls.radius
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return where the rays of pixel centres meet the spheres, each (M, side, side).
+
+    Returns:
+        Depth in metres; position s along the stripe axis, 0 to 1; what a pixel spans of s.
+    """
+    cx, cy, z, r = balls.cx, balls.cy, balls.z, balls.radius
+    ax, ay, az = balls.ax, balls.ay, balls.az
     gap = z * z - r * r
     root = np.sqrt(np.maximum(q, _GRAZING))
     root *= np.sqrt((cx * cx + cy * cy + gap) / gap) * r
-    t = (cx * x + (cy * y + z) - root) / (x * x + (y * y + 1))
+    t = cx * x + (cy * y + z)
+    t -= root
+    t /= x * x + (y * y + 1)
     along = ax * x + (ay * y + az)  # stripe axis times ray
-    s = (t * along - (ax * cx + ay * cy + az * z)) / (2 * r) + np.float32(0.5)
-    slope = along / root
-    across = ((t * x - cx) * slope + ax) / balls.focal[0]
-    down = ((t * y - cy) * slope + ay) / balls.focal[1]
-    footprint = np.sqrt(across * across + down * down) * t / (2 * r)
-    return t, stripe_intensity(s, footprint)
+    s = t * along
+    s -= ax * cx + ay * cy + az * z
+    s /= 2 * r
+    s += np.float32(0.5)
+    slope = np.divide(along, root, out=along)
+    across = ((t * x - cx) * slope + ax) / balls.fx
+    down = ((t * y - cy) * slope + ay) / balls.fy
+    footprint = np.sqrt(across * across + down * down)
+    footprint *= t / (2 * r)
+    return t, s, footprint

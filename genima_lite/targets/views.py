@@ -72,8 +72,10 @@ def draw_targets_of(
     Raises:
         KeyError: a frame without one of the images or cameras; the message names those present.
         UserError: no joint poses, or a camera for which no sphere size is known.
-        ValueError: a frame outside the episode, or views of different sizes.
+        ValueError: no frames, a frame outside the episode, or views of different sizes.
     """
+    if not frames or not cameras:
+        raise ValueError("no frames or no cameras to draw")
     targets = [target_frame(frame, len(demo), horizon) for frame in frames]
     joints = [joint_targets(demo[target]) for target in targets]
     views = [demo[frame].image(camera) for frame in frames for camera in cameras]
@@ -106,5 +108,10 @@ def _draw(
         np.stack([each.radii for each in spheres]),
     )
     drawing = draw_spheres(pictures, cameras, batch)
-    positions, size = batch.poses[..., :3, 3], (pictures.shape[1], pictures.shape[2])
-    return drawing.pictures, view_labels(cameras, positions, drawing.visible(), size)
+    size = (pictures.shape[1], pictures.shape[2])
+    shares = drawing.visible()
+    labels = [
+        view_labels(camera, each.poses[:, :3, 3], each.radii, share, size)
+        for camera, each, share in zip(cameras, spheres, shares, strict=True)
+    ]
+    return drawing.pictures, labels

@@ -1,0 +1,109 @@
+"""A controller on disk: safetensors and JSON only, every file written whole or not at all.
+
+controller.json         the network's configuration and how it was trained
+controller.safetensors  the weights to use (their moving average, if there is one)
+training.safetensors    all that training needs to go on: weights, optimizer, average, step
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from genima_lite.controller.act import ACT
+from genima_lite.controller.config import ControllerConfig
+from genima_lite.errors import UserError
+from genima_lite.files import write_json, written_whole
+
+CARD = "controller.json"
+WEIGHTS = "controller.safetensors"
+TRAINING = "training.safetensors"
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], **metadata: str) -> None:
+    """Write tensors whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with written_whole(path) as partial:
+        save_file(ready, partial, metadata)
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read tensors and metadata.
+
+    Raises:
+        UserError: no such file, or not whole.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+        return load_file(path), metadata
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; train a controller first") from None
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: not readable ({error}); train the controller again") from error
+
+
+def save_controller(
+    folder: Path, config: ControllerConfig, weights: dict[str, Tensor], card: dict[str, Any]
+) -> None:
+    """Write a controller that `load_controller` reads; `card` says how it came about."""
+    save_tensors(folder / WEIGHTS, weights)
+    write_json(folder / CARD, {"config": config.to_dict(), **card})
+
+
+def load_config(folder: Path) -> ControllerConfig:
+    """Read a controller's configuration.
+
+    Raises:
+        UserError: no controller in the folder, or one of another version of this package.
+    """
+    path = folder / CARD
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{folder}: no {CARD} in it; give the folder that 'train-controller' wrote"
+        ) from None
+    except ValueError as error:
+        raise UserError(f"{path}: not readable as JSON ({error})") from error
+    if not isinstance(card, dict) or not isinstance(card.get("config"), dict):
+        raise UserError(f"{path}: holds no controller configuration")
+    return ControllerConfig.from_dict(card["config"])
+
+
+def load_controller(folder: Path | str, device: torch.device | str = "cpu") -> ACT:
+    """Return a trained controller, ready to use.
+
+    Raises:
+        UserError: no controller in the folder, or its weights do not fit its configuration.
+    """
+    folder = Path(folder)
+    model = ACT(load_config(folder), pretrained=False)
+    weights, _ = load_tensors(folder / WEIGHTS)
+    load_weights(model, weights, folder / WEIGHTS)
+    return model.to(device).eval()
+
+
+def load_weights(model: ACT, weights: dict[str, Tensor], path: Path) -> None:
+    """Put weights into a network, all of them or none.
+
+    Raises:
+        UserError: weights of another preset.
+    """
+    own = model.state_dict()
+    if odd := sorted(set(own) ^ set(weights)):
+        raise UserError(f"{path}: a checkpoint of another preset, as '{odd[0]}' shows")
+    for name, tensor in own.items():
+        if tensor.shape != weights[name].shape:
+            raise UserError(
+                f"{path}: a checkpoint of another preset, '{name}' is "
+                f"{tuple(weights[name].shape)} and not {tuple(tensor.shape)}"
+            )
+    model.load_state_dict(weights)

@@ -1,0 +1,145 @@
+"""What a controller is made of: one dataclass, and the presets."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from genima_lite.errors import UserError
+from genima_lite.observation import CAMERAS
+from genima_lite.targets.horizon import HORIZON
+from genima_lite.tiling import TILE_ORDER
+
+
+@dataclass(frozen=True)
+class ControllerConfig:
+    """Sizes of the network and weights of its loss; defaults are the `lite` preset."""
+
+    cameras: tuple[str, ...] = TILE_ORDER
+    """Whose views the network sees, in this order: it learns a place for each camera."""
+    image_size: int = 64
+    """Pixels along each side of a view."""
+    horizon: int = HORIZON
+    """K, actions of one prediction; the drawn targets lie as many steps ahead."""
+    spheres: bool = True
+    """Find the drawn spheres in each view, with their true places as extra labels. Off for the
+    baseline that sees plain pictures."""
+    text_features: int = 0
+    """Length of the instruction's feature vector, which conditions the picture encoder by FiLM.
+    0 is the paper's controller: the drawn targets say all it needs."""
+    channels: tuple[int, ...] = (32, 64, 128)
+    """Feature maps of each stage of the picture encoder; every stage after the first halves the
+    resolution, which starts at a quarter of the view."""
+    blocks: tuple[int, ...] = (1, 1, 1)
+    """Residual blocks of each stage; (2, 2, 2, 2) with channels 64 to 512 is ResNet-18."""
+    backbone: str | None = None
+    """A local folder with a pre-trained ResNet of these sizes (transformers' format)."""
+    hidden: int = 128
+    """Width of the transformer."""
+    heads: int = 4
+    """Attention heads."""
+    feedforward: int = 256
+    """Hidden units of each transformer layer's perceptron."""
+    encoder_layers: int = 2
+    """Layers that mix the tokens of all views."""
+    decoder_layers: int = 2
+    """Layers in which the K action queries read the views."""
+    latent: int = 16
+    """Length of the style variable z of the conditional VAE; 0 leaves the VAE out."""
+    dropout: float = 0.0
+    """Dropout in the transformer."""
+    proprio_dropout: float = 0.0
+    """Share of training samples in which the joints and the gripper are hidden. Actions are
+    differences to the joints, so it pays only where the views show the arm."""
+    gripper_weight: float = 0.1
+    """Weight of the gripper's loss beside the joints'."""
+    kl_weight: float = 1.0
+    """Weight of the KL divergence of z from a standard normal."""
+    sphere_weight: float = 0.5
+    """Weight of the loss on places and visibility of the spheres."""
+
+    def __post_init__(self) -> None:
+        for name in ("cameras", "channels", "blocks"):  # JSON has no tuples
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for wrong in _problems(self):
+            raise UserError(f"controller configuration: {wrong}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields, JSON-able."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ControllerConfig:
+        """Make a configuration of what `to_dict` gave.
+
+        Raises:
+            UserError: an unknown field, or a value that makes no sense.
+        """
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise UserError(f"controller configuration: unknown field '{unknown[0]}'")
+        return cls(**values)
+
+    def difference(self, other: ControllerConfig) -> str | None:
+        """Return the first field in which two configurations differ, as a phrase, or `None`."""
+        for name, value in asdict(self).items():
+            if value != getattr(other, name):
+                return f"{name} is {value}, not {getattr(other, name)}"
+        return None
+
+
+def _problems(config: ControllerConfig) -> list[str]:
+    """Return what is wrong with a configuration."""
+    c = config
+    unknown = [name for name in c.cameras if name not in CAMERAS]
+    at_least_one = ("horizon", "hidden", "heads", "feedforward", "encoder_layers")
+    shares = (c.dropout, c.proprio_dropout)
+    weights = (c.gripper_weight, c.kl_weight, c.sphere_weight)
+    smallest = 4 * 2 ** (len(c.channels) - 1)
+    checks = {
+        f"unknown camera '{unknown[:1]}'": bool(unknown),
+        "cameras must be named, each once": len(set(c.cameras)) != len(c.cameras) or not c.cameras,
+        f"image_size is {c.image_size}; with {len(c.channels)} stages it must be a positive "
+        f"multiple of {smallest}": c.image_size < smallest or c.image_size % smallest != 0,
+        "channels and blocks need one entry a stage": len(c.channels) != len(c.blocks)
+        or not c.channels,
+        "channels must be multiples of 8, blocks at least 1": any(
+            n % 8 or n < 1 for n in c.channels
+        )
+        or min(c.blocks, default=1) < 1,
+        f"{', '.join(at_least_one)} and decoder_layers must be at least 1": min(
+            c.decoder_layers, *(getattr(c, name) for name in at_least_one)
+        )
+        < 1,
+        "hidden must be a multiple of heads and of 4": c.heads < 1
+        or c.hidden % max(c.heads, 1) != 0
+        or c.hidden % 4 != 0,
+        "latent and text_features must not be negative": min(c.latent, c.text_features) < 0,
+        "dropout and proprio_dropout are shares below 1": not all(0 <= s < 1 for s in shares),
+        "weights of the loss must not be negative": min(weights) < 0,
+    }
+    return [text for text, wrong in checks.items() if wrong]
+
+
+PRESETS = {
+    "lite": ControllerConfig(),
+    "lite-rgb": ControllerConfig(spheres=False, text_features=64, proprio_dropout=0.1),
+    "paper": ControllerConfig(
+        image_size=256,
+        channels=(64, 128, 256, 512),
+        blocks=(2, 2, 2, 2),
+        hidden=256,
+        heads=8,
+        feedforward=2048,
+        encoder_layers=4,
+        decoder_layers=6,
+        latent=32,
+        dropout=0.1,
+        gripper_weight=0.05,
+        kl_weight=10.0,
+    ),
+}
+"""`lite` learns on a CPU; `lite-rgb` is the baseline that sees plain views and the instruction;
+`paper` has the paper's hidden size 256, 4 encoder and 6 decoder layers, 8 heads and views of 256
+pixels, and wants a GPU; its other numbers are ACT's usual ones. Deviation: `paper` keeps our
+sphere heads and our normalisation; set `spheres=False` for the plain network."""

@@ -1,0 +1,43 @@
+"""Views to network input, the same function in training and in closed loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genima_lite.controller.config import ControllerConfig
+from genima_lite.errors import UserError
+
+
+def stack_views(config: ControllerConfig, views: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the views in the network's order, (V, H, W, 3) uint8.
+
+    Args:
+        config: which cameras, in which order and size.
+        views: by camera, each (H, W, 3) uint8; other cameras' are ignored. The views of a tiled
+            picture are what `genima_lite.tiling.untile` gives.
+
+    Raises:
+        UserError: a camera is missing, or a view has another size or type.
+    """
+    if missing := [camera for camera in config.cameras if camera not in views]:
+        present = ", ".join(views) or "none"
+        raise UserError(f"the controller needs a view of {missing[0]} (present: {present})")
+    wanted = (config.image_size, config.image_size, 3)
+    for camera in config.cameras:
+        view = views[camera]
+        if view.shape != wanted or view.dtype != np.uint8:
+            raise UserError(
+                f"the controller sees {wanted} uint8 views, the one of {camera} is {view.shape} "
+                f"{view.dtype}; take pictures of {config.image_size} pixels"
+            )
+    return np.stack([views[camera] for camera in config.cameras])
+
+
+def to_input(views: np.ndarray) -> Tensor:
+    """Return views (..., H, W, 3) uint8 as input (..., 3, H, W) float32 in [-1, 1]."""
+    floats = torch.from_numpy(np.ascontiguousarray(views)).float()
+    return (floats / 127.5 - 1).movedim(-1, -3).contiguous()

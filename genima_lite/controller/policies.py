@@ -1,0 +1,147 @@
+"""The controller in closed loop: `oracle` sees true targets, `act` plain pictures and language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from genima_lite.bench.env import BenchEnv
+from genima_lite.bench.expert import plan
+from genima_lite.bench.observe import Views
+from genima_lite.cameras import Camera
+from genima_lite.controller.act import ACT
+from genima_lite.controller.checkpoint import load_config, load_controller
+from genima_lite.controller.config import ControllerConfig
+from genima_lite.controller.data import encode
+from genima_lite.controller.draw import draw_views, targets_of
+from genima_lite.controller.ensemble import TemporalEnsemble
+from genima_lite.controller.normalise import denormalise_actions, normalise_state
+from genima_lite.controller.pictures import stack_views, to_input
+from genima_lite.errors import UserError
+from genima_lite.observation import Observation
+from genima_lite.policy import PolicySettings
+
+
+@torch.no_grad()
+def predict_actions(
+    model: ACT, views: Mapping[str, np.ndarray], observation: Observation, instruction: str = ""
+) -> np.ndarray:
+    """Return the next actions, (K, 8) float64: joint targets in radians, gripper open in [0, 1].
+
+    Args:
+        model: a controller, ready to use.
+        views: by camera, (H, W, 3) uint8, with targets drawn on them if the controller wants any.
+        observation: where the arm is.
+        instruction: for a controller with language.
+
+    Raises:
+        UserError: a view is missing or has another size.
+    """
+    config, device = model.config, next(model.parameters()).device
+    joints = np.asarray(observation.joint_positions)
+    state = normalise_state(joints, float(observation.gripper_open or 0.0))
+    length = config.text_features
+    out = model(
+        to_input(stack_views(config, views))[None].to(device),
+        torch.from_numpy(state)[None].to(device),
+        encode([instruction], length).to(device) if length else None,
+    )
+    return denormalise_actions(out.joints[0].cpu().numpy(), out.gripper[0].cpu().numpy(), joints)
+
+
+class _ControllerPolicy:
+    """What both policies share: decide, then execute some of the K actions.
+
+    Raises:
+        UserError: no controller in the checkpoint's folder, one of the other kind, or an
+            environment with other pictures than it takes.
+    """
+
+    wants_spheres: bool
+
+    def __init__(self, env: BenchEnv, settings: PolicySettings):
+        self._env, self._instruction, self._step = env, "", 0
+        self.model = load_controller(settings.checkpoint or Path())
+        config = self.model.config
+        if config.spheres != self.wants_spheres:
+            right = "oracle" if config.spheres else "act"
+            raise UserError(f"{settings.checkpoint}: a controller for policy '{right}'")
+        asked = config.horizon if settings.execute is None else settings.execute
+        self._execute = 1 if settings.ensemble else asked
+        if not 1 <= self._execute <= config.horizon:
+            raise UserError(f"--execute is {self._execute}; give 1 to {config.horizon}")
+        self._ensemble = TemporalEnsemble() if settings.ensemble else None
+        _check_views(env, config)
+
+    @staticmethod
+    def views(settings: PolicySettings) -> Views:
+        """Return what the controller wants to see."""
+        config = load_config(settings.checkpoint or Path())
+        return Views(config.cameras, config.image_size)
+
+    def reset(self, instruction: str, seed: int) -> None:
+        """Start an episode."""
+        self._instruction, self._step = instruction, 0
+        if self._ensemble:
+            self._ensemble.reset()
+
+    def act(self, observation: Observation) -> np.ndarray:
+        """Return the next actions to execute, (n, 8) with n from 1 to K."""
+        views = self._views(observation)
+        actions = predict_actions(self.model, views, observation, self._instruction)
+        self._step += self._execute
+        if self._ensemble is None:
+            return actions[: self._execute]
+        self._ensemble.add(actions)
+        return self._ensemble.next()[None]
+
+    def _views(self, observation: Observation) -> dict[str, np.ndarray]:
+        return {name: observation.image(name) for name in self.model.config.cameras}
+
+
+class ActPolicy(_ControllerPolicy):
+    """The baseline: an ACT that sees the pictures as they are, and the instruction."""
+
+    wants_spheres = False
+
+
+class OraclePolicy(_ControllerPolicy):
+    """The controller with true targets: those of the expert's plan K steps ahead, drawn on the
+    pictures. It measures the controller alone, as if the diffusion model were perfect.
+    """
+
+    wants_spheres = True
+
+    def reset(self, instruction: str, seed: int) -> None:
+        """Plan the whole episode.
+
+        Raises:
+            Unreachable: the expert has no plan for it.
+        """
+        super().reset(instruction, seed)
+        scene = self._env.scene
+        start = np.asarray(self._env.observation.joint_positions)
+        self._plan = plan(scene.task.waypoints(scene), start)
+
+    def _views(self, observation: Observation) -> dict[str, np.ndarray]:
+        """Return the pictures with the targets of this step drawn on them."""
+        config = self.model.config
+        row = self._plan[min(self._step + config.horizon, len(self._plan)) - 1]
+        below = stack_views(config, super()._views(observation))[None]
+        cameras = [[Camera.from_observation(observation, name) for name in config.cameras]]
+        drawn = draw_views(below, cameras, config.cameras, [targets_of(row[:7], row[7])])
+        return dict(zip(config.cameras, drawn.views[0], strict=True))
+
+
+def _check_views(env: BenchEnv, config: ControllerConfig) -> None:
+    """Refuse an environment whose pictures the controller cannot take."""
+    missing = [name for name in config.cameras if name not in env.views.cameras]
+    if missing or env.views.size != config.image_size:
+        raise UserError(
+            f"the controller looks through {', '.join(config.cameras)} at {config.image_size} "
+            f"pixels, the environment has {', '.join(env.views.cameras) or 'no camera'} at "
+            f"{env.views.size}"
+        )

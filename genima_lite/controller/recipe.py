@@ -1,0 +1,81 @@
+"""From a preset and a data set to training data: what the command line asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from genima_lite.controller.augment import AugmentConfig
+from genima_lite.controller.backgrounds import textures
+from genima_lite.controller.config import PRESETS, ControllerConfig
+from genima_lite.controller.data import Batch, TrainingData, collate
+from genima_lite.controller.sources import DemoSource, MotionSource, Source
+from genima_lite.errors import UserError
+
+MOTIONS = 2000
+_VALIDATION_MOTIONS = 64
+_VALIDATION_SEED = 1_000_003
+
+
+def preset(name: str) -> ControllerConfig:
+    """Return a preset by name.
+
+    Raises:
+        UserError: no such preset.
+    """
+    if name not in PRESETS:
+        raise UserError(f"unknown preset '{name}': choose from {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def training_data(
+    config: ControllerConfig,
+    demos: Path | None = None,
+    generated: float = 0.5,
+    seed: int = 0,
+    motions: int = MOTIONS,
+) -> TrainingData:
+    """Return training data: demonstrations, generated motions, or a mix.
+
+    Args:
+        config: what the network sees.
+        demos: a data set; `None` trains on generated motions alone.
+        generated: share of generated motions beside demonstrations; a controller without
+            spheres always has none.
+        seed: of motions and batches.
+        motions: how many different motions there are.
+
+    Raises:
+        UserError: neither demonstrations nor spheres, or an impossible share.
+    """
+    if not 0 <= generated <= 1:
+        raise UserError(f"the generated share is {generated}; give 0 to 1")
+    augment = AugmentConfig()
+    share = 0.0 if not config.spheres and demos else 1.0 if demos is None else generated
+    sources: list[tuple[Source, float]] = []
+    if share > 0:
+        sources.append((MotionSource(config, augment, textures, seed, motions), share))
+    if demos is not None and share < 1:
+        sources.append((DemoSource(config, augment, textures, demos), 1 - share))
+    return TrainingData(config, sources, seed)
+
+
+def validation_batch(config: ControllerConfig, demos: Path | None, size: int = 128) -> Batch | None:
+    """Return a fixed batch of motions that training never sees, or of unspoiled held-out frames.
+
+    Args:
+        config: what the network sees.
+        demos: a held-out data set, `None` for generated motions.
+        size: samples.
+
+    Returns:
+        `None` where there is neither.
+    """
+    clean, rng = AugmentConfig.none(), np.random.default_rng(_VALIDATION_SEED)
+    if demos is not None:
+        return collate(config, DemoSource(config, clean, textures, demos).sample(rng, size))
+    if not config.spheres:
+        return None
+    source = MotionSource(config, clean, textures, _VALIDATION_SEED, _VALIDATION_MOTIONS)
+    return collate(config, source.sample(rng, size))

@@ -1,0 +1,264 @@
+"""Where training samples come from: generated motions, or demonstrations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from genima_lite import panda
+from genima_lite.cameras import Camera, mounted_camera
+from genima_lite.controller.augment import AugmentConfig, spheres_shown, spoil
+from genima_lite.controller.config import ControllerConfig
+from genima_lite.controller.draw import DrawnViews, draw_views, targets_of, without_targets
+from genima_lite.controller.motion import Motion, random_motion
+from genima_lite.controller.pictures import stack_views
+from genima_lite.demos.images import read_image
+from genima_lite.demos.layout import EpisodeFolder, image_path, iterate_episodes
+from genima_lite.demos.read import image_folders, read_descriptions, read_episode
+from genima_lite.errors import UserError
+from genima_lite.observation import Demo
+from genima_lite.targets.horizon import target_frame
+from genima_lite.targets.joints import JointTargets, joint_targets
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """N samples before normalisation.
+
+    Attributes:
+        drawn: views (N, V, H, W, 3) uint8, and where the spheres are in them.
+        joints: (N, 7) float64 radians, as the network is told (noisy in training).
+        gripper_open: (N,) float64.
+        actions: (N, K, 8) float64, absolute joint targets in radians, then gripper open.
+        valid: (N, K) bool; where false the last action is repeated and must not be learned.
+        instructions: N sentences, empty ones where there are none.
+    """
+
+    drawn: DrawnViews
+    joints: np.ndarray
+    gripper_open: np.ndarray
+    actions: np.ndarray
+    valid: np.ndarray
+    instructions: tuple[str, ...]
+
+
+class Backgrounds(Protocol):
+    """Makes pictures for targets to be drawn on."""
+
+    def __call__(self, rng: np.random.Generator, count: int, size: int) -> np.ndarray:
+        """Return (count, size, size, 3) uint8."""
+
+
+class Source(Protocol):
+    """Gives samples; the same generator state gives the same samples."""
+
+    def sample(self, rng: np.random.Generator, count: int) -> Samples:
+        """Return `count` samples."""
+
+
+def chunk(actions: np.ndarray, frame: int, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the next K actions of a frame, (K, 8), and which of them are real, (K,) bool.
+
+    Past the end the last action is repeated and marked as not real.
+
+    Args:
+        actions: (T - 1, 8); row t leads from frame t to t + 1.
+        frame: t, from 0 to T - 2.
+        horizon: K.
+    """
+    rows = frame + np.arange(horizon)
+    return actions[np.minimum(rows, len(actions) - 1)], rows < len(actions)
+
+
+class MotionSource:
+    """Samples of generated motions with targets drawn on backgrounds; no scene is needed.
+
+    Motion i depends on the seed and i alone and is planned when it is first asked for.
+    """
+
+    def __init__(
+        self,
+        config: ControllerConfig,
+        augment: AugmentConfig,
+        backgrounds: Backgrounds,
+        seed: int = 0,
+        motions: int = 2000,
+    ):
+        if not config.spheres:
+            raise UserError("a controller without spheres needs demonstrations: their pictures")
+        self._config, self._augment, self._backgrounds = config, augment, backgrounds
+        self._count = motions
+        self._motion = lru_cache(maxsize=motions)(
+            lambda i: random_motion(np.random.default_rng([seed, i]))
+        )
+
+    def sample(self, rng: np.random.Generator, count: int) -> Samples:
+        """Return `count` samples, each of a random frame of a random motion."""
+        rows = []
+        for _ in range(count):
+            motion = self._motion(int(rng.integers(self._count)))
+            rows.append((motion, int(rng.integers(len(motion.actions)))))
+        joints = _noisy(rng, np.stack([m.joints[t] for m, t in rows]), self._augment)
+        _, tips = panda.forward_kinematics(joints)
+        size, names = self._config.image_size, self._config.cameras
+        cameras = [[mounted_camera(name, size, tip) for name in names] for tip in tips]
+        targets = [_motion_target(motion, t, self._config.horizon) for motion, t in rows]
+        opening = np.array([motion.gripper_open[t] for motion, t in rows])
+        chunks = [chunk(motion.actions, t, self._config.horizon) for motion, t in rows]
+        drawn = _Drawn(self._config, self._augment, self._backgrounds)
+        return drawn.samples(rng, cameras, targets, joints, opening, chunks)
+
+
+def _motion_target(motion: Motion, frame: int, horizon: int) -> JointTargets:
+    target = target_frame(frame, len(motion.joints), horizon)
+    return targets_of(motion.joints[target], motion.gripper_open[target])
+
+
+def _noisy(rng: np.random.Generator, joints: np.ndarray, augment: AugmentConfig) -> np.ndarray:
+    """Return joints (N, 7) with noise, within their limits."""
+    noise = rng.normal(0, 1, joints.shape) * augment.joint_noise
+    return np.clip(joints + noise, panda.LOWER, panda.UPPER)
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Draws and spoils the targets of samples; shared by the sources."""
+
+    config: ControllerConfig
+    augment: AugmentConfig
+    backgrounds: Backgrounds
+
+    def samples(
+        self,
+        rng: np.random.Generator,
+        cameras: Sequence[Sequence[Camera]],
+        targets: Sequence[JointTargets],
+        joints: np.ndarray,
+        opening: np.ndarray,
+        chunks: Sequence[tuple[np.ndarray, np.ndarray]],
+    ) -> Samples:
+        count, views, size = len(targets), len(self.config.cameras), self.config.image_size
+        below = self.backgrounds(rng, count * views, size).reshape(count, views, size, size, 3)
+        shown = spheres_shown(self.augment, rng, count, views)
+        clean = draw_views(below, cameras, self.config.cameras, targets, shown)
+        drawn = spoil(self.augment, rng, clean, below)
+        actions, valid = (np.stack(part) for part in zip(*chunks, strict=True))
+        return Samples(drawn, joints, opening, actions, valid, ("",) * count)
+
+
+class DemoSource:
+    """Samples of every frame of recorded demonstrations (all but the last, which has no action).
+
+    A controller with spheres sees targets drawn on backgrounds: then the data set's own pictures
+    are not looked at and may have any size, only its states and cameras matter. One without
+    spheres sees the pictures themselves, which must have the configured size.
+
+    Raises:
+        UserError: no demonstrations in `root`, one of the cameras is missing, or pictures of
+            another size are needed.
+    """
+
+    def __init__(
+        self,
+        config: ControllerConfig,
+        augment: AugmentConfig,
+        backgrounds: Backgrounds,
+        root: Path | str,
+    ):
+        self._config, self._augment, self._backgrounds = config, augment, backgrounds
+        self._episodes = [_Episode(folder, config) for folder in iterate_episodes(root)]
+        self._frames = [(e, t) for e in self._episodes for t in range(len(e.actions))]
+        if not self._frames:
+            raise UserError(f"{root}: no demonstrations in it; make some with 'collect'")
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def sample(self, rng: np.random.Generator, count: int) -> Samples:
+        """Return samples of random frames, each frame of the data set alike."""
+        return self.at(rng, [int(i) for i in rng.integers(len(self._frames), size=count)])
+
+    def at(self, rng: np.random.Generator, numbers: Sequence[int]) -> Samples:
+        """Return the samples of certain frames, numbered over the whole data set."""
+        rows = [self._frames[i] for i in numbers]
+        joints = _noisy(rng, np.stack([e.joints[t] for e, t in rows]), self._augment)
+        opening = np.array([e.gripper_open[t] for e, t in rows])
+        horizon = self._config.horizon
+        chunks = [chunk(e.actions, t, horizon) for e, t in rows]
+        if not self._config.spheres:
+            return self._plain(rng, rows, joints, opening, chunks)
+        cameras = [e.cameras(t) for e, t in rows]
+        targets = [joint_targets(e.demo[target_frame(t, len(e.demo), horizon)]) for e, t in rows]
+        drawn = _Drawn(self._config, self._augment, self._backgrounds)
+        return drawn.samples(rng, cameras, targets, joints, opening, chunks)
+
+    def _plain(
+        self,
+        rng: np.random.Generator,
+        rows: Sequence[tuple[_Episode, int]],
+        joints: np.ndarray,
+        opening: np.ndarray,
+        chunks: Sequence[tuple[np.ndarray, np.ndarray]],
+    ) -> Samples:
+        """Return samples with the data set's own pictures."""
+        actions, valid = (np.stack(part) for part in zip(*chunks, strict=True))
+        views = without_targets(np.stack([e.views(t) for e, t in rows]))
+        sentences = tuple(str(rng.choice(e.instructions)) for e, _ in rows)
+        return Samples(views, joints, opening, actions, valid, sentences)
+
+
+class _Episode:
+    """One demonstration: states in memory, pictures read when asked for."""
+
+    def __init__(self, folder: EpisodeFolder, config: ControllerConfig):
+        self._folder, self._config = folder, config
+        self.demo: Demo = read_episode(folder.path, kinds=())
+        self.joints = np.stack([np.asarray(o.joint_positions) for o in self.demo])
+        self.gripper_open = np.array([o.gripper_open for o in self.demo], np.float64)
+        self.actions = self.demo.actions()
+        self._check()
+
+    def _check(self) -> None:
+        if self._config.spheres:
+            cameras = {k.removesuffix("_camera_near") for k in self.demo[0].misc}
+        else:
+            cameras = {camera for camera, kind in image_folders(self._folder.path) if kind == "rgb"}
+        if missing := [name for name in self._config.cameras if name not in cameras]:
+            raise UserError(
+                f"{self._folder.path}: has no camera {missing[0]}, which the controller looks "
+                "through; record the demonstrations with it"
+            )
+
+    def cameras(self, frame: int) -> list[Camera]:
+        """Return the V cameras of a frame, for pictures of the configured size."""
+        size = self._config.image_size
+        seen = [Camera.from_observation(self.demo[frame], name) for name in self._config.cameras]
+        return [resized(camera, size) for camera in seen]
+
+    def views(self, frame: int) -> np.ndarray:
+        """Return the pictures of a frame, (V, H, W, 3) uint8."""
+        names = self._config.cameras
+        paths = {name: image_path(self._folder.path, name, "rgb", frame) for name in names}
+        return stack_views(
+            self._config, {name: read_image(path, "rgb") for name, path in paths.items()}
+        )
+
+    @cached_property
+    def instructions(self) -> list[str]:
+        """The variation's sentences."""
+        sentences, problem = read_descriptions(self._folder.path.parents[1])
+        if not sentences:
+            raise UserError(f"{self._folder.path}: no instructions ({problem})")
+        return sentences
+
+
+def resized(camera: Camera, size: int) -> Camera:
+    """Return the camera for square pictures of another size; its centre is the middle."""
+    scale = size / (2 * camera.intrinsics[0, 2])
+    intrinsics = np.diag([scale, scale, 1.0]) @ camera.intrinsics
+    return Camera(intrinsics, camera.pose, camera.near, camera.far)

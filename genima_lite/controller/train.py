@@ -1,0 +1,247 @@
+"""Training: one step, the loop around it, and how it goes on after it was killed.
+
+Batches and random numbers of a step depend on the seed and the step's number alone, so a run that
+was killed and started again gives the same losses as one that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genima_lite.controller.act import ACT
+from genima_lite.controller.checkpoint import (
+    CARD,
+    TRAINING,
+    load_config,
+    load_tensors,
+    load_weights,
+    save_controller,
+    save_tensors,
+)
+from genima_lite.controller.config import ControllerConfig
+from genima_lite.controller.data import Batch, TrainingData
+from genima_lite.controller.loss import controller_loss
+from genima_lite.errors import UserError
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a controller is trained."""
+
+    steps: int = 2000
+    """Training steps."""
+    batch_size: int = 32
+    """Samples of a step."""
+    learning_rate: float = 1e-3
+    """At its highest; falls to zero along a cosine."""
+    warmup: int = 50
+    """Steps over which the learning rate rises to its highest."""
+    weight_decay: float = 1e-4
+    """Of AdamW."""
+    gradient_norm: float = 1.0
+    """Gradients are clipped to this norm."""
+    ema: float = 0.99
+    """Decay of the weights' moving average, which is what is used; 0 uses the last weights."""
+    seed: int = 0
+    """Of first weights, batches and random numbers."""
+    save_every: int = 200
+    """Steps between checkpoints."""
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.batch_size, self.save_every) < 1:
+            raise UserError("training: steps, batch_size and save_every must be at least 1")
+        if self.learning_rate <= 0 or self.gradient_norm <= 0 or not 0 <= self.ema < 1:
+            raise UserError("training: rates and norms must be positive, 0 <= ema < 1")
+        if min(self.warmup, self.weight_decay, self.seed) < 0:
+            raise UserError("training: warmup, weight_decay and seed must not be negative")
+
+
+@dataclass(eq=False)
+class Training:
+    """A run in progress: the network, its optimizer, the average of its weights, the next step."""
+
+    config: TrainConfig
+    model: ACT
+    step: int = 0
+    average: dict[str, Tensor] = field(init=False)
+    optimizer: torch.optim.AdamW = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=0.0, weight_decay=self.config.weight_decay
+        )
+
+
+def start(config: ControllerConfig, settings: TrainConfig, device: str = "cpu") -> Training:
+    """Return a new run; the seed decides the first weights."""
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        return Training(settings, ACT(config).to(device))
+
+
+def training_step(run: Training, batch: Batch) -> dict[str, float]:
+    """Do one step of gradient descent and return the loss and its parts.
+
+    Args:
+        run: changed in place.
+        batch: on the network's device.
+    """
+    settings, model = run.config, run.model.train()
+    for group in run.optimizer.param_groups:
+        group["lr"] = learning_rate(settings, run.step)
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed * 1_000_003 + run.step)  # z and dropout
+        labels = batch.labels
+        prediction = model(batch.views, batch.state, batch.text, labels.actions, labels.valid)
+        loss, parts = controller_loss(model.config, prediction, labels)
+    run.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_norm)
+    run.optimizer.step()
+    run.step += 1
+    decay = min(settings.ema, run.step / (run.step + 10))  # follows quickly at first
+    with torch.no_grad():
+        for name, value in model.state_dict().items():
+            if value.is_floating_point():
+                run.average[name].lerp_(value, 1 - decay)
+            else:
+                run.average[name].copy_(value)
+    return {"loss": loss.item(), **{name: part.item() for name, part in parts.items()}}
+
+
+def learning_rate(settings: TrainConfig, step: int) -> float:
+    """Return the rate of a step: a linear rise, then half a cosine down to zero."""
+    rise = min(1.0, (step + 1) / (settings.warmup + 1))
+    return settings.learning_rate * rise * (0.5 + 0.5 * math.cos(math.pi * step / settings.steps))
+
+
+@torch.no_grad()
+def validate(model: ACT, batch: Batch) -> dict[str, float]:
+    """Return the loss's parts on a batch as in closed loop: no style, no dropout."""
+    model.eval()
+    _, parts = controller_loss(
+        model.config, model(batch.views, batch.state, batch.text), batch.labels
+    )
+    return {name: part.item() for name, part in parts.items()}
+
+
+def save(run: Training, folder: Path) -> None:
+    """Write a checkpoint from which training goes on, and the controller as it is now."""
+    tensors = {f"model.{name}": value for name, value in run.model.state_dict().items()}
+    tensors |= {f"average.{name}": value.clone() for name, value in run.average.items()}
+    for i, state in run.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{i}.{name}": value.clone() for name, value in state.items()}
+    save_tensors(folder / TRAINING, tensors, step=str(run.step))
+    weights = run.average if run.config.ema else run.model.state_dict()
+    save_controller(
+        folder, run.model.config, weights, {"training": asdict(run.config), "step": run.step}
+    )
+
+
+def resume(run: Training, folder: Path) -> None:
+    """Put a run where the checkpoint in a folder left off.
+
+    Raises:
+        UserError: the checkpoint is of another preset, or was trained with other settings.
+    """
+    if difference := load_config(folder).difference(run.model.config):
+        raise UserError(
+            f"{folder / CARD}: a checkpoint of another preset, its {difference}; "
+            "train with the same words, or into another folder"
+        )
+    before = json.loads((folder / CARD).read_text(encoding="utf-8")).get("training", {})
+    for name, value in asdict(run.config).items():
+        if before.get(name) != value:
+            raise UserError(
+                f"{folder / CARD}: trained with {name} = {before.get(name)}, not {value}; "
+                "go on with the same settings, or train into another folder"
+            )
+    tensors, metadata = load_tensors(folder / TRAINING)
+    groups: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
+    for name, tensor in tensors.items():
+        kind, _, rest = name.partition(".")
+        groups[kind][rest] = tensor
+    load_weights(run.model, groups["model"], folder / TRAINING)
+    device = next(run.model.parameters()).device
+    run.average = {name: tensor.to(device) for name, tensor in groups["average"].items()}
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in groups["optimizer"].items():
+        number, _, what = name.partition(".")
+        state.setdefault(int(number), {})[what] = tensor
+    run.optimizer.load_state_dict(
+        {"state": state, "param_groups": run.optimizer.state_dict()["param_groups"]}
+    )
+    run.step = int(metadata["step"])
+
+
+def train(
+    folder: Path,
+    data: TrainingData,
+    settings: TrainConfig,
+    validation: Batch | None = None,
+    max_minutes: float | None = None,
+    device: str = "cpu",
+    report: Callable[[int, dict[str, float]], None] | None = None,
+) -> Training:
+    """Train to the last step or for some minutes, going on where the folder's checkpoint ended.
+
+    Writes checkpoints (`genima_lite.controller.checkpoint`) and TensorBoard's event files.
+
+    Args:
+        folder: of the controller; new, or of a run with the same configuration.
+        data: gives the batches.
+        settings: how to train.
+        validation: looked at with every checkpoint.
+        max_minutes: stop after so many and save; started again it goes on.
+        device: where to train, as torch names it.
+        report: called after each step with its number and the parts of its loss.
+
+    Raises:
+        UserError: the folder holds a checkpoint of another preset.
+    """
+    from torch.utils.tensorboard import SummaryWriter
+
+    run = start(data.config, settings, device)
+    if (folder / TRAINING).exists():
+        resume(run, folder)
+    end = time.monotonic() + 60 * (math.inf if max_minutes is None else max_minutes)
+    with SummaryWriter(str(folder / "tensorboard"), purge_step=run.step) as board:
+        while run.step < settings.steps and time.monotonic() < end:
+            batch = data.batch(run.step, settings.batch_size).to(torch.device(device))
+            parts = training_step(run, batch)
+            _log(board, "train", parts, run.step)
+            if report is not None:
+                report(run.step, parts)
+            if run.step % settings.save_every == 0:
+                save(run, folder)
+                if validation is not None:
+                    seen = validation.to(torch.device(device))
+                    _log(board, "validation", validate_average(run, seen), run.step)
+    save(run, folder)
+    return run
+
+
+def validate_average(run: Training, batch: Batch) -> dict[str, float]:
+    """Return `validate` of the weights that will be used: their average, if there is one."""
+    if not run.config.ema:
+        return validate(run.model, batch)
+    kept = {name: value.detach().clone() for name, value in run.model.state_dict().items()}
+    run.model.load_state_dict(run.average)
+    parts = validate(run.model, batch)
+    run.model.load_state_dict(kept)
+    return parts
+
+
+def _log(board: Any, group: str, parts: dict[str, float], step: int) -> None:
+    for name, value in parts.items():
+        board.add_scalar(f"{group}/{name}", value, step)

@@ -1,0 +1,116 @@
+"""The drawing half of the policy: four views and an instruction in, four drawn views out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from genima_lite.diffusion.base import load_pipeline
+from genima_lite.diffusion.parts import (
+    Parts,
+    as_condition,
+    encode_pictures,
+    encode_prompts,
+    predict,
+)
+from genima_lite.diffusion.prompts import task_prompt
+from genima_lite.errors import UserError
+from genima_lite.tiling import tile, untile
+
+
+class DiffusionAgent:
+    """Draws joint targets on views with any model in Stable Diffusion's folder format.
+
+    `mini-turbo` and SD-Turbo, ControlNet and concatenating UNet go through the same few lines; the
+    folder's scheduler decides how. The picture is the one that diffusers' own pipeline would draw
+    (a test compares them); ours keeps an instruction's features for the next call.
+
+    Args:
+        parts: with a ControlNet, or with a UNet that concatenates.
+        sampling_steps: one by default. The paper takes ten with SD-Turbo.
+
+    Raises:
+        UserError: the parts cannot draw on a picture.
+    """
+
+    def __init__(self, parts: Parts, sampling_steps: int = 1):
+        if parts.controlnet is None and not parts.concatenates:
+            raise UserError("this is a base model: it does not draw on a picture; train it first")
+        if sampling_steps < 1:
+            raise UserError(f"sampling_steps is {sampling_steps}; it must be at least 1")
+        self.parts, self.sampling_steps = parts, sampling_steps
+        self._text: dict[str, torch.Tensor] = {}
+
+    @classmethod
+    def load(
+        cls, folder: Path | str, sampling_steps: int = 1, device: str = "cpu"
+    ) -> DiffusionAgent:
+        """Load what a training run wrote.
+
+        Raises:
+            UserError: no model there, or one that does not draw on a picture.
+        """
+        return cls(Parts.of(load_pipeline(folder).to(device)), sampling_steps)
+
+    def draw(
+        self, views: Mapping[str, np.ndarray], instruction: str, seed: int = 0
+    ) -> dict[str, np.ndarray]:
+        """Draw the joint targets (paper, section 3.1).
+
+        Args:
+            views: by camera, each (H, W, 3) uint8, of one size.
+            instruction: what to do.
+            seed: of the noise; the same seed gives the same picture.
+
+        Returns:
+            The four tiled cameras' views with spheres, each (H, W, 3) uint8.
+
+        Raises:
+            UserError: a view is missing, or its size does not fit the networks.
+        """
+        return untile(self.draw_tiled(tile(views), task_prompt(instruction), seed))
+
+    @torch.no_grad()
+    def draw_tiled(self, picture: np.ndarray, prompt: str, seed: int = 0) -> np.ndarray:
+        """Draw on a tiled picture (2H, 2W, 3) uint8 what a prompt asks for; same shape and dtype.
+
+        Raises:
+            UserError: its sides are no multiples of what the networks halve.
+        """
+        parts, scheduler = self.parts, self.parts.scheduler
+        multiple = parts.picture_multiple
+        if picture.shape[0] % multiple or picture.shape[1] % multiple:
+            size = f"{picture.shape[0]}x{picture.shape[1]}"
+            raise UserError(f"the tiled picture is {size}; sides must be multiples of {multiple}")
+        text = self._features(prompt)
+        condition = as_condition(picture[None]).to(parts.device)
+        condition_latents = encode_pictures(parts, picture[None]) if parts.concatenates else None
+        scheduler.set_timesteps(self.sampling_steps, device=parts.device)
+        latents = self._noise(picture.shape, seed) * scheduler.init_noise_sigma
+        for t in scheduler.timesteps:
+            noisy = scheduler.scale_model_input(latents, t)
+            prediction = predict(parts, noisy, t, text, condition, condition_latents)
+            latents = scheduler.step(prediction, t, latents).prev_sample
+        return self._decode(latents)
+
+    def _features(self, prompt: str) -> torch.Tensor:
+        """Return a prompt's token features (1, L, D), computed once a prompt."""
+        if prompt not in self._text:
+            self._text[prompt] = encode_prompts(self.parts, [prompt])
+        return self._text[prompt]
+
+    def _noise(self, shape: tuple[int, ...], seed: int) -> torch.Tensor:
+        factor = 2 ** (len(self.parts.vae.config.block_out_channels) - 1)
+        channels = self.parts.unet.config.out_channels
+        size = (1, channels, shape[0] // factor, shape[1] // factor)
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn(size, generator=generator).to(self.parts.device)
+
+    def _decode(self, latents: torch.Tensor) -> np.ndarray:
+        """Return the picture (H, W, 3) uint8 of latents (1, C, h, w)."""
+        decoded = self.parts.vae.decode(latents / self.parts.vae.config.scaling_factor).sample[0]
+        unit = (decoded / 2 + 0.5).clamp(0, 1).permute(1, 2, 0)
+        return (unit.cpu().numpy() * 255).round().astype(np.uint8)

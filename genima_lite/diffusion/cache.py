@@ -1,0 +1,54 @@
+"""What the frozen networks make of the training data, computed once."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from genima_lite.diffusion.data import Pictures
+from genima_lite.diffusion.parts import Parts, as_condition, encode_pictures, encode_prompts
+from genima_lite.diffusion.step import Batch
+
+_ENCODE_AT_ONCE = 32
+
+
+class Cache:
+    """Latents of the pictures and features of the prompts, ready to be drawn in batches.
+
+    Latents are kept in float16, which holds 8-bit colours to a sixteenth of a level.
+
+    Args:
+        with_conditions: also keep the conditions and their latents.
+    """
+
+    def __init__(self, parts: Parts, pictures: Pictures, with_conditions: bool):
+        prompts = list(dict.fromkeys(["", *pictures.prompts]))
+        self._device = parts.device
+        self._text = encode_prompts(parts, prompts)
+        self._prompt = torch.tensor([prompts.index(prompt) for prompt in pictures.prompts])
+        self._latents = _latents(parts, pictures.pictures)
+        self._conditions = pictures.conditions if with_conditions else None
+        self._condition_latents = None
+        if self._conditions is not None:
+            self._condition_latents = _latents(parts, self._conditions)
+
+    def draw(self, count: int, prompt_dropout: float, generator: torch.Generator) -> Batch:
+        """Return random samples, each prompt empty with the given probability."""
+        which = torch.randint(len(self._prompt), (count,), generator=generator)
+        dropped = torch.rand(count, generator=generator) < prompt_dropout
+        prompt = torch.where(dropped, 0, self._prompt[which])
+        latents = self._latents[which].float().to(self._device)
+        text = self._text[prompt.to(self._device)]
+        if self._conditions is None or self._condition_latents is None:
+            return Batch(latents, text)
+        condition = as_condition(self._conditions[which.numpy()]).to(self._device)
+        return Batch(
+            latents, text, condition, self._condition_latents[which].float().to(self._device)
+        )
+
+
+def _latents(parts: Parts, pictures: np.ndarray) -> torch.Tensor:
+    """Return latents (N, C, h, w) float16 on the CPU."""
+    starts = range(0, len(pictures), _ENCODE_AT_ONCE)
+    batches = (pictures[start : start + _ENCODE_AT_ONCE] for start in starts)
+    return torch.cat([encode_pictures(parts, some).half().cpu() for some in batches])

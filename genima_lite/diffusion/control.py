@@ -1,0 +1,164 @@
+"""Ways to make a base model draw on a given picture, and which weights each one trains.
+
+| setting | the picture enters through | trained |
+|---|---|---|
+| `base` | nowhere: pre-training | the UNet |
+| `frozen` | a ControlNet | the ControlNet |
+| `up-blocks` | a ControlNet | the ControlNet, the base's up-blocks and output |
+| `unet-lora` | a ControlNet | the ControlNet, LoRA in the base |
+| `controlnet-lora` | a ControlNet | LoRA in the ControlNet, its embedding and zero-convolutions |
+| `concat` | more input channels | the UNet |
+
+The paper trains a ControlNet on SD-Turbo, `frozen` here. Deviation: with a base of a laptop's size
+that draws 2.6 pixels off and smears, and training the up-blocks along (`sd_locked=False` in the
+original ControlNet) 1.6 pixels, in a first experiment; so `up-blocks` is the default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from diffusers import ControlNetModel, UNet2DConditionModel
+from peft import LoraConfig
+from torch import nn
+
+from genima_lite.diffusion.autoencoder import LosslessAutoencoder
+from genima_lite.diffusion.parts import Parts
+from genima_lite.errors import UserError
+
+SETTINGS = ("base", "frozen", "up-blocks", "unet-lora", "controlnet-lora", "concat")
+
+ParameterGroups = dict[str, list[nn.Parameter]]
+
+_EXACT_CHANNELS = (6, 24, 96, 384)
+_LORA_TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "conv1", "conv2"]
+
+
+def prepare(parts: Parts, setting: str, lora_rank: int = 16) -> ParameterGroups:
+    """Make a base model ready for a setting, in place, and return the weights that it trains.
+
+    Everything else is frozen.
+
+    Returns:
+        `main`, and `zero`: zero-convolutions, which want a higher learning rate.
+
+    Raises:
+        UserError: an unknown setting.
+    """
+    if setting not in SETTINGS:
+        raise UserError(f"unknown setting '{setting}': choose from {', '.join(SETTINGS)}")
+    parts.unet.requires_grad_(False)
+    if setting == "base":
+        return {"main": _unfreeze([parts.unet])}
+    if setting == "concat":
+        parts.unet = widen(parts.unet)
+        return {"main": _unfreeze([parts.unet])}
+    parts.controlnet = build_controlnet(parts.unet, parts.vae)
+    main = _train_controlnet(parts.controlnet, lora_rank if setting == "controlnet-lora" else 0)
+    if setting == "up-blocks":
+        main += _unfreeze([parts.unet.up_blocks, parts.unet.conv_norm_out, parts.unet.conv_out])
+    if setting == "unet-lora":
+        main += _add_lora(parts.unet, lora_rank)
+    return {"main": main, "zero": _unfreeze(_zero_convolutions(parts.controlnet))}
+
+
+def finish(parts: Parts) -> None:
+    """Add what LoRA has learned to the weights it was learned for, so that folders load plainly."""
+    for network in (parts.unet, parts.controlnet):
+        if network is not None and getattr(network, "peft_config", None):
+            network.fuse_lora()
+            network.unload_lora()
+
+
+def build_controlnet(unet: UNet2DConditionModel, vae: Any) -> ControlNetModel:
+    """Return a ControlNet that starts as a copy of the base's encoder.
+
+    With the lossless autoencoder its embedding of the picture starts as what the base's first
+    layer makes of that picture's latents; diffusers' starts as zero, behind further zeros. With
+    any other autoencoder it is diffusers' own.
+    """
+    if not isinstance(vae, LosslessAutoencoder):
+        return ControlNetModel.from_unet(unet).to(unet.device)
+    controlnet = ControlNetModel.from_unet(
+        unet, conditioning_embedding_out_channels=_EXACT_CHANNELS
+    )
+    _set_embedding(controlnet.controlnet_cond_embedding, unet.conv_in, vae)
+    return controlnet.to(unet.device)
+
+
+@torch.no_grad()
+def widen(unet: UNet2DConditionModel) -> UNet2DConditionModel:
+    """Return a copy of a UNet that reads the condition's latents beside the noisy ones.
+
+    The new half of the first layer's weights starts as a copy of the old half (InstructPix2Pix
+    starts it at zero), so that the network sees the picture from the first step.
+    """
+    channels = unet.config.in_channels
+    wide = UNet2DConditionModel.from_config({**unet.config, "in_channels": 2 * channels})
+    weights = unet.state_dict()
+    weights["conv_in.weight"] = weights["conv_in.weight"].repeat(1, 2, 1, 1)
+    wide.load_state_dict(weights)
+    return wide.to(unet.device)
+
+
+def _train_controlnet(controlnet: ControlNetModel, lora_rank: int) -> list[nn.Parameter]:
+    """Free the ControlNet's weights but its zero-convolutions; with a rank, only LoRA's and the
+    embedding's.
+    """
+    if lora_rank:
+        # A ControlNet's output passes its zero-convolutions: were they frozen, LoRA would never
+        # get a gradient. `prepare` frees them.
+        controlnet.requires_grad_(False)
+        lora = _add_lora(controlnet, lora_rank)
+        return lora + _unfreeze([controlnet.controlnet_cond_embedding])
+    zero = {id(p) for module in _zero_convolutions(controlnet) for p in module.parameters()}
+    return [p for p in _unfreeze([controlnet]) if id(p) not in zero]
+
+
+def _zero_convolutions(controlnet: ControlNetModel) -> list[nn.Module]:
+    return [*controlnet.controlnet_down_blocks, controlnet.controlnet_mid_block]
+
+
+def _add_lora(network: Any, rank: int) -> list[nn.Parameter]:
+    """Add LoRA to attention and residual blocks; return its weights."""
+    before = {id(p) for p in network.parameters()}
+    network.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=_LORA_TARGETS))
+    return [p for p in network.parameters() if id(p) not in before]
+
+
+def _unfreeze(modules: Iterable[nn.Module]) -> list[nn.Parameter]:
+    """Let modules learn; return their weights."""
+    return [p for module in modules for p in module.requires_grad_(True).parameters()]
+
+
+@torch.no_grad()
+def _set_embedding(embedding: Any, first: nn.Conv2d, vae: LosslessAutoencoder) -> None:
+    """Set the stock embedding (eight convolutions with SiLU between) to `first(latents(picture))`.
+
+    A number y travels as the pair silu(y), silu(-y), whose difference is y. Strided convolutions
+    do the space-to-depth: their taps 1 and 2 are the pixels 2i and 2i + 1.
+    """
+    for parameter in embedding.parameters():
+        parameter.zero_()
+    scale = vae.config.scaling_factor
+    signs = torch.tensor([1.0, -1.0])
+    embedding.conv_in.weight[:, :, 1, 1] = torch.kron(torch.eye(3), 2 * scale * signs[:, None])
+    embedding.conv_in.bias.copy_(-scale * signs.repeat(3))  # from [0, 1] to [-1, 1]
+    for block in embedding.blocks:
+        values = torch.eye(block.in_channels // 2)
+        if block.stride == (1, 1):
+            block.weight[:, :, 1, 1] = torch.kron(values, torch.outer(signs, signs))
+        else:
+            for corner, (y, x) in enumerate(((1, 1), (1, 2), (2, 1), (2, 2))):
+                place = torch.eye(4)[:, corner : corner + 1]
+                taps = torch.kron(torch.kron(values, place), torch.outer(signs, signs))
+                block.weight[:, :, y, x] = taps
+    order = vae.encoder.conv_out.weight[
+        :, :, 1, 1
+    ].cpu()  # the autoencoder's order of latent channels
+    weights = torch.einsum("oiyx,ij->ojyx", first.weight.cpu(), order)
+    embedding.conv_out.weight.copy_(
+        weights.repeat_interleave(2, 1) * signs.repeat(192)[:, None, None]
+    )

@@ -1,0 +1,86 @@
+"""Make a base model from nothing: random scenes, then a UNet that draws them from their captions.
+
+It stands in for what Stability AI did for SD-Turbo, at a tiny fraction of the size. Target spheres
+are not in it: the model meets them for the first time in fine-tuning, as SD-Turbo does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from genima_lite.diffusion.base import BaseConfig, build_base
+from genima_lite.diffusion.data import SceneSettings, load_pictures, make_scenes
+from genima_lite.diffusion.parts import Parts
+from genima_lite.diffusion.step import StepConfig
+from genima_lite.diffusion.train import TrainConfig, Trainer
+from genima_lite.errors import UserError
+
+BASE_TRAINING = TrainConfig(
+    setting="base",
+    steps=1200,
+    prompt_dropout=0.1,
+    step=StepConfig(noise_power=1.0, overstate=0.5),
+)
+"""How the laptop's base model is trained. Noise of every level, and half of the time said to be
+more than it is: from a caption alone there is little to learn at full noise, and what fine-tuning
+needs is a decoder that draws details there.
+"""
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """A whole pre-training run."""
+
+    base: BaseConfig = field(default_factory=BaseConfig)
+    """Sizes of the model."""
+    tasks: tuple[str, ...] = ()
+    """Tasks whose pieces appear in the scenes."""
+    pictures: int = 2048
+    """How many random scenes."""
+    training: TrainConfig = BASE_TRAINING
+    """How they are learned."""
+    seed: int = 0
+    """Of the scenes."""
+
+    def __post_init__(self) -> None:
+        if not self.tasks or self.pictures < 1:
+            raise UserError("pre-training needs at least one task and one picture")
+        if self.training.setting != "base":
+            raise UserError(f"pre-training has setting 'base', not '{self.training.setting}'")
+
+
+def pretrain(
+    out: Path | str,
+    config: PretrainConfig,
+    max_minutes: float | None = None,
+    report: Callable[[str, int, int, float | None], None] = lambda *_: None,
+) -> Trainer:
+    """Draw scenes, train, and write the base model to `out` in Stable Diffusion's format.
+
+    Run again with the same words it goes on where it stopped. Scenes are kept in `out/scenes`.
+
+    Args:
+        out: the model's folder.
+        config: what to do.
+        max_minutes: of training in this call; scenes come on top (about 30 a second on one core).
+        report: called as `report(stage, done, total, loss)` after each file of scenes and step.
+
+    Returns:
+        The trainer; `trainer.done` says whether all steps are made.
+
+    Raises:
+        UserError: `out` holds a run of another configuration.
+    """
+    out = Path(out)
+    settings = SceneSettings(config.tasks, config.base.picture_size // 2, config.seed)
+    chunks = make_scenes(out / "scenes", settings, config.pictures)
+    for number, _ in enumerate(chunks, 1):
+        report("scenes", number, -(-config.pictures // 64), None)
+    pictures = load_pictures(out / "scenes", config.pictures)
+    trainer = Trainer(Parts.of(build_base(config.base)), pictures, config.training, out)
+    for loss in trainer.run(max_minutes):
+        report("training", trainer.step, config.training.steps, loss)
+    trainer.save_model()
+    return trainer

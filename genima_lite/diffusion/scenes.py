@@ -1,0 +1,121 @@
+"""Random pictures of the bench with captions that name what is there, and no target spheres.
+
+They stand in for the internet pictures of Stable Diffusion: the base model learns from them how
+the bench looks and which word means what, before any demonstration.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from genima_lite import panda
+from genima_lite.bench.render import Renderer
+from genima_lite.bench.scene import Scene
+from genima_lite.bench.task import COLORS
+from genima_lite.bench.tasks import load_task
+from genima_lite.diffusion.prompts import scene_caption
+from genima_lite.tiling import TILE_ORDER, tile
+
+_ROOM = ("wood", "wall", "floor")
+_CHANGED = (
+    *("cam_pos", "cam_quat", "light_diffuse", "light_dir"),
+    *("mat_rgba", "mat_texrepeat"),
+)
+_MOST_THINGS = 6
+
+
+class RandomScenes:
+    """Draws random scenes with one task's pieces.
+
+    Random are the task's own placement and variation, the colours of its pieces, the arm's posture
+    and, in seven of ten pictures, tint and grain of table, walls and floor, lights, camera poses.
+
+    Args:
+        task: RLBench task name.
+        view_size: pixels along each side of a view; a tiled picture is twice as large.
+    """
+
+    def __init__(self, task: str, view_size: int):
+        self._scene = Scene(load_task(task))
+        self._model = self._scene.model
+        self._renderer = Renderer(self._model, view_size)
+        self._original = {name: getattr(self._model, name).copy() for name in _CHANGED}
+
+    def draw(self, rng: np.random.RandomState) -> tuple[np.ndarray, str]:
+        """Return a tiled picture (2H, 2W, 3) uint8 and its caption.
+
+        `rng` is the only source of chance.
+        """
+        for name, value in self._original.items():
+            getattr(self._model, name)[:] = value
+        self._scene.reset(int(rng.randint(self._scene.task.variations)), rng)
+        things = self._paint_things(rng)
+        if rng.rand() < 0.7:
+            self._change_room(rng)
+            self._move_cameras(rng)
+        self._pose_arm(rng)
+        mujoco.mj_forward(self._model, self._scene.data)
+        self._renderer.update(self._scene.data)
+        views = {camera: self._renderer.rgb(self._scene.data, camera) for camera in TILE_ORDER}
+        return tile(views), scene_caption(things[:_MOST_THINGS])
+
+    def close(self) -> None:
+        """Free the GL context."""
+        self._renderer.close()
+
+    def _paint_things(self, rng: np.random.RandomState) -> list[str]:
+        """Give half of the task's bodies another colour; return all, as `red cup`."""
+        things = []
+        for body in range(self._model.body("right_finger").id + 1, self._model.nbody):
+            geoms = np.flatnonzero(self._model.geom_bodyid == body)
+            shown = [geom for geom in geoms if self._model.geom_group[geom] < 3]
+            if not shown:
+                continue
+            if rng.rand() < 0.5:
+                color = np.array(COLORS[rng.choice(list(COLORS))])
+                shade = np.clip(color + rng.normal(0, 0.03, 3), 0, 1)
+                self._model.geom_rgba[shown, :3] = shade
+            name = re.sub(r"[\d_]+", " ", self._model.body(body).name).strip()
+            things.append(f"{_color_name(_shown_color(self._model, int(shown[0])))} {name}")
+        return list(dict.fromkeys(things))
+
+    def _change_room(self, rng: np.random.RandomState) -> None:
+        for name in _ROOM:
+            material = self._model.mat(name).id
+            self._model.mat_rgba[material, :3] *= rng.uniform(0.5, 1.1, 3)
+            self._model.mat_texrepeat[material] = rng.uniform(0.5, 3, 2)
+        self._model.light_diffuse *= rng.uniform(0.6, 1.2, (self._model.nlight, 1))
+        self._model.light_dir += rng.normal(0, 0.2, (self._model.nlight, 3))
+
+    def _move_cameras(self, rng: np.random.RandomState) -> None:
+        """Move every camera by some centimetres and turn it by a degree or two."""
+        self._model.cam_pos += rng.normal(0, 0.015, self._model.cam_pos.shape)
+        self._model.cam_quat += rng.normal(0, 0.01, self._model.cam_quat.shape)
+        self._model.cam_quat /= np.linalg.norm(self._model.cam_quat, axis=1, keepdims=True)
+
+    def _pose_arm(self, rng: np.random.RandomState) -> None:
+        """Put the arm in a random posture; it may reach into things, which only looks odd."""
+        data = self._scene.data
+        joints = panda.HOME + rng.uniform(-1, 1, 7) * [0.7, 0.5, 0.4, 0.7, 0.6, 0.6, 1.2]
+        for k, angle in enumerate(np.clip(joints, panda.LOWER, panda.UPPER)):
+            data.joint(f"joint{k + 1}").qpos = angle
+        opening = panda.FINGER_STROKE * rng.rand()
+        data.joint("finger1").qpos = data.joint("finger2").qpos = opening
+
+
+def _shown_color(model: Any, geom: int) -> np.ndarray:
+    """Return the RGB (3,) in [0, 1] that MuJoCo draws: the geom's own, unless that is MuJoCo's
+    default gray and there is a material.
+    """
+    own, material = model.geom_rgba[geom, :3], model.geom_matid[geom]
+    is_default = (own == 0.5).all()
+    return model.mat_rgba[material, :3] if is_default and material >= 0 else own
+
+
+def _color_name(rgb: np.ndarray) -> str:
+    """Return the nearest of RLBench's twenty colours."""
+    return min(COLORS, key=lambda name: float(np.linalg.norm(rgb - np.array(COLORS[name]))))

@@ -1,0 +1,90 @@
+"""One training step, shared by pre-training and every setting of `control`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import DDPMScheduler
+
+from genima_lite.diffusion.parts import Parts, predict
+
+
+@dataclass(frozen=True)
+class StepConfig:
+    """How noise is drawn and errors are weighted."""
+
+    noise_power: float = 3.0
+    """Timesteps are drawn as 1000 (1 - u^power), u uniform: the larger, the more noise. One-step
+    drawing starts from pure noise, so that is where training pays. 1 is uniform."""
+    overstate: float = 0.0
+    """Share of samples whose timestep is said to be later than it is. In pre-training it teaches
+    the decoder to draw sharply at the timestep at which it will draw later."""
+    changed_weight: float = 5.0
+    """Added to the loss's weight 1 where the picture shall differ from its condition: the spheres
+    are a small share of the pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Samples with everything frozen already computed.
+
+    Attributes:
+        latents: (B, C, h, w), scaled latents of the pictures to draw.
+        text: (B, L, D), token features.
+        condition: (B, 3, H, W) in [0, 1], or `None` in pre-training.
+        condition_latents: (B, C, h, w), or `None` in pre-training.
+    """
+
+    latents: torch.Tensor
+    text: torch.Tensor
+    condition: torch.Tensor | None = None
+    condition_latents: torch.Tensor | None = None
+
+
+def training_step(
+    parts: Parts, batch: Batch, config: StepConfig, generator: torch.Generator
+) -> torch.Tensor:
+    """Return the loss of a batch, a scalar with a gradient (paper, section 3.1).
+
+    Args:
+        generator: on the CPU; the only source of chance.
+    """
+    noiser = DDPMScheduler.from_config(parts.scheduler.config)
+    noise = torch.randn(batch.latents.shape, generator=generator).to(batch.latents.device)
+    true, said = _timesteps(len(noise), noiser.config.num_train_timesteps, config, generator)
+    true, said = true.to(noise.device), said.to(noise.device)
+    noisy = noiser.add_noise(batch.latents, noise, true)
+    prediction = predict(parts, noisy, said, batch.text, batch.condition, batch.condition_latents)
+    error = (prediction - _target(noiser, batch.latents, noise, true)) ** 2
+    weight = _weight(batch, config.changed_weight)
+    return (error * weight).sum() / weight.sum()
+
+
+def _timesteps(
+    count: int, last: int, config: StepConfig, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the noise levels (B,) and those that the network is told, int64 in [0, last)."""
+    uniform, spread, chance = torch.rand((3, count), generator=generator)
+    true = (last * (1 - uniform**config.noise_power)).long().clamp(max=last - 1)
+    later = true + (spread * (last - true)).long()
+    return true, torch.where(chance < config.overstate, later, true)
+
+
+def _target(
+    noiser: Any, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor
+) -> torch.Tensor:
+    """Return what this base model predicts: the clean latents (ours), the noise (SD-Turbo) or v."""
+    kind = noiser.config.prediction_type
+    if kind == "sample":
+        return latents
+    return noise if kind == "epsilon" else noiser.get_velocity(latents, noise, timesteps)
+
+
+def _weight(batch: Batch, changed_weight: float) -> torch.Tensor:
+    """Return the weight of every latent number, (B, C, h, w)."""
+    if batch.condition_latents is None:
+        return torch.ones_like(batch.latents)
+    changed = (batch.latents - batch.condition_latents).abs() > 0.05
+    return 1 + changed_weight * changed

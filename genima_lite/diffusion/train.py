@@ -1,0 +1,243 @@
+"""The training loop: the same for the base model and for drawing targets.
+
+Every step draws its samples, noise and timesteps from a generator seeded with the step's number.
+So a run that was killed goes on exactly as it would have gone, and no random state is stored.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    StableDiffusionControlNetPipeline,
+    StableDiffusionInstructPix2PixPipeline,
+    StableDiffusionPipeline,
+)
+from torch.utils.tensorboard import SummaryWriter
+
+from genima_lite.diffusion.cache import Cache
+from genima_lite.diffusion.control import ParameterGroups, finish, prepare
+from genima_lite.diffusion.data import Pictures
+from genima_lite.diffusion.parts import Parts
+from genima_lite.diffusion.step import StepConfig, training_step
+from genima_lite.errors import UserError
+from genima_lite.files import written_whole
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One run; defaults are for drawing targets with a base of a laptop's size."""
+
+    setting: str = "up-blocks"
+    """What is trained: see `genima_lite.diffusion.control`."""
+    steps: int = 600
+    """Steps of the whole run."""
+    batch_size: int = 16
+    """Pictures a step."""
+    learning_rate: float = 1e-3
+    """AdamW's, after the warm-up; a cosine takes it to a tenth. SD-Turbo wants 1e-5 (paper)."""
+    warmup: int = 20
+    """Steps in which the learning rate rises from 0."""
+    zero_rate: float = 5.0
+    """Learning rate of the zero-convolutions, times `learning_rate`."""
+    weight_decay: float = 0.01
+    """AdamW's."""
+    clip: float = 1.0
+    """Largest norm of a gradient."""
+    ema: float = 0.995
+    """Decay of the moving average of the weights that is saved; 0 saves the last weights."""
+    prompt_dropout: float = 0.05
+    """Share of samples with an empty prompt."""
+    lora_rank: int = 16
+    """Rank, in the settings with LoRA."""
+    seed: int = 0
+    """Of samples, noise, dropout and new weights."""
+    save_every: int = 100
+    """Steps between checkpoints."""
+    step: StepConfig = field(default_factory=StepConfig)
+    """Noise and weights of a step."""
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.batch_size, self.save_every, self.lora_rank) < 1:
+            raise UserError("steps, batch_size, save_every and lora_rank must be at least 1")
+        if not (0 <= self.ema < 1 and 0 <= self.prompt_dropout <= 1):
+            raise UserError("ema must lie in [0, 1), prompt_dropout in [0, 1]")
+        if self.learning_rate <= 0 or self.clip <= 0 or self.warmup < 0:
+            raise UserError("learning_rate and clip must be positive, warmup not negative")
+
+
+class Trainer:
+    """Trains the parts of a base model on pictures, and can be killed at any time.
+
+    `out` gets `training.pt` (the checkpoint), `logs/` (TensorBoard) and at the end the model in
+    Stable Diffusion's folder format.
+
+    Args:
+        parts: the base model; changed in place.
+        pictures: with conditions, unless the setting is `base`.
+        config: what to do.
+        out: folder of this run. A checkpoint in it is continued.
+
+    Raises:
+        UserError: conditions are missing, pictures do not fit the networks, or the checkpoint
+            comes from another configuration or model.
+    """
+
+    def __init__(self, parts: Parts, pictures: Pictures, config: TrainConfig, out: Path | str):
+        self.parts, self.config, self.out = parts, config, Path(out)
+        self._check(pictures)
+        self._cache = Cache(parts, pictures, with_conditions=config.setting != "base")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            groups = prepare(parts, config.setting, config.lora_rank)
+        self._weights = [weight for group in groups.values() for weight in group]
+        self._optimizer = _optimizer(groups, config)
+        self._average = [weight.detach().clone() for weight in self._weights]
+        self.step = 0
+        if self._checkpoint.exists():
+            self._resume()
+
+    @property
+    def trained(self) -> int:
+        """How many numbers are trained."""
+        return sum(weight.numel() for weight in self._weights)
+
+    @property
+    def done(self) -> bool:
+        """Whether all steps are made."""
+        return self.step >= self.config.steps
+
+    def run(self, max_minutes: float | None = None) -> Iterator[float]:
+        """Train to the last step or until time is up; leaves a checkpoint either way.
+
+        Args:
+            max_minutes: of this call. The learning rate follows the steps, not the time, so a
+                run cut short is best continued later.
+
+        Yields:
+            The loss of every step.
+        """
+        start = time.monotonic()
+        log = SummaryWriter(str(self.out / "logs"), purge_step=self.step)
+        while not self.done and (
+            max_minutes is None or time.monotonic() - start < 60 * max_minutes
+        ):
+            loss, norm = self._train_once()
+            log.add_scalar("loss", loss, self.step)
+            log.add_scalar("gradient_norm", norm, self.step)
+            self.step += 1
+            if self.step % self.config.save_every == 0:
+                self.save_checkpoint()
+            yield loss
+        log.close()
+        self.save_checkpoint()
+
+    def save_checkpoint(self) -> None:
+        """Write everything that a continued run needs."""
+        state = {
+            "step": self.step,
+            "config": asdict(self.config),
+            "weights": [weight.detach() for weight in self._weights],
+            "average": self._average,
+            "optimizer": self._optimizer.state_dict(),
+        }
+        self.out.mkdir(parents=True, exist_ok=True)
+        with written_whole(self._checkpoint) as partial:
+            torch.save(state, partial)
+
+    def save_model(self) -> None:
+        """Write the averaged model to `out`, for diffusers and `DiffusionAgent`.
+
+        Ends the training: LoRA is added to the weights. The checkpoint stays.
+        """
+        if self.config.ema:
+            _copy(self._average, self._weights)
+        finish(self.parts)
+        pipeline_of(self.parts).save_pretrained(self.out)
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.out / "training.pt"
+
+    def _check(self, pictures: Pictures) -> None:
+        if self.config.setting != "base" and pictures.conditions is None:
+            raise UserError(f"setting '{self.config.setting}' needs pictures to draw on")
+        multiple, (height, width) = self.parts.picture_multiple, pictures.pictures.shape[1:3]
+        if height % multiple or width % multiple:
+            raise UserError(f"pictures are {height}x{width}; sides must be multiples of {multiple}")
+
+    def _train_once(self) -> tuple[float, float]:
+        """Make one step; return its loss and the norm of its gradient."""
+        config = self.config
+        generator = torch.Generator().manual_seed((config.seed << 32) + self.step)
+        batch = self._cache.draw(config.batch_size, config.prompt_dropout, generator)
+        for group in self._optimizer.param_groups:
+            group["lr"] = group["full_rate"] * _rate(self.step, config)
+        loss = training_step(self.parts, batch, config.step, generator)
+        self._optimizer.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self._weights, config.clip)
+        self._optimizer.step()
+        decay = min(config.ema, (1 + self.step) / (10 + self.step))
+        for average, weight in zip(self._average, self._weights, strict=True):
+            average.lerp_(weight.detach(), 1 - decay)
+        return loss.item(), norm.item()
+
+    def _resume(self) -> None:
+        state = torch.load(self._checkpoint, weights_only=True, map_location=self.parts.device)
+        if state["config"] != asdict(self.config):
+            raise UserError(f"{self._checkpoint} is of another configuration: {state['config']}")
+        if [w.shape for w in state["weights"]] != [w.shape for w in self._weights]:
+            raise UserError(f"{self._checkpoint} is of a model of other sizes")
+        _copy(state["weights"], self._weights)
+        _copy(state["average"], self._average)
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+
+
+def pipeline_of(parts: Parts) -> Any:
+    """Return the stock diffusers pipeline that draws with these parts."""
+    if parts.controlnet is not None:
+        kind: Any = StableDiffusionControlNetPipeline
+        further = {"controlnet": parts.controlnet}
+    else:
+        wide = parts.concatenates
+        kind = StableDiffusionInstructPix2PixPipeline if wide else StableDiffusionPipeline
+        further = {}
+    return kind(
+        vae=parts.vae,
+        text_encoder=parts.text_encoder,
+        tokenizer=parts.tokenizer,
+        unet=parts.unet,
+        scheduler=parts.scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+        **further,
+    )
+
+
+def _optimizer(groups: ParameterGroups, config: TrainConfig) -> torch.optim.AdamW:
+    rates = {"main": config.learning_rate, "zero": config.learning_rate * config.zero_rate}
+    options = [{"params": groups[name], "full_rate": rates[name]} for name in groups]
+    return torch.optim.AdamW(options, weight_decay=config.weight_decay)
+
+
+def _rate(step: int, config: TrainConfig) -> float:
+    """Return the learning rate as a share of the full one: a linear rise, then a cosine to 0.1."""
+    if step < config.warmup:
+        return (step + 1) / config.warmup
+    progress = (step - config.warmup) / max(config.steps - config.warmup, 1)
+    return 0.1 + 0.45 * (1 + math.cos(math.pi * progress))
+
+
+@torch.no_grad()
+def _copy(sources: list[torch.Tensor], targets: list[Any]) -> None:
+    for source, target in zip(sources, targets, strict=True):
+        target.copy_(source)

@@ -1,0 +1,258 @@
+"""The controller's data: labels that fit the pictures, masked tails, the same in evaluation."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from genima_lite import panda
+from genima_lite.controller.augment import AugmentConfig, spheres_shown, spoil
+from genima_lite.controller.backgrounds import textures
+from genima_lite.controller.config import ControllerConfig
+from genima_lite.controller.data import TrainingData, collate
+from genima_lite.controller.draw import draw_views, targets_of
+from genima_lite.controller.ensemble import TemporalEnsemble
+from genima_lite.controller.motion import random_motion
+from genima_lite.controller.normalise import (
+    denormalise_actions,
+    normalise_actions,
+    normalise_state,
+)
+from genima_lite.controller.pictures import stack_views, to_input
+from genima_lite.controller.sources import DemoSource, MotionSource, chunk
+from genima_lite.controller.text import text_features
+from genima_lite.demos.collect import CollectSettings, collect
+from genima_lite.errors import UserError
+from genima_lite.tiling import TILE_ORDER, tile, untile
+
+CONFIG = ControllerConfig(image_size=32, channels=(8, 16), blocks=(1, 1))
+CLEAN = AugmentConfig.none()
+
+
+@pytest.fixture(scope="module")
+def demos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "demos"
+    list(collect(folder, ["push_button"], 1, CollectSettings(image_size=32)))
+    return folder
+
+
+def test_normalisation_round_trip():
+    rng = np.random.default_rng(0)
+    joints = rng.uniform(panda.LOWER, panda.UPPER, (6, 7))
+    actions = rng.uniform(np.append(panda.LOWER, 0), np.append(panda.UPPER, 1), (6, 20, 8))
+    numbers = normalise_actions(actions, joints)
+    logits = np.log(actions[..., 7] / (1 - actions[..., 7]))
+    back = denormalise_actions(numbers[..., :7], logits, joints)
+    np.testing.assert_allclose(back, actions, atol=2e-6)
+    assert numbers.dtype == np.float32
+
+
+def test_states_span_minus_one_to_one():
+    np.testing.assert_allclose(normalise_state(panda.UPPER, 1.0), np.ones(8), rtol=1e-6)
+    np.testing.assert_allclose(normalise_state(panda.LOWER, 0.0)[:7], -np.ones(7), rtol=1e-6)
+
+
+def test_the_gripper_is_squashed_and_joints_stay_within_limits():
+    out = denormalise_actions(np.full((1, 7), 1e3), np.array([0.3]), panda.HOME)
+    assert 0.5 < out[0, 7] < 0.6  # the bare logit, 0.3, would have closed it
+    np.testing.assert_array_equal(out[0, :7], panda.UPPER)
+    huge = denormalise_actions(np.zeros((2, 7)), np.array([-1e4, 1e4]), panda.HOME)
+    np.testing.assert_allclose(huge[:, 7], [0, 1], atol=1e-12)
+
+
+def test_the_tail_is_masked():
+    actions = np.arange(80.0).reshape(10, 8)
+    rows, valid = chunk(actions, 7, 5)
+    assert valid.tolist() == [True, True, True, False, False]
+    np.testing.assert_array_equal(rows, actions[[7, 8, 9, 9, 9]])
+    assert chunk(actions, 0, 5)[1].all()
+
+
+def test_ensembling_keeps_exact_zeros():
+    ensemble = TemporalEnsemble(decay=0.0)
+    ensemble.add(np.full((3, 8), 2.0))
+    ensemble.next()
+    ensemble.add(np.zeros((3, 8)))
+    np.testing.assert_allclose(ensemble.next(), np.ones(8))  # dropping the zeros would say 2
+
+
+def test_ensembling_weighs_the_oldest_most_and_forgets():
+    ensemble = TemporalEnsemble(decay=np.log(2))
+    ensemble.add(np.zeros((2, 8)))
+    ensemble.next()
+    ensemble.add(np.ones((2, 8)))
+    np.testing.assert_allclose(ensemble.next(), np.full(8, 1 / 3))
+    np.testing.assert_allclose(ensemble.next(), np.ones(8))
+    with pytest.raises(ValueError, match="no prediction"):
+        ensemble.next()
+
+
+def test_tiles_reach_the_network_in_its_order():
+    views = {name: np.full((32, 32, 3), i, np.uint8) for i, name in enumerate(TILE_ORDER)}
+    stacked = stack_views(CONFIG, untile(tile(views)))
+    assert [int(view[0, 0, 0]) for view in stacked] == [0, 1, 2, 3]
+    reordered = stack_views(CONFIG, dict(reversed(views.items())))
+    np.testing.assert_array_equal(reordered, stacked)
+
+
+def test_wrong_views_are_refused():
+    views = {name: np.zeros((32, 32, 3), np.uint8) for name in TILE_ORDER}
+    with pytest.raises(UserError, match="view of front"):
+        stack_views(CONFIG, {k: v for k, v in views.items() if k != "front"})
+    with pytest.raises(UserError, match="take pictures of 32"):
+        stack_views(CONFIG, views | {"wrist": np.zeros((64, 64, 3), np.uint8)})
+    with pytest.raises(UserError, match="float64"):
+        stack_views(CONFIG, views | {"wrist": np.zeros((32, 32, 3))})
+
+
+def test_input_spans_minus_one_to_one():
+    view = np.zeros((1, 2, 2, 3), np.uint8)
+    view[0, 0, 1] = 255
+    tensor = to_input(view)
+    assert tensor.shape == (1, 3, 2, 2)
+    assert tensor[0, :, 0, 1].tolist() == [1.0, 1.0, 1.0]
+    assert tensor[0, :, 1, 0].tolist() == [-1.0, -1.0, -1.0]
+
+
+def test_training_and_evaluation_see_the_same(demos):
+    """A recorded frame goes through training's way and the policy's way."""
+    from genima_lite.demos.layout import iterate_episodes
+    from genima_lite.demos.read import read_episode
+
+    config = replace(CONFIG, spheres=False, text_features=4)
+    source = DemoSource(config, CLEAN, textures, demos)
+    batch = collate(config, source.at(np.random.default_rng(0), [3]))
+    episode = next(iter(iterate_episodes(demos)))
+    frame = read_episode(episode.path, config.cameras)[3]
+    views = {name: frame.image(name) for name in config.cameras}
+    torch.testing.assert_close(batch.views[0], to_input(stack_views(config, views)), rtol=0, atol=0)
+    state = normalise_state(frame.joint_positions, frame.gripper_open)
+    np.testing.assert_array_equal(batch.state[0].numpy(), state)
+
+
+def test_samples_of_demonstrations_hold_the_next_actions(demos):
+    source = DemoSource(CONFIG, CLEAN, textures, demos)
+    episode = source._episodes[0]
+    samples = source.at(np.random.default_rng(0), [5, len(source) - 1])
+    np.testing.assert_array_equal(samples.actions[0], episode.actions[5:25])
+    np.testing.assert_array_equal(samples.joints[0], episode.joints[5])
+    assert samples.valid[1].sum() == 1
+
+
+def test_motions_end_where_their_actions_lead():
+    motion = random_motion(np.random.default_rng(4))
+    assert len(motion.joints) == len(motion.gripper_open) == len(motion.actions) + 1
+    np.testing.assert_array_equal(motion.joints[1:], motion.actions[:, :7])
+    np.testing.assert_array_equal(motion.gripper_open[1:], motion.actions[:, 7])
+    assert (np.ptp(motion.actions[-20:], axis=0) == 0).all()
+    assert (np.abs(np.diff(motion.joints, axis=0)) <= panda.VELOCITY_LIMIT * 0.05).all()
+
+
+def test_spheres_are_drawn_at_their_labels():
+    """Without augmentation the pixel at a visible centre differs from the background."""
+    from genima_lite.cameras import mounted_camera
+
+    tip = panda.forward_kinematics(panda.HOME)[1]
+    cameras = [[mounted_camera(name, 64, tip) for name in TILE_ORDER]]
+    plain = np.full((1, 4, 64, 64, 3), 200, np.uint8)
+    drawn = draw_views(plain, cameras, TILE_ORDER, [targets_of(panda.HOME, 1.0)])
+    assert drawn.visible.sum() >= 4
+    for view, sphere in zip(*np.nonzero(drawn.visible[0]), strict=True):
+        column, row = (drawn.places[0, view, sphere] * 64).astype(int)
+        assert (drawn.views[0, view, row, column] != 200).any()
+    np.testing.assert_allclose(np.linalg.norm(drawn.turns, axis=-1), 1, atol=1e-5)
+
+
+def test_hidden_spheres_are_neither_drawn_nor_labelled():
+    from genima_lite.cameras import mounted_camera
+
+    tip = panda.forward_kinematics(panda.HOME)[1]
+    cameras = [[mounted_camera(name, 64, tip) for name in TILE_ORDER]]
+    plain = np.full((1, 4, 64, 64, 3), 200, np.uint8)
+    shown = np.zeros((1, 4, 4), bool)
+    drawn = draw_views(plain, cameras, TILE_ORDER, [targets_of(panda.HOME, 1.0)], shown)
+    np.testing.assert_array_equal(drawn.views, plain)
+    assert not drawn.visible.any()
+
+
+def test_shifted_pictures_take_their_labels_along():
+    from genima_lite.controller.draw import DrawnViews
+
+    views = np.zeros((6, 1, 16, 16, 3), np.uint8)
+    views[:, :, 8, 5] = 255
+    places = np.full((6, 1, 4, 2), [5.5 / 16, 8.5 / 16], np.float32)
+    seen = np.ones((6, 1, 4), bool)
+    clean = DrawnViews(views, places, seen, np.zeros((6, 1, 4, 3), np.float32), np.ones(6, bool))
+    config = replace(CLEAN, shift=1.0, shift_pixels=2)
+    moved = spoil(config, np.random.default_rng(0), clean, np.zeros_like(views))
+    assert (moved.places != places).any()
+    for view, place in zip(moved.views[:, 0], moved.places[:, 0, 0], strict=True):
+        column, row = (place * 16).astype(int)
+        assert view[row, column].tolist() == [255, 255, 255]
+
+
+def test_no_augmentation_changes_nothing():
+    from genima_lite.controller.draw import without_targets
+
+    views = textures(np.random.default_rng(0), 4, 32).reshape(2, 2, 32, 32, 3)
+    out = spoil(CLEAN, np.random.default_rng(0), without_targets(views), np.zeros_like(views))
+    np.testing.assert_array_equal(out.views, views)
+    assert spheres_shown(CLEAN, np.random.default_rng(0), 3, 4).all()
+
+
+def test_batches_depend_on_seed_and_step_alone():
+    def data(seed):
+        source = MotionSource(CONFIG, AugmentConfig(), textures, seed=seed, motions=3)
+        return TrainingData(CONFIG, [(source, 1.0)], seed)
+
+    first, again = data(0), data(0)
+    first.batch(0, 4)
+    one, two = first.batch(7, 4), again.batch(7, 4)
+    torch.testing.assert_close(one.views, two.views, rtol=0, atol=0)
+    torch.testing.assert_close(one.labels.actions, two.labels.actions, rtol=0, atol=0)
+    assert not torch.equal(one.views, first.batch(8, 4).views)
+    assert not torch.equal(one.views, data(1).batch(7, 4).views)
+
+
+def test_sources_are_mixed_by_their_shares(demos):
+    motions = MotionSource(CONFIG, CLEAN, textures, motions=2)
+    recorded = DemoSource(CONFIG, CLEAN, textures, demos)
+    batch = TrainingData(CONFIG, [(motions, 0.25), (recorded, 0.75)]).batch(0, 8)
+    assert batch.views.shape == (8, 4, 3, 32, 32)
+    assert batch.labels.valid.shape == (8, 20)
+
+
+def test_instructions_have_features_of_their_own():
+    red, blue = text_features("push the red button", 64), text_features("push the blue button", 64)
+    assert red.shape == (64,)
+    assert np.abs(red - blue).max() > 0.1
+    np.testing.assert_array_equal(red, text_features("Push the RED button!", 64))
+    np.testing.assert_array_equal(text_features("", 8), np.zeros(8))
+
+
+def test_a_data_set_without_a_camera_or_size_is_refused(demos, tmp_path):
+    import shutil
+
+    copy = tmp_path / "demos"
+    shutil.copytree(demos, copy)
+    for folder in copy.rglob("wrist_rgb"):
+        shutil.rmtree(folder)
+    plain = replace(CONFIG, spheres=False)
+    with pytest.raises(UserError, match="no camera wrist"):
+        DemoSource(plain, CLEAN, textures, copy)
+    wrong = DemoSource(replace(plain, image_size=64), CLEAN, textures, demos)
+    with pytest.raises(UserError, match="take pictures of 64"):
+        wrong.at(np.random.default_rng(0), [0])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="no demonstrations"):
+        DemoSource(CONFIG, CLEAN, textures, tmp_path / "empty")
+    with pytest.raises(UserError, match="needs demonstrations"):
+        MotionSource(plain, CLEAN, textures)
+
+
+def test_impossible_augmentations_are_refused():
+    with pytest.raises(UserError, match="opacity"):
+        AugmentConfig(opacity=2.0)
+    with pytest.raises(UserError, match="negative"):
+        AugmentConfig(joint_noise=-1.0)

@@ -1,0 +1,175 @@
+"""Random scenes: captions, seeds, the cache on disk; pre-training from end to end."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+
+from genima_lite import panda
+from genima_lite.bench.env import BenchEnv
+from genima_lite.bench.task import COLORS
+from genima_lite.demos.write import write_episode
+from genima_lite.diffusion import data
+from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.diffusion.base import build_base, preset
+from genima_lite.diffusion.data import (
+    SceneSettings,
+    load_pictures,
+    make_scenes,
+    read_demos,
+    target_pictures,
+)
+from genima_lite.diffusion.finetune import FinetuneConfig, finetune
+from genima_lite.diffusion.pretrain import BASE_TRAINING, PretrainConfig, pretrain
+from genima_lite.diffusion.prompts import task_prompt
+from genima_lite.diffusion.scenes import RandomScenes
+from genima_lite.diffusion.train import TrainConfig
+from genima_lite.errors import UserError
+from genima_lite.observation import Demo
+from genima_lite.tiling import TILE_ORDER
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch):
+    monkeypatch.setattr(data, "CHUNK", 3)
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    scenes = RandomScenes("pick_up_cup", 32)
+    yield scenes
+    scenes.close()
+
+
+def test_a_caption_names_the_colors_that_are_seen(scenes):
+    rng = np.random.RandomState(0)
+    captions = [scenes.draw(rng)[1] for _ in range(20)]
+    assert len(set(captions)) > 15
+    for caption in captions:
+        things = caption.split(", ")[1:]
+        assert 1 <= len(things) <= 2
+        assert all(thing.split()[0] in COLORS and thing.endswith("cup") for thing in things)
+    counted = {color for caption in captions for color in COLORS if f"{color} cup" in caption}
+    assert len(counted) > 8
+
+
+def test_the_same_seed_draws_the_same_scene_whatever_came_before(scenes):
+    first = scenes.draw(np.random.RandomState(7))
+    other = scenes.draw(np.random.RandomState(8))
+    again = scenes.draw(np.random.RandomState(7))
+    np.testing.assert_array_equal(first[0], again[0])
+    assert first[1] == again[1]
+    assert (first[0] != other[0]).mean() > 0.3
+    assert first[0].shape == (64, 64, 3)
+    assert first[0].dtype == np.uint8
+
+
+def test_the_cache_goes_on_after_an_interruption(tmp_path):
+    settings = SceneSettings(("push_button", "press_switch"), 16, seed=3)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert len(list(make_scenes(whole, settings, 9))) == 3
+    next(make_scenes(broken, settings, 9))
+    assert len(list(broken.glob("*.npz"))) == 1
+    untouched = (broken / "00000.npz").stat().st_mtime_ns
+    assert len(list(make_scenes(broken, settings, 9))) == 3
+    assert (broken / "00000.npz").stat().st_mtime_ns == untouched
+    one, two = load_pictures(whole, 7), load_pictures(broken, 7)
+    np.testing.assert_array_equal(one.pictures, two.pictures)
+    assert one.prompts == two.prompts
+    assert len(one) == 7
+    assert "switch" in one.prompts[3]
+    assert not list(broken.glob("*partial*"))
+
+
+def test_a_cache_of_other_settings_or_too_small_a_one_is_refused(tmp_path):
+    settings = SceneSettings(("press_switch",), 16)
+    list(make_scenes(tmp_path, settings, 1))
+    with pytest.raises(UserError, match="holds scenes of"):
+        next(make_scenes(tmp_path, replace(settings, seed=1), 1))
+    with pytest.raises(UserError, match="are needed"):
+        load_pictures(tmp_path, 100)
+    with pytest.raises(UserError, match="0 pictures"):
+        load_pictures(tmp_path / "nowhere")
+
+
+def test_pretraining_stops_in_time_and_goes_on(tmp_path):
+    training = replace(BASE_TRAINING, steps=3, batch_size=2)
+    config = PretrainConfig(preset("tiny", 32), ("press_switch",), 4, training)
+    assert not pretrain(tmp_path, config, max_minutes=0).done
+    stages = []
+    trainer = pretrain(tmp_path, config, report=lambda *what: stages.append(what))
+    assert trainer.done
+    assert [what[:3] for what in stages[-2:]] == [("training", 2, 3), ("training", 3, 3)]
+    assert (tmp_path / "unet" / "diffusion_pytorch_model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("wrong", [{"tasks": ()}, {"pictures": 0}])
+def test_wrong_configurations_are_refused(wrong):
+    with pytest.raises(UserError):
+        PretrainConfig(**{"tasks": ("press_switch",), **wrong})
+    with pytest.raises(UserError, match="setting 'base'"):
+        PretrainConfig(tasks=("press_switch",), training=replace(BASE_TRAINING, setting="concat"))
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """Two variations, each four steps of an arm that closes its gripper where it stands."""
+    root = tmp_path_factory.mktemp("demos")
+    env = BenchEnv("push_button", TILE_ORDER, 32)
+    for variation in (0, 1):
+        _, info = env.reset(seed=2, options={"variation": variation})
+        demo = Demo([env.observation])
+        for _ in range(4):
+            env.step(np.append(panda.HOME, 0.0))
+            demo._observations.append(env.observation)
+        write_episode(demo, root, "push_button", variation, 0, info["instructions"])
+    env.close()
+    return root
+
+
+def test_targets_of_a_demonstration_with_its_own_instructions(dataset):
+    demos = list(read_demos(dataset))
+    assert len(demos) == 2
+    pictures = target_pictures(demos, 3)
+    assert len(pictures) == 6
+    changed = (pictures.pictures != pictures.conditions).any(-1).mean((1, 2))
+    assert (changed > 0.01).all()
+    assert (changed < 0.5).all()
+    for which, (_, sentences) in enumerate(demos):
+        for prompt in pictures.prompts[3 * which : 3 * which + 3]:
+            assert prompt in {task_prompt(sentence) for sentence in sentences}
+    assert set(pictures.prompts[:3]).isdisjoint(pictures.prompts[3:])
+    again = target_pictures(demos, 3)
+    np.testing.assert_array_equal(pictures.pictures, again.pictures)
+    assert pictures.prompts == again.prompts
+
+
+def test_nothing_to_learn_from_is_said(dataset):
+    with pytest.raises(UserError, match="no demonstrations"):
+        target_pictures(read_demos(dataset, ["open_drawer"]), 3)
+
+
+def test_finetuning_on_a_dataset_draws(dataset, tmp_path):
+    base = tmp_path / "base"
+    build_base(preset("tiny", 64)).save_pretrained(base)
+    training = TrainConfig(steps=2, batch_size=2)
+    config = FinetuneConfig(("push_button",), frames_each=2, training=training)
+    trainer = finetune(tmp_path / "out", base, dataset, config)
+    assert trainer.done
+    env = BenchEnv("push_button", TILE_ORDER, 32)
+    _, info = env.reset(seed=1)
+    views = {camera: env.observation.image(camera) for camera in TILE_ORDER}
+    drawn = DiffusionAgent.load(tmp_path / "out").draw(views, info["instruction"])
+    assert drawn["front"].shape == (32, 32, 3)
+    env.close()

@@ -1,0 +1,384 @@
+"""Training and drawing: one step for all settings, exact resume, the stock pipelines' picture."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+pytest.importorskip("peft")
+
+from diffusers import (
+    AutoencoderKL,
+    DDPMScheduler,
+    DiffusionPipeline,
+    EulerDiscreteScheduler,
+    StableDiffusionControlNetPipeline,
+    StableDiffusionInstructPix2PixPipeline,
+    UNet2DConditionModel,
+)
+
+from genima_lite.diffusion import step
+from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.diffusion.base import build_base, load_pipeline, preset
+from genima_lite.diffusion.cache import Cache
+from genima_lite.diffusion.control import SETTINGS, build_controlnet, prepare, widen
+from genima_lite.diffusion.data import Pictures
+from genima_lite.diffusion.parts import (
+    Parts,
+    as_condition,
+    encode_pictures,
+    encode_prompts,
+    predict,
+)
+from genima_lite.diffusion.prompts import task_prompt
+from genima_lite.diffusion.step import Batch, StepConfig, _timesteps, _weight, training_step
+from genima_lite.diffusion.train import TrainConfig, Trainer, pipeline_of
+from genima_lite.errors import UserError
+from genima_lite.tiling import TILE_ORDER, tile
+
+SIZE = 32
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def base_parts():
+    return Parts.of(build_base(preset("tiny", SIZE)))
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    rng = np.random.default_rng(0)
+    plain = rng.integers(0, 256, (6, SIZE, SIZE, 3), dtype=np.uint8)
+    drawn = plain.copy()
+    drawn[:, 4:12, 4:12] = (255, 0, 0)
+    prompts = tuple(task_prompt(f"push the {c} button") for c in ("red", "navy", "teal") * 2)
+    return Pictures(drawn, prompts, plain)
+
+
+def short(setting, **changes):
+    return TrainConfig(setting=setting, steps=3, batch_size=2, warmup=0, **changes)
+
+
+def test_pictures_are_checked(pictures):
+    with pytest.raises(ValueError, match="uint8"):
+        Pictures(pictures.pictures.astype(float), pictures.prompts)
+    with pytest.raises(ValueError, match="prompts"):
+        Pictures(pictures.pictures, pictures.prompts[:2])
+
+
+def test_embedding_of_the_picture_is_the_first_layer_on_its_latents(pictures):
+    parts = base_parts()
+    controlnet = build_controlnet(parts.unet, parts.vae)
+    found = controlnet.controlnet_cond_embedding(as_condition(pictures.conditions))
+    latents = encode_pictures(parts, pictures.conditions)
+    expected = torch.nn.functional.conv2d(latents, parts.unet.conv_in.weight, padding=1)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_a_fresh_controlnet_changes_nothing(pictures):
+    parts = base_parts()
+    noisy, text = torch.randn(1, 192, 4, 4), torch.randn(1, 40, 64)
+    plain = predict(parts, noisy, torch.tensor([999]), text)
+    parts.controlnet = build_controlnet(parts.unet, parts.vae)
+    controlled = predict(
+        parts, noisy, torch.tensor([999]), text, as_condition(pictures.conditions[:1])
+    )
+    torch.testing.assert_close(plain, controlled)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_each_setting_trains_what_it_says_and_nothing_else(setting, pictures, tmp_path):
+    parts = base_parts()
+    parts.vae.requires_grad_(False)
+    trainer = Trainer(parts, pictures, short(setting, lora_rank=2), tmp_path)
+    networks = [n for n in (parts.unet, parts.controlnet) if n is not None]
+    before = {name: p.detach().clone() for n in networks for name, p in _named(n)}
+    losses = list(trainer.run())
+    assert all(np.isfinite(losses))
+    changed = {name for n in networks for name, p in _named(n) if not torch.equal(p, before[name])}
+    trained = {name for n in networks for name, p in _named(n) if p.requires_grad}
+    assert changed == trained
+    assert sum(before[name].numel() for name in trained) == trainer.trained
+    if setting == "frozen":
+        assert not any(name.startswith("UNet2DConditionModel") for name in trained)
+    if setting == "controlnet-lora":
+        assert any("lora_A" in name for name in trained)
+        assert any("controlnet_down_blocks" in name for name in trained)
+
+
+def _named(network):
+    return [(f"{type(network).__name__}.{name}", p) for name, p in network.named_parameters()]
+
+
+def test_lora_behind_frozen_zero_convolutions_would_get_no_gradient(pictures):
+    """Why `controlnet-lora` also trains the zero-convolutions."""
+    parts = base_parts()
+    groups = prepare(parts, "controlnet-lora", 2)
+    lora = [p for n, p in parts.controlnet.named_parameters() if "lora_B" in n]
+    batch = Cache(parts, pictures, True).draw(2, 0.0, torch.Generator().manual_seed(0))
+    training_step(parts, batch, StepConfig(), torch.Generator().manual_seed(0)).backward()
+    assert all(p.grad is None or not p.grad.any() for p in lora)  # the outputs are zero at first
+    with torch.no_grad():
+        for p in groups["zero"]:
+            p -= 0.1 * p.grad
+            p.grad = None
+    training_step(parts, batch, StepConfig(), torch.Generator().manual_seed(0)).backward()
+    assert any(p.grad.any() for p in lora)
+
+
+@pytest.mark.parametrize("setting", ["up-blocks", "controlnet-lora"])
+def test_a_killed_run_goes_on_exactly(setting, pictures, tmp_path):
+    config = replace(short(setting), steps=4, save_every=1)
+    whole = list(Trainer(base_parts(), pictures, config, tmp_path / "whole").run())
+    first = Trainer(base_parts(), pictures, config, tmp_path / "killed").run()
+    losses = [next(first), next(first)]
+    first.close()  # the last checkpoint is of step 2
+    again = Trainer(base_parts(), pictures, config, tmp_path / "killed")
+    assert again.step == 2
+    assert losses + list(again.run()) == whole
+    assert again.done
+
+
+def test_time_can_run_out_and_other_settings_are_refused(pictures, tmp_path):
+    trainer = Trainer(base_parts(), pictures, short("frozen"), tmp_path)
+    assert list(trainer.run(max_minutes=0)) == []
+    assert not trainer.done
+    assert list((tmp_path / "logs").iterdir())
+    with pytest.raises(UserError, match="another configuration"):
+        Trainer(base_parts(), pictures, short("frozen", seed=1), tmp_path)
+    larger = Parts.of(build_base(replace(preset("tiny", SIZE), channels=(64, 64))))
+    with pytest.raises(UserError, match="other sizes"):
+        Trainer(larger, pictures, short("frozen"), tmp_path)
+
+
+def test_wrong_input_is_refused(pictures, tmp_path):
+    plain = Pictures(pictures.pictures, pictures.prompts)
+    with pytest.raises(UserError, match="draw on"):
+        Trainer(base_parts(), plain, short("frozen"), tmp_path)
+    odd = Pictures(pictures.pictures[:, :24, :24], pictures.prompts)
+    with pytest.raises(UserError, match="multiples of 16"):
+        Trainer(base_parts(), odd, short("base"), tmp_path)
+    with pytest.raises(UserError, match="unknown setting"):
+        prepare(base_parts(), "all")
+    with pytest.raises(UserError, match="at least 1"):
+        TrainConfig(steps=0)
+
+
+def test_learning_reduces_the_loss(pictures, tmp_path):
+    config = TrainConfig(setting="concat", steps=40, batch_size=4, learning_rate=2e-3)
+    losses = list(Trainer(base_parts(), pictures, config, tmp_path).run())
+    assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:5])
+
+
+def test_cache_pairs_pictures_with_their_prompts_and_drops_some(pictures):
+    parts = base_parts()
+    cache = Cache(parts, pictures, with_conditions=True)
+    batch = cache.draw(64, 0.5, torch.Generator().manual_seed(0))
+    clean = torch.cat([encode_pictures(parts, pictures.pictures[i : i + 1]) for i in range(6)])
+    texts, empty = encode_prompts(parts, pictures.prompts), encode_prompts(parts, [""])[0]
+    dropped = 0
+    for latents, text in zip(batch.latents, batch.text, strict=True):
+        which = int((clean - latents).abs().amax((1, 2, 3)).argmin())
+        assert (clean[which] - latents).abs().max() < 1e-3
+        if torch.equal(text, empty):
+            dropped += 1
+        else:
+            torch.testing.assert_close(text, texts[which])
+    assert 20 < dropped < 44
+
+
+@pytest.mark.parametrize("kind", ["sample", "epsilon", "v_prediction"])
+def test_loss_is_zero_for_the_right_prediction(kind, monkeypatch):
+    parts = base_parts()
+    parts.scheduler = DDPMScheduler(prediction_type=kind)
+    clean = torch.randn(2, 192, 4, 4)
+
+    def perfect(parts, noisy, timesteps, *rest):
+        level = DDPMScheduler().alphas_cumprod[timesteps].reshape(-1, 1, 1, 1)
+        noise = (noisy - level.sqrt() * clean) / (1 - level).sqrt()
+        velocity = level.sqrt() * noise - (1 - level).sqrt() * clean
+        return {"sample": clean, "epsilon": noise, "v_prediction": velocity}[kind]
+
+    monkeypatch.setattr(step, "predict", perfect)
+    batch = Batch(clean, torch.zeros(2, 40, 64))
+    loss = step.training_step(parts, batch, StepConfig(), torch.Generator().manual_seed(0))
+    assert loss < 1e-6
+
+
+def test_timesteps_favor_noise_and_overstating_only_raises():
+    generator = torch.Generator().manual_seed(0)
+    true, said = _timesteps(4000, 1000, StepConfig(noise_power=3, overstate=0.35), generator)
+    assert true.min() >= 0
+    assert said.max() <= 999
+    assert (said >= true).all()
+    assert 0.25 < (said > true).float().mean() < 0.36
+    assert true.float().mean() == pytest.approx(750, abs=15)
+
+
+def test_weight_counts_changed_pixels_more():
+    latents = torch.zeros(1, 2, 1, 1)
+    before = torch.tensor([0.0, 1.0]).reshape(1, 2, 1, 1)
+    weight = _weight(Batch(latents, latents, latents, before), 5.0)
+    assert weight.flatten().tolist() == [1.0, 6.0]
+
+
+@pytest.fixture(scope="module")
+def drawn_folder(pictures, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("controlnet")
+    trainer = Trainer(base_parts(), pictures, short("up-blocks"), folder)
+    list(trainer.run())
+    trainer.save_model()
+    return folder
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_agent_draws_what_the_stock_controlnet_pipeline_draws(drawn_folder, pictures, steps):
+    agent = DiffusionAgent.load(drawn_folder, steps)
+    stock = StableDiffusionControlNetPipeline.from_pretrained(drawn_folder)
+    _assert_same(agent, stock, pictures, steps)
+
+
+def test_agent_with_the_scheduler_of_sd_turbo(drawn_folder, pictures):
+    """SD-Turbo's scheduler scales its input, starts at another noise and predicts the noise."""
+    agent = DiffusionAgent.load(drawn_folder, 2)
+    stock = StableDiffusionControlNetPipeline.from_pretrained(drawn_folder)
+    for one in (agent.parts, stock):
+        one.scheduler = EulerDiscreteScheduler(
+            beta_schedule="scaled_linear", timestep_spacing="trailing"
+        )
+    _assert_same(agent, stock, pictures, 2)
+
+
+def _assert_same(agent, stock, pictures, steps):
+    stock.set_progress_bar_config(disable=True)
+    expected = stock(
+        pictures.prompts[0],
+        image=as_condition(pictures.conditions[:1]),
+        num_inference_steps=steps,
+        guidance_scale=0.0,
+        generator=torch.Generator().manual_seed(3),
+        output_type="pil",
+    ).images[0]
+    found = agent.draw_tiled(pictures.conditions[0], pictures.prompts[0], seed=3)
+    _assert_alike(found, np.asarray(expected))
+
+
+def _assert_alike(found, expected):
+    """Sums may be added up in another order, which can tip a rounding."""
+    differences = np.abs(found.astype(int) - expected.astype(int))
+    assert differences.max() <= 1
+    assert (differences > 0).mean() < 0.005
+
+
+def test_agent_draws_what_the_stock_pix2pix_pipeline_draws(pictures, tmp_path):
+    trainer = Trainer(base_parts(), pictures, short("concat"), tmp_path)
+    list(trainer.run())
+    trainer.save_model()
+    agent = DiffusionAgent.load(tmp_path)
+    stock = DiffusionPipeline.from_pretrained(tmp_path)
+    assert isinstance(stock, StableDiffusionInstructPix2PixPipeline)
+    stock.set_progress_bar_config(disable=True)
+    expected = stock(
+        pictures.prompts[0],
+        image=as_condition(pictures.conditions[:1]),
+        num_inference_steps=1,
+        guidance_scale=1.0,
+        generator=torch.Generator().manual_seed(3),
+    ).images[0]
+    found = agent.draw_tiled(pictures.conditions[0], pictures.prompts[0], seed=3)
+    _assert_alike(found, np.asarray(expected))
+
+
+@pytest.mark.parametrize("setting", ["unet-lora", "controlnet-lora"])
+def test_lora_is_in_the_saved_weights(setting, pictures, tmp_path):
+    trainer = Trainer(base_parts(), pictures, short(setting, lora_rank=2, ema=0.0), tmp_path)
+    list(trainer.run())
+    before = DiffusionAgent(trainer.parts).draw_tiled(pictures.conditions[0], "x").astype(int)
+    trainer.save_model()
+    after = DiffusionAgent.load(tmp_path).draw_tiled(pictures.conditions[0], "x").astype(int)
+    assert abs(after - before).max() <= 1
+    assert "lora" not in " ".join(DiffusionAgent.load(tmp_path).parts.unet.state_dict())
+
+
+def test_averaged_weights_are_saved(pictures, tmp_path):
+    trainer = Trainer(base_parts(), pictures, short("frozen", ema=0.5), tmp_path)
+    list(trainer.run())
+    average = trainer._average[0].clone()
+    assert not torch.equal(average, trainer._weights[0])
+    trainer.save_model()
+    assert torch.equal(trainer._weights[0], average)
+
+
+def test_agent_on_views(drawn_folder, pictures):
+    agent = DiffusionAgent.load(drawn_folder)
+    half = SIZE // 2
+    views = dict.fromkeys(TILE_ORDER, pictures.conditions[0][:half, :half])
+    drawn = agent.draw(views, "push the red button")
+    assert list(drawn) == list(TILE_ORDER)
+    assert all(view.shape == (half, half, 3) and view.dtype == np.uint8 for view in drawn.values())
+    again = agent.draw_tiled(tile(views), task_prompt("push the red button"))
+    np.testing.assert_array_equal(tile(drawn), again)
+    assert (tile(agent.draw(views, "push the red button", seed=1)) != again).any()
+    with pytest.raises(UserError, match="no view of"):
+        agent.draw({}, "push")
+    with pytest.raises(UserError, match="multiples of 16"):
+        agent.draw({camera: view[:6, :6] for camera, view in views.items()}, "push")
+
+
+def test_base_model_does_not_draw_on_pictures():
+    with pytest.raises(UserError, match="base model"):
+        DiffusionAgent(base_parts())
+    parts = base_parts()
+    with pytest.raises(UserError, match="sampling_steps"):
+        DiffusionAgent(replace(parts, unet=widen(parts.unet)), 0)
+    assert type(pipeline_of(parts)).__name__ == "StableDiffusionPipeline"
+
+
+def stable_diffusion(folder):
+    """Write a folder as SD-Turbo's in all but size: learned autoencoder, noise prediction."""
+    parts = base_parts()
+    torch.manual_seed(0)
+    parts.vae = AutoencoderKL(
+        block_out_channels=(4, 4, 4, 4),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        norm_num_groups=2,
+        scaling_factor=0.18215,
+    )
+    parts.unet = UNet2DConditionModel(
+        sample_size=4,
+        block_out_channels=(32, 64),
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        layers_per_block=1,
+        cross_attention_dim=64,
+    )
+    parts.scheduler = EulerDiscreteScheduler(
+        beta_schedule="scaled_linear",
+        timestep_spacing="trailing",
+        prediction_type="epsilon",
+        steps_offset=1,
+    )
+    pipeline_of(parts).save_pretrained(folder)
+
+
+@pytest.mark.parametrize("setting", ["frozen", "unet-lora"])
+def test_a_stable_diffusion_folder_goes_through_the_same_code(setting, pictures, tmp_path):
+    stable_diffusion(tmp_path / "sd")
+    parts = Parts.of(load_pipeline(tmp_path / "sd"))
+    config = short(setting, learning_rate=1e-5, lora_rank=2, step=StepConfig(noise_power=1))
+    trainer = Trainer(parts, pictures, config, tmp_path / "out")
+    assert all(np.isfinite(list(trainer.run())))
+    trainer.save_model()
+    agent = DiffusionAgent.load(tmp_path / "out", 2)
+    stock = StableDiffusionControlNetPipeline.from_pretrained(tmp_path / "out")
+    assert isinstance(stock.vae, AutoencoderKL)
+    _assert_same(agent, stock, pictures, 2)
