@@ -378,9 +378,9 @@ def _progress(items: Iterable[T], total: int, label: str) -> Iterator[T]:
 
 def _success_table(policy: str, summary: dict) -> Table:
     """Return the table of success rates that `summarize` gave."""
-    table = Table(title=f"success of '{policy}' with 95 % Wilson intervals")
+    table = Table(title=f"success of '{policy}', 95 % Wilson intervals, median steps")
     table.add_column("task", no_wrap=True, min_width=max(map(len, summary)))
-    for heading in ("success", "n", "rate", "interval", "median steps"):
+    for heading in ("success", "n", "rate", "interval", "steps"):
         table.add_column(heading, justify="right", no_wrap=True)
     for task, row in summary.items():
         low, high = row["interval_95"]
