@@ -2,6 +2,9 @@
 
 import hashlib
 import multiprocessing
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import gymnasium
@@ -259,3 +262,31 @@ def test_it_runs_in_gymnasiums_vector_environments():
     expected, _ = alone.reset(seed=6)
     np.testing.assert_array_equal(observation["front_rgb"][1], expected["front_rgb"])
     several.close()
+
+
+LOOK_WITHOUT_EGL = """
+from genima_lite.bench import render
+load = render.ctypes.CDLL
+def without_egl(name, *rest):
+    if "EGL" in str(name):
+        raise OSError(name)
+    return load(name, *rest)
+render.ctypes.CDLL = without_egl
+from genima_lite.bench.env import BenchEnv
+env = BenchEnv("push_button", cameras=("front",), image_size=32)
+try:
+    env.reset(seed=0)
+    print("std", env.observation.front_rgb.std())
+except render.GLError as error:
+    print(error)
+"""
+
+
+def test_without_egl_it_takes_osmesa_or_says_what_to_install():
+    environment = {k: v for k, v in os.environ.items() if k not in ("MUJOCO_GL", "DISPLAY")}
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK_WITHOUT_EGL], capture_output=True, text=True, env=environment
+    )
+    words = done.stdout.split()
+    assert words, done.stderr
+    assert (words[0] == "std" and float(words[1]) > 10) or "libosmesa6" in done.stdout

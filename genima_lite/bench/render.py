@@ -7,6 +7,7 @@ frame (`benchmarks/bench_sim.py` measures the gain).
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import weakref
@@ -33,20 +34,24 @@ class GLError(UserError):
 
 
 def _make_context(size: int) -> Any:
-    """Return a GL context from what MUJOCO_GL asks for; if it is not set on Linux, from EGL,
-    else OSMesa, where MuJoCo itself would choose a backend that needs a display.
+    """Return a GL context from what MUJOCO_GL asks for; if it is not set on Linux, from EGL where
+    its libraries are there, else OSMesa. MuJoCo itself would choose one that needs a display.
     """
     if os.environ.get("MUJOCO_GL") or sys.platform != "linux":
         return mujoco.GLContext(size, size)
-    try:
+    if _loads("libEGL.so.1", "libGL.so.1"):
         from mujoco.egl import GLContext
-
-        return GLContext(size, size)
-    except Exception:  # whatever a half-installed EGL raises
-        os.environ["PYOPENGL_PLATFORM"] = "osmesa"
+    else:
         from mujoco.osmesa import GLContext
+    return GLContext(size, size)
 
-        return GLContext(size, size)
+
+def _loads(*libraries: str) -> bool:
+    """Return whether all of these shared libraries can be loaded; EGL alone does not suffice."""
+    try:
+        return all(ctypes.CDLL(library) for library in libraries)
+    except OSError:
+        return False
 
 
 class Renderer:
