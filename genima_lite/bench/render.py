@@ -1,8 +1,8 @@
 """Pictures of a scene: colour, depth and masks from named cameras.
 
 A thin layer on MuJoCo's renderer calls. Against `mujoco.Renderer` it updates the scene once for
-all cameras, reads depth and mask from one pass, and maps mask colours without a Python loop a
-frame (`benchmarks/bench_sim.py` measures the gain).
+all cameras, reads depth and mask from one pass, and sets up the mask's colours once a frame
+instead of once a picture (`benchmarks/bench_sim.py` measures the gain).
 """
 
 from __future__ import annotations
