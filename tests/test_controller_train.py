@@ -34,12 +34,7 @@ CONFIG = ControllerConfig(
 SETTINGS = TrainConfig(steps=6, batch_size=4, warmup=1, save_every=3, seed=5)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 @pytest.fixture(scope="module")

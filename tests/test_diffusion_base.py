@@ -18,13 +18,7 @@ from genima_lite.diffusion.prompts import scene_caption, task_prompt
 from genima_lite.diffusion.tokenizer import build_tokenizer, known_words
 from genima_lite.errors import UserError
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 @pytest.fixture(scope="module")

@@ -31,13 +31,7 @@ from genima_lite.errors import UserError
 from genima_lite.observation import Demo
 from genima_lite.tiling import TILE_ORDER
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 @pytest.fixture(autouse=True)

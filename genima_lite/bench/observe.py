@@ -50,7 +50,7 @@ def observe(
     """Return what RLBench would report of a scene at this instant.
 
     Args:
-        scene: the simulation, its derived quantities current.
+        scene: the simulation; its derived quantities are brought up to date here.
         views: which pictures to take.
         renderer: takes them; `None` only where `views.cameras` is empty.
         command: (8,) action that led here, `None` right after a reset.

@@ -303,26 +303,17 @@ class StyleEncoder(nn.Module):
 
 def encoder_layer(config: ControllerConfig) -> nn.TransformerEncoderLayer:
     """Return one transformer encoder layer of the configured sizes."""
-    return nn.TransformerEncoderLayer(
-        config.hidden,
-        config.heads,
-        config.feedforward,
-        config.dropout,
-        batch_first=True,
-        norm_first=True,
-    )
+    return nn.TransformerEncoderLayer(*_sizes(config), batch_first=True, norm_first=True)
 
 
 def decoder_layer(config: ControllerConfig) -> nn.TransformerDecoderLayer:
     """Return one transformer decoder layer of the configured sizes."""
-    return nn.TransformerDecoderLayer(
-        config.hidden,
-        config.heads,
-        config.feedforward,
-        config.dropout,
-        batch_first=True,
-        norm_first=True,
-    )
+    return nn.TransformerDecoderLayer(*_sizes(config), batch_first=True, norm_first=True)
+
+
+def _sizes(config: ControllerConfig) -> tuple[int, int, int, float]:
+    """Return width, heads, feedforward width and dropout, in the order of PyTorch's layers."""
+    return config.hidden, config.heads, config.feedforward, config.dropout
 
 
 def grid_code(height: int, width: int, features: int) -> Tensor:
