@@ -256,7 +256,8 @@ def train_diffusion(
     demos: Path,
     tasks: str = "all",
     setting: str = "up-blocks",
-    frames_each: int = 30,
+    held_out: Path | None = None,
+    frames_each: int = 20,
     steps: int = 600,
     batch_size: int = 16,
     learning_rate: float = 1e-3,
@@ -274,7 +275,8 @@ def train_diffusion(
         demos: demonstrations made by collect, views half as large as the tiled picture.
         tasks: names with commas, or all.
         setting: frozen, up-blocks, unet-lora, controlnet-lora or concat.
-        frames_each: random frames of each demonstration.
+        held_out: other demonstrations, on which drawings are scored every 200 steps.
+        frames_each: frames of each demonstration.
         steps: training steps.
         batch_size: pictures a step.
         learning_rate: SD-Turbo wants 1e-5.
@@ -286,13 +288,13 @@ def train_diffusion(
     from genima_lite.diffusion.train import TrainConfig
 
     training = TrainConfig(setting, steps, batch_size, learning_rate, seed=seed)
-    config = FinetuneConfig(tuple(_tasks(tasks)), frames_each, training, seed)
+    config = FinetuneConfig(tuple(_tasks(tasks)), frames_each, training=training, seed=seed)
 
     def report(step: int, total: int, loss: float) -> None:
         if step % 50 == 0:
             console.print(f"step {step} of {total}: loss {loss:.4f}")
 
-    trainer = finetune(out, base, demos, config, max_minutes, report, device)
+    trainer = finetune(out, base, demos, config, max_minutes, report, device, held_out)
     console.print(f"{out}: {trainer.step} of {steps} steps, {trainer.trained / 1e6:.1f} M weights")
     return 0
 

@@ -21,6 +21,9 @@ class ControllerConfig:
     """Pixels along each side of a view."""
     horizon: int = HORIZON
     """K, actions of one prediction; the drawn targets lie as many steps ahead."""
+    stops: bool = True
+    """The drawn targets are cut at stops (`genima_lite.targets.horizon.target_frames`), and where
+    one is nearer than K the arm waits there. Without spheres there is nothing to cut."""
     spheres: bool = True
     """Find the drawn spheres in each view, with their true places as extra labels. Off for the
     baseline that sees plain pictures."""

@@ -23,6 +23,7 @@ from genima_lite.controller.pictures import stack_views, to_input
 from genima_lite.errors import UserError
 from genima_lite.observation import Observation
 from genima_lite.policy import PolicySettings
+from genima_lite.targets.horizon import target_frames
 
 
 @torch.no_grad()
@@ -63,7 +64,7 @@ class _ControllerPolicy:
     wants_spheres: bool
 
     def __init__(self, env: BenchEnv, settings: PolicySettings):
-        self._env, self._instruction, self._step = env, "", 0
+        self._env, self._instruction = env, ""
         self.model = load_controller(settings.checkpoint or Path())
         config = self.model.config
         if config.spheres != self.wants_spheres:
@@ -84,7 +85,7 @@ class _ControllerPolicy:
 
     def reset(self, instruction: str, seed: int) -> None:
         """Start an episode."""
-        self._instruction, self._step = instruction, 0
+        self._instruction = instruction
         if self._ensemble:
             self._ensemble.reset()
 
@@ -92,7 +93,6 @@ class _ControllerPolicy:
         """Return the next actions to execute, (n, 8) with n from 1 to K."""
         views = self._views(observation)
         actions = predict_actions(self.model, views, observation, self._instruction)
-        self._step += self._execute
         if self._ensemble is None:
             return actions[: self._execute]
         self._ensemble.add(actions)
@@ -109,8 +109,10 @@ class ActPolicy(_ControllerPolicy):
 
 
 class OraclePolicy(_ControllerPolicy):
-    """The controller with true targets: those of the expert's plan K steps ahead, drawn on the
-    pictures. It measures the controller alone, as if the diffusion model were perfect.
+    """The controller with true targets: those of the expert's plan, drawn on the pictures. It
+    measures the controller alone, as if the diffusion model were perfect.
+
+    Where a target is a stop, the arm waits there, and the plan goes on from it.
     """
 
     wants_spheres = True
@@ -122,14 +124,21 @@ class OraclePolicy(_ControllerPolicy):
             Unreachable: the expert has no plan for it.
         """
         super().reset(instruction, seed)
+        self._frame = 0
         scene = self._env.scene
         start = np.asarray(self._env.observation.joint_positions)
-        self._plan = plan(scene.task.waypoints(scene), start)
+        steps = plan(scene.task.waypoints(scene), start)
+        self._plan = np.vstack([np.append(start, 1.0), steps])
+        config = self.model.config
+        rows = (self._plan[:, :7], self._plan[:, 7])
+        self._targets = target_frames(*rows, config.horizon, config.stops)
 
     def _views(self, observation: Observation) -> dict[str, np.ndarray]:
         """Return the pictures with the targets of this step drawn on them."""
         config = self.model.config
-        row = self._plan[min(self._step + config.horizon, len(self._plan)) - 1]
+        target = int(self._targets[self._frame])
+        row = self._plan[target]
+        self._frame = min(self._frame + self._execute, target)
         below = stack_views(config, super()._views(observation))[None]
         cameras = [[Camera.from_observation(observation, name) for name in config.cameras]]
         drawn = draw_views(below, cameras, config.cameras, [targets_of(row[:7], row[7])])

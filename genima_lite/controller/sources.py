@@ -22,7 +22,7 @@ from genima_lite.demos.layout import EpisodeFolder, image_path, iterate_episodes
 from genima_lite.demos.read import image_folders, read_descriptions, read_episode
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo
-from genima_lite.targets.horizon import target_frame
+from genima_lite.targets.horizon import target_frames
 from genima_lite.targets.joints import JointTargets, joint_targets
 
 
@@ -61,17 +61,23 @@ class Source(Protocol):
         """Return `count` samples."""
 
 
-def chunk(actions: np.ndarray, frame: int, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+def chunk(
+    actions: np.ndarray, frame: int, horizon: int, stop: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the next K actions of a frame, (K, 8), and which of them are real, (K,) bool.
 
-    Past the end the last action is repeated and marked as not real.
+    Past the end the last action is repeated and marked as not real. Past a stop the action that
+    led there is repeated and counts as real: the arm waits.
 
     Args:
         actions: (T - 1, 8); row t leads from frame t to t + 1.
         frame: t, from 0 to T - 2.
         horizon: K.
+        stop: the frame at which to wait, from t + 1 to T - 1; `None` for no waiting.
     """
     rows = frame + np.arange(horizon)
+    if stop is not None:
+        rows = np.minimum(rows, stop - 1)
     return actions[np.minimum(rows, len(actions) - 1)], rows < len(actions)
 
 
@@ -94,29 +100,49 @@ class MotionSource:
         self._config, self._augment, self._backgrounds = config, augment, backgrounds
         self._count = motions
         self._motion = lru_cache(maxsize=motions)(
-            lambda i: random_motion(np.random.default_rng([seed, i]))
+            lambda i: _Path.of(config, random_motion(np.random.default_rng([seed, i])))
         )
 
     def sample(self, rng: np.random.Generator, count: int) -> Samples:
         """Return `count` samples, each of a random frame of a random motion."""
         rows = []
         for _ in range(count):
-            motion = self._motion(int(rng.integers(self._count)))
-            rows.append((motion, int(rng.integers(len(motion.actions)))))
-        joints = _noisy(rng, np.stack([m.joints[t] for m, t in rows]), self._augment)
+            path = self._motion(int(rng.integers(self._count)))
+            rows.append((path, int(rng.integers(len(path.actions)))))
+        joints = _noisy(rng, np.stack([p.joints[t] for p, t in rows]), self._augment)
         _, tips = panda.forward_kinematics(joints)
         size, names = self._config.image_size, self._config.cameras
         cameras = [[mounted_camera(name, size, tip) for name in names] for tip in tips]
-        targets = [_motion_target(motion, t, self._config.horizon) for motion, t in rows]
-        opening = np.array([motion.gripper_open[t] for motion, t in rows])
-        chunks = [chunk(motion.actions, t, self._config.horizon) for motion, t in rows]
+        ends = [(p, p.targets[t]) for p, t in rows]
+        targets = [targets_of(p.joints[s], p.gripper_open[s]) for p, s in ends]
+        opening = np.array([p.gripper_open[t] for p, t in rows])
+        chunks = [p.chunk(t) for p, t in rows]
         drawn = _Drawn(self._config, self._augment, self._backgrounds)
         return drawn.samples(rng, cameras, targets, joints, opening, chunks)
 
 
-def _motion_target(motion: Motion, frame: int, horizon: int) -> JointTargets:
-    target = target_frame(frame, len(motion.joints), horizon)
-    return targets_of(motion.joints[target], motion.gripper_open[target])
+@dataclass(frozen=True, eq=False)
+class _Path:
+    """States, actions and targets along a motion or a demonstration of T frames."""
+
+    config: ControllerConfig
+    joints: np.ndarray
+    gripper_open: np.ndarray
+    actions: np.ndarray
+    targets: np.ndarray
+
+    @classmethod
+    def of(cls, config: ControllerConfig, motion: Motion) -> _Path:
+        """Return a motion with its targets."""
+        states = (motion.joints, motion.gripper_open)
+        targets = target_frames(*states, config.horizon, config.stops)
+        return cls(config, *states, motion.actions, targets)
+
+    def chunk(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a frame's K actions and which are real; waiting at stops is for who sees them."""
+        waits = self.config.spheres and self.config.stops
+        stop = int(self.targets[frame]) if waits else None
+        return chunk(self.actions, frame, self.config.horizon, stop)
 
 
 def _noisy(rng: np.random.Generator, joints: np.ndarray, augment: AugmentConfig) -> np.ndarray:
@@ -172,7 +198,7 @@ class DemoSource:
     ):
         self._config, self._augment, self._backgrounds = config, augment, backgrounds
         self._episodes = [_Episode(folder, config) for folder in iterate_episodes(root)]
-        self._frames = [(e, t) for e in self._episodes for t in range(len(e.actions))]
+        self._frames = [(e, t) for e in self._episodes for t in range(len(e.path.actions))]
         if not self._frames:
             raise UserError(f"{root}: no demonstrations in it; make some with 'collect'")
 
@@ -186,14 +212,13 @@ class DemoSource:
     def at(self, rng: np.random.Generator, numbers: Sequence[int]) -> Samples:
         """Return the samples of certain frames, numbered over the whole data set."""
         rows = [self._frames[i] for i in numbers]
-        joints = _noisy(rng, np.stack([e.joints[t] for e, t in rows]), self._augment)
-        opening = np.array([e.gripper_open[t] for e, t in rows])
-        horizon = self._config.horizon
-        chunks = [chunk(e.actions, t, horizon) for e, t in rows]
+        joints = _noisy(rng, np.stack([e.path.joints[t] for e, t in rows]), self._augment)
+        opening = np.array([e.path.gripper_open[t] for e, t in rows])
+        chunks = [e.path.chunk(t) for e, t in rows]
         if not self._config.spheres:
             return self._plain(rng, rows, joints, opening, chunks)
         cameras = [e.cameras(t) for e, t in rows]
-        targets = [joint_targets(e.demo[target_frame(t, len(e.demo), horizon)]) for e, t in rows]
+        targets = [joint_targets(e.demo[e.path.targets[t]]) for e, t in rows]
         drawn = _Drawn(self._config, self._augment, self._backgrounds)
         return drawn.samples(rng, cameras, targets, joints, opening, chunks)
 
@@ -218,9 +243,9 @@ class _Episode:
     def __init__(self, folder: EpisodeFolder, config: ControllerConfig):
         self._folder, self._config = folder, config
         self.demo: Demo = read_episode(folder.path, kinds=())
-        self.joints = np.stack([np.asarray(o.joint_positions) for o in self.demo])
-        self.gripper_open = np.array([o.gripper_open for o in self.demo], np.float64)
-        self.actions = self.demo.actions()
+        joints = np.stack([np.asarray(o.joint_positions) for o in self.demo])
+        opening = np.array([o.gripper_open for o in self.demo], np.float64)
+        self.path = _Path.of(config, Motion(joints, opening, self.demo.actions()))
         self._check()
 
     def _check(self) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from diffusers import AutoencoderDC, ModelMixin
 from diffusers.configuration_utils import FrozenDict
-from diffusers.models.autoencoders.vae import IdentityDistribution
+from diffusers.models.autoencoders.vae import DecoderOutput, IdentityDistribution
 from diffusers.models.modeling_outputs import AutoencoderKLOutput
 from diffusers.models.normalization import RMSNorm
 from torch import nn
@@ -41,9 +41,10 @@ class LosslessAutoencoder(AutoencoderDC):
     Three differences: `decode` takes a generator (and needs none), `encode` returns a distribution
     (with one possible sample), and `config` has the list from whose length the pipelines read the
     factor 8. The weights are a stock model's: the folder also loads as
-    `AutoencoderDC.from_pretrained`.
+    `AutoencoderDC.from_pretrained`, in float32 (half precision cannot hold them).
 
-    Works in float32: half precision cannot hold its weights.
+    Both calls go straight to what the weights amount to, which takes microseconds instead of 10
+    to 20 ms a picture; a test compares them with the stock class.
     """
 
     @property
@@ -53,15 +54,16 @@ class LosslessAutoencoder(AutoencoderDC):
 
     def encode(self, x: torch.Tensor, return_dict: bool = True) -> Any:
         """Return latents (B, 192, H / 8, W / 8) of pictures (B, 3, H, W) in [-1, 1]."""
-        (latents,) = super().encode(x, return_dict=False)
+        latents = nn.functional.pixel_unshuffle(x, 8)
         distribution = IdentityDistribution(latents)
         return AutoencoderKLOutput(distribution) if return_dict else (distribution,)
 
     def decode(
         self, z: torch.Tensor, return_dict: bool = True, generator: torch.Generator | None = None
     ) -> Any:
-        """Return pictures (B, 3, H, W) of latents (B, 192, H / 8, W / 8); values >= -4."""
-        return super().decode(z, return_dict=return_dict)
+        """Return pictures (B, 3, H, W) of latents (B, 192, H / 8, W / 8)."""
+        pictures = nn.functional.pixel_shuffle(z, 8)
+        return DecoderOutput(pictures) if return_dict else (pictures,)
 
 
 @torch.no_grad()

@@ -123,7 +123,11 @@ def load_pipeline(folder: Path | str) -> DiffusionPipeline:
     logging.set_verbosity_error()  # diffusers remarks that the autoencoder is not the usual one
     try:
         pipeline = DiffusionPipeline.from_pretrained(
-            str(folder), safety_checker=None, feature_extractor=None, requires_safety_checker=False
+            str(folder),
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+            dtype=torch.float32,  # files may be in half precision, CPUs compute in single
         )
     except OSError as error:
         raise UserError(

@@ -11,12 +11,14 @@ import numpy as np
 
 from genima_lite.demos.layout import iterate_episodes, variation_folder
 from genima_lite.demos.read import read_descriptions, read_episode
+from genima_lite.diffusion.augment import AugmentConfig, augmented
 from genima_lite.diffusion.prompts import task_prompt
 from genima_lite.diffusion.scenes import RandomScenes
 from genima_lite.errors import UserError
 from genima_lite.files import write_json, written_whole
 from genima_lite.observation import Demo
-from genima_lite.targets.views import draw_targets_of
+from genima_lite.targets.horizon import decision_frames
+from genima_lite.targets.views import demo_targets, draw_targets_of
 from genima_lite.tiling import TILE_ORDER, tile
 
 CHUNK = 64
@@ -137,15 +139,24 @@ def read_demos(
 
 
 def target_pictures(
-    demos: Iterable[tuple[Demo, Sequence[str]]], frames_each: int, seed: int = 0
+    demos: Iterable[tuple[Demo, Sequence[str]]],
+    frames_each: int,
+    seed: int = 0,
+    augment: AugmentConfig | None = None,
+    stops: bool = True,
 ) -> Pictures:
-    """Draw the joint targets of random frames of demonstrations (paper, section 3.1).
+    """Draw the joint targets of some frames of demonstrations (paper, section 3.1).
+
+    First come the frames at which a policy decides that follows the demonstration target by
+    target; random ones fill up.
 
     Args:
         demos: each with sentences that ask for it, of which every frame gets a random one; all
             views must be of one size.
         frames_each: frames of a demonstration, at most; drawn without repetition.
-        seed: of the choice of frames and sentences.
+        seed: of frames, sentences and changes.
+        augment: changes some frames' views; `None` leaves all as they are.
+        stops: cut targets at stops (`genima_lite.targets.horizon.target_frames`).
 
     Returns:
         The tiled views with targets, the views themselves as conditions, the tasks' prompts.
@@ -157,14 +168,23 @@ def target_pictures(
     rng = np.random.default_rng(seed)
     drawn, plain, prompts = [], [], []
     for demo, sentences in demos:
-        frames = rng.choice(len(demo), min(frames_each, len(demo)), replace=False).tolist()
-        for frame, targets in zip(frames, draw_targets_of(demo, frames), strict=True):
+        frames = _choose_frames(demo_targets(demo, stops=stops), frames_each, rng)
+        seen = demo if augment is None else augmented(demo, frames, augment, rng)
+        for frame, targets in zip(frames, draw_targets_of(seen, frames, stops=stops), strict=True):
             drawn.append(tile(targets.views))
-            plain.append(tile({camera: demo[frame].image(camera) for camera in TILE_ORDER}))
+            plain.append(tile({camera: seen[frame].image(camera) for camera in TILE_ORDER}))
             prompts.append(task_prompt(sentences[int(rng.integers(len(sentences)))]))
     if not drawn:
         raise UserError("no demonstrations to learn from")
     return Pictures(np.stack(drawn), tuple(prompts), np.stack(plain))
+
+
+def _choose_frames(targets: np.ndarray, count: int, rng: np.random.Generator) -> list[int]:
+    """Return at most `count` frames, those of decisions first."""
+    decisions = decision_frames(targets)[:count]
+    others = np.setdiff1d(np.arange(len(targets)), decisions)
+    more = rng.choice(others, min(count - len(decisions), len(others)), replace=False)
+    return [*decisions, *more.tolist()]
 
 
 def _check_settings(folder: Path, settings: SceneSettings) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import numpy as np
+
+from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.diffusion.augment import AugmentConfig
 from genima_lite.diffusion.base import load_pipeline
 from genima_lite.diffusion.data import read_demos, target_pictures
 from genima_lite.diffusion.parts import Parts
-from genima_lite.diffusion.train import TrainConfig, Trainer
+from genima_lite.diffusion.train import TrainConfig, Trainer, Validate
+from genima_lite.diffusion.validate import decision_examples, score_drawings, validation_picture
 from genima_lite.errors import UserError
 
 
@@ -19,8 +24,12 @@ class FinetuneConfig:
 
     tasks: tuple[str, ...] | None = None
     """Which tasks of the dataset; `None` for all."""
-    frames_each: int = 30
-    """Random frames of each demonstration; neighbouring frames look alike."""
+    frames_each: int = 20
+    """Frames of each demonstration; neighbouring frames look alike."""
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    """Random crops and colours."""
+    stops: bool = True
+    """Cut targets at stops (`genima_lite.targets.horizon.target_frames`)."""
     training: TrainConfig = field(default_factory=TrainConfig)
     """How they are learned."""
     seed: int = 0
@@ -41,6 +50,7 @@ def finetune(
     max_minutes: float | None = None,
     report: Callable[[int, int, float], None] = lambda *_: None,
     device: str = "cpu",
+    held_out: Path | str | None = None,
 ) -> Trainer:
     """Train on a dataset and write the model to `out`, for `DiffusionAgent.load`.
 
@@ -54,6 +64,7 @@ def finetune(
         max_minutes: of training in this call.
         report: called as `report(step, steps, loss)` after each step.
         device: of the networks, for example "cuda".
+        held_out: another dataset, on which drawings are scored now and then.
 
     Returns:
         The trainer; `trainer.done` says whether all steps are made.
@@ -61,10 +72,24 @@ def finetune(
     Raises:
         UserError: nothing to learn from, or `out` holds a run of another configuration.
     """
-    pictures = target_pictures(read_demos(demos, config.tasks), config.frames_each, config.seed)
+    shown = read_demos(demos, config.tasks)
+    pictures = target_pictures(shown, config.frames_each, config.seed, config.augment, config.stops)
+    validate = None if held_out is None else _validation(held_out, config)
     parts = Parts.of(load_pipeline(base).to(device))
-    trainer = Trainer(parts, pictures, config.training, out)
+    trainer = Trainer(parts, pictures, config.training, out, validate)
     for loss in trainer.run(max_minutes):
         report(trainer.step, config.training.steps, loss)
     trainer.save_model()
     return trainer
+
+
+def _validation(held_out: Path | str, config: FinetuneConfig) -> Validate:
+    """Return what scores a model's drawings of held-out decisions."""
+    examples = decision_examples(read_demos(held_out, config.tasks), config.stops)
+
+    def validate(parts: Parts) -> tuple[dict[str, float], np.ndarray]:
+        score, drawings = score_drawings(DiffusionAgent(parts), examples)
+        numbers = {k: v for k, v in asdict(score).items() if isinstance(v, float)}
+        return numbers, validation_picture(examples, drawings)
+
+    return validate

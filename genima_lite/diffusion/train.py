@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers import (
     StableDiffusionControlNetPipeline,
@@ -27,7 +28,7 @@ from genima_lite.diffusion.data import Pictures
 from genima_lite.diffusion.parts import Parts
 from genima_lite.diffusion.step import StepConfig, training_step
 from genima_lite.errors import UserError
-from genima_lite.files import written_whole
+from genima_lite.files import write_json, written_whole
 
 
 @dataclass(frozen=True)
@@ -60,36 +61,53 @@ class TrainConfig:
     """Of samples, noise, dropout and new weights."""
     save_every: int = 100
     """Steps between checkpoints."""
+    validate_every: int = 200
+    """Steps between validations, if the trainer is told how to validate."""
     step: StepConfig = field(default_factory=StepConfig)
     """Noise and weights of a step."""
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.batch_size, self.save_every, self.lora_rank) < 1:
-            raise UserError("steps, batch_size, save_every and lora_rank must be at least 1")
+        counts = (self.steps, self.batch_size, self.lora_rank, self.save_every, self.validate_every)
+        if min(counts) < 1:
+            raise UserError(
+                "steps, batch_size, lora_rank, save_every and validate_every must be at least 1"
+            )
         if not (0 <= self.ema < 1 and 0 <= self.prompt_dropout <= 1):
             raise UserError("ema must lie in [0, 1), prompt_dropout in [0, 1]")
         if self.learning_rate <= 0 or self.clip <= 0 or self.warmup < 0:
             raise UserError("learning_rate and clip must be positive, warmup not negative")
 
 
+Validate = Callable[[Parts], tuple[dict[str, float], np.ndarray]]
+"""Judges the networks: numbers by name, and a picture (H, W, 3) uint8 for people."""
+
+
 class Trainer:
     """Trains the parts of a base model on pictures, and can be killed at any time.
 
-    `out` gets `training.pt` (the checkpoint), `logs/` (TensorBoard) and at the end the model in
-    Stable Diffusion's folder format.
+    `out` gets `training.pt` (the checkpoint), `logs/` (TensorBoard), `validation.json` and at the
+    end the model in Stable Diffusion's folder format, networks in half precision.
 
     Args:
         parts: the base model; changed in place.
         pictures: with conditions, unless the setting is `base`.
         config: what to do.
         out: folder of this run. A checkpoint in it is continued.
+        validate: called with the averaged networks every `validate_every` steps and at the end.
 
     Raises:
         UserError: conditions are missing, pictures do not fit the networks, or the checkpoint
             comes from another configuration or model.
     """
 
-    def __init__(self, parts: Parts, pictures: Pictures, config: TrainConfig, out: Path | str):
+    def __init__(
+        self,
+        parts: Parts,
+        pictures: Pictures,
+        config: TrainConfig,
+        out: Path | str,
+        validate: Validate | None = None,
+    ):
         self.parts, self.config, self.out = parts, config, Path(out)
         self._check(pictures)
         self._cache = Cache(parts, pictures, with_conditions=config.setting != "base")
@@ -99,7 +117,9 @@ class Trainer:
         self._weights = [weight for group in groups.values() for weight in group]
         self._optimizer = _optimizer(groups, config)
         self._average = [weight.detach().clone() for weight in self._weights]
-        self.step = 0
+        self.step, self._validate = 0, validate
+        self.validations: list[dict[str, float]] = []
+        self.seconds = 0.0
         if self._checkpoint.exists():
             self._resume()
 
@@ -123,7 +143,7 @@ class Trainer:
         Yields:
             The loss of every step.
         """
-        start = time.monotonic()
+        start = last = time.monotonic()
         log = SummaryWriter(str(self.out / "logs"), purge_step=self.step)
         while not self.done and (
             max_minutes is None or time.monotonic() - start < 60 * max_minutes
@@ -132,8 +152,12 @@ class Trainer:
             log.add_scalar("loss", loss, self.step)
             log.add_scalar("gradient_norm", norm, self.step)
             self.step += 1
+            self.seconds, last = self.seconds + time.monotonic() - last, time.monotonic()
+            if self.done or self.step % self.config.validate_every == 0:
+                self._judge(log)
             if self.step % self.config.save_every == 0:
                 self.save_checkpoint()
+            last = time.monotonic()
             yield loss
         log.close()
         self.save_checkpoint()
@@ -146,6 +170,8 @@ class Trainer:
             "weights": [weight.detach() for weight in self._weights],
             "average": self._average,
             "optimizer": self._optimizer.state_dict(),
+            "seconds": self.seconds,
+            "validations": self.validations,
         }
         self.out.mkdir(parents=True, exist_ok=True)
         with written_whole(self._checkpoint) as partial:
@@ -159,7 +185,8 @@ class Trainer:
         if self.config.ema:
             _copy(self._average, self._weights)
         finish(self.parts)
-        pipeline_of(self.parts).save_pretrained(self.out)
+        write_json(self.out / "validation.json", self.validations)
+        save_model(self.parts, self.out)
 
     @property
     def _checkpoint(self) -> Path:
@@ -189,6 +216,20 @@ class Trainer:
             average.lerp_(weight.detach(), 1 - decay)
         return loss.item(), norm.item()
 
+    def _judge(self, log: SummaryWriter) -> None:
+        """Validate the averaged networks; the weights in training stay as they are."""
+        if self._validate is None:
+            return
+        kept = [weight.detach().clone() for weight in self._weights]
+        if self.config.ema:
+            _copy(self._average, self._weights)
+        numbers, picture = self._validate(self.parts)
+        _copy(kept, self._weights)
+        for name, value in numbers.items():
+            log.add_scalar(f"validation/{name}", value, self.step)
+        log.add_image("validation", picture, self.step, dataformats="HWC")
+        self.validations.append({"step": self.step, "minutes": self.seconds / 60, **numbers})
+
     def _resume(self) -> None:
         state = torch.load(self._checkpoint, weights_only=True, map_location=self.parts.device)
         if state["config"] != asdict(self.config):
@@ -198,7 +239,23 @@ class Trainer:
         _copy(state["weights"], self._weights)
         _copy(state["average"], self._average)
         self._optimizer.load_state_dict(state["optimizer"])
-        self.step = state["step"]
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.validations = state["validations"]
+
+
+def save_model(parts: Parts, folder: Path) -> None:
+    """Write the networks in Stable Diffusion's folder format.
+
+    UNet and ControlNet go to half precision, on disk and in place, so that what is in memory is
+    what others will load. The lossless autoencoder needs single precision; the text encoder keeps
+    it, since transformers would compute in the precision of the file.
+    """
+    networks = [network for network in (parts.unet, parts.controlnet) if network is not None]
+    for network in networks:
+        network.half()
+    pipeline_of(parts).save_pretrained(folder)
+    for network in networks:
+        network.float()
 
 
 def pipeline_of(parts: Parts) -> Any:

@@ -3,7 +3,13 @@
 from genima_lite.targets.backgrounds import PictureFolder, RandomBackdrop, blend_background
 from genima_lite.targets.draw import Drawing, draw_spheres
 from genima_lite.targets.find import FoundSphere, find_spheres, plausible_radii
-from genima_lite.targets.horizon import HORIZON, target_frame
+from genima_lite.targets.horizon import (
+    HORIZON,
+    decision_frames,
+    find_stops,
+    target_frame,
+    target_frames,
+)
 from genima_lite.targets.joints import (
     JOINTS,
     JointTargets,
@@ -15,7 +21,7 @@ from genima_lite.targets.labels import ViewLabels
 from genima_lite.targets.score import Score, ViewScore, position_errors, score_view, summarize
 from genima_lite.targets.textures import random_texture
 from genima_lite.targets.triangulate import triangulate
-from genima_lite.targets.views import TargetViews, draw_targets, draw_targets_of
+from genima_lite.targets.views import TargetViews, demo_targets, draw_targets, draw_targets_of
 
 __all__ = [
     "HORIZON",
@@ -31,10 +37,13 @@ __all__ = [
     "ViewLabels",
     "ViewScore",
     "blend_background",
+    "decision_frames",
+    "demo_targets",
     "draw_spheres",
     "draw_targets",
     "draw_targets_of",
     "find_spheres",
+    "find_stops",
     "joint_targets",
     "plausible_radii",
     "position_errors",
@@ -43,5 +52,6 @@ __all__ = [
     "spheres_in_view",
     "summarize",
     "target_frame",
+    "target_frames",
     "triangulate",
 ]

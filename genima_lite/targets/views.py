@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from genima_lite.cameras import Camera
+from genima_lite.errors import UserError
 from genima_lite.observation import Demo
 from genima_lite.targets.draw import draw_spheres
-from genima_lite.targets.horizon import HORIZON, target_frame
+from genima_lite.targets.horizon import HORIZON, target_frames
 from genima_lite.targets.joints import JointTargets, Spheres, joint_targets, spheres_in_view
 from genima_lite.targets.labels import ViewLabels, view_labels
 from genima_lite.tiling import TILE_ORDER
@@ -25,7 +26,7 @@ class TargetViews:
 
     Attributes:
         frame: t, whose views these are.
-        target: the frame whose joints are drawn, t + K or the last.
+        target: the frame whose joints are drawn, t + K or the next stop.
         joints: where the spheres are in the world.
         views: by camera, each (H, W, 3) uint8.
         labels: by camera, where the spheres are in each view.
@@ -44,9 +45,10 @@ def draw_targets(
     cameras: Sequence[str] = TILE_ORDER,
     horizon: int = HORIZON,
     backdrop: Backdrop | None = None,
+    stops: bool = True,
 ) -> TargetViews:
     """Draw one frame's targets; see `draw_targets_of`."""
-    return draw_targets_of(demo, [frame], cameras, horizon, backdrop)[0]
+    return draw_targets_of(demo, [frame], cameras, horizon, backdrop, stops)[0]
 
 
 def draw_targets_of(
@@ -55,19 +57,21 @@ def draw_targets_of(
     cameras: Sequence[str] = TILE_ORDER,
     horizon: int = HORIZON,
     backdrop: Backdrop | None = None,
+    stops: bool = True,
 ) -> list[TargetViews]:
     """Draw the targets of several frames of a demonstration, all in one batch.
 
-    The views and cameras are those of frame t, the joints those of frame t + K.
+    The views and cameras are those of frame t, the joints those of its target.
 
     Args:
         demo: with the RGB images of `frames`, joint poses, and camera matrices.
         frames: numbers from 0 to T - 1.
         cameras: whose views to draw.
-        horizon: K in steps; see `target_frame`.
+        horizon: K in steps; see `target_frames`.
         backdrop: called once a view, frame by frame in the order of `cameras`; `None` draws on
             the RGB view itself, which is what the diffusion model learns to draw. For the
             controller's pictures see `genima_lite.targets.backgrounds`.
+        stops: cut targets at stops; see `target_frames`.
 
     Raises:
         KeyError: a frame without one of the images or cameras; the message names those present.
@@ -76,7 +80,9 @@ def draw_targets_of(
     """
     if not frames or not cameras:
         raise ValueError("no frames or no cameras to draw")
-    targets = [target_frame(frame, len(demo), horizon) for frame in frames]
+    if outside := [frame for frame in frames if not 0 <= frame < len(demo)]:
+        raise ValueError(f"no frame {outside[0]} in an episode of {len(demo)} frames")
+    targets = demo_targets(demo, horizon, stops)[list(frames)].tolist()
     joints = [joint_targets(demo[target]) for target in targets]
     views = [demo[frame].image(camera) for frame in frames for camera in cameras]
     if backdrop is not None:
@@ -95,6 +101,19 @@ def draw_targets_of(
         )
         for i, frame in enumerate(frames)
     ]
+
+
+def demo_targets(demo: Demo, horizon: int = HORIZON, stops: bool = True) -> np.ndarray:
+    """Return the target frame of every frame of a demonstration, (T,) int; see `target_frames`.
+
+    Raises:
+        UserError: an observation without joint positions or without its gripper's state.
+    """
+    if any(seen.joint_positions is None or seen.gripper_open is None for seen in demo):
+        raise UserError("targets need joint_positions and gripper_open in every observation")
+    joints = np.stack([np.asarray(seen.joint_positions) for seen in demo])
+    opening = np.array([float(seen.gripper_open or 0) for seen in demo])
+    return target_frames(joints, opening, horizon, stops)
 
 
 def _draw(

@@ -1,0 +1,154 @@
+"""How well a model draws: its pictures of held-out frames, searched for spheres and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from genima_lite.cameras import Camera
+from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.errors import UserError
+from genima_lite.observation import Demo
+from genima_lite.targets.find import FoundSphere, find_spheres, plausible_radii
+from genima_lite.targets.horizon import decision_frames
+from genima_lite.targets.joints import JOINTS
+from genima_lite.targets.score import ViewScore, position_errors, score_view
+from genima_lite.targets.views import TargetViews, demo_targets, draw_targets_of
+from genima_lite.tiling import TILE_ORDER, tile
+
+FIXED_CAMERAS = tuple(camera for camera in TILE_ORDER if camera != "wrist")
+"""The cameras that stand still; the wrist's sees the gripper's sphere only, and not always."""
+
+LEAST_SHARE = 0.25
+"""Spheres of which less shows are not counted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """A held-out frame: what the robot saw and was told, and what should be drawn."""
+
+    views: dict[str, np.ndarray]
+    instruction: str
+    cameras: dict[str, Camera]
+    truth: TargetViews
+
+
+def decision_examples(
+    demos: Iterable[tuple[Demo, Sequence[str]]], stops: bool = True
+) -> list[Example]:
+    """Return every frame of some demonstrations at which a policy decides.
+
+    Raises:
+        UserError: no demonstrations.
+    """
+    examples = []
+    for demo, sentences in demos:
+        frames = decision_frames(demo_targets(demo, stops=stops))[:-1]
+        for frame, truth in zip(frames, draw_targets_of(demo, frames, stops=stops), strict=True):
+            views = {camera: demo[frame].image(camera) for camera in TILE_ORDER}
+            cameras = {camera: Camera.from_observation(demo[frame], camera) for camera in views}
+            examples.append(Example(views, sentences[0], cameras, truth))
+    if not examples:
+        raise UserError("no demonstrations to validate on")
+    return examples
+
+
+@dataclass(frozen=True)
+class DrawingScore:
+    """Drawn pictures against the truth, over all examples.
+
+    Attributes:
+        frames: how many pictures.
+        spheres: visible spheres in the fixed cameras' views.
+        pixels: median distance from a drawn centre to the true one, fixed cameras.
+        misses: share of those spheres that are not drawn, or more than a radius off.
+        gripper: share of gripper spheres with the right colour, of those that are drawn.
+        millimetres: median error of the triangulated gripper sphere.
+        by_joint: median pixels of each joint.
+    """
+
+    frames: int
+    spheres: int
+    pixels: float
+    misses: float
+    gripper: float
+    millimetres: float
+    by_joint: dict[str, float]
+
+
+def score_drawings(
+    agent: DiffusionAgent, examples: Sequence[Example], seed: int = 0
+) -> tuple[DrawingScore, list[dict[str, np.ndarray]]]:
+    """Draw every example and compare with the truth.
+
+    Args:
+        agent: what draws.
+        examples: at least one.
+        seed: example i is drawn with noise `seed + i`.
+
+    Returns:
+        The score, and the drawn views of each example by camera, (H, W, 3) uint8.
+    """
+    drawings = [agent.draw(e.views, e.instruction, seed + i) for i, e in enumerate(examples)]
+    found = [_find(example, views) for example, views in zip(examples, drawings, strict=True)]
+    scores = [
+        score_view(
+            spheres[camera],
+            example.truth.labels[camera],
+            example.truth.joints.gripper_open,
+            LEAST_SHARE,
+        )
+        for example, spheres in zip(examples, found, strict=True)
+        for camera in FIXED_CAMERAS
+    ]
+    away = [
+        1000 * position_errors(spheres, example.cameras, example.truth.joints)[0]
+        for example, spheres in zip(examples, found, strict=True)
+    ]
+    return _together(len(examples), scores, away), drawings
+
+
+def validation_picture(
+    examples: Sequence[Example], drawings: Sequence[dict[str, np.ndarray]], count: int = 4
+) -> np.ndarray:
+    """Return rows of what was seen, drawn and true, (n 2H, 3 2W, 3) uint8."""
+    chosen = np.linspace(0, len(examples) - 1, min(count, len(examples))).astype(int)
+    rows = [
+        np.hstack([tile(examples[i].views), tile(drawings[i]), tile(examples[i].truth.views)])
+        for i in chosen
+    ]
+    return np.vstack(rows)
+
+
+def _find(example: Example, views: dict[str, np.ndarray]) -> dict[str, dict[str, FoundSphere]]:
+    """Return the spheres found in each view, by camera and joint."""
+    found = {}
+    for camera, view in views.items():
+        intrinsics = example.cameras[camera].intrinsics
+        found[camera] = find_spheres(view, intrinsics, plausible_radii(camera, intrinsics))
+    return found
+
+
+def _together(frames: int, scores: Sequence[ViewScore], away: Sequence[float]) -> DrawingScore:
+    errors = np.stack([score.errors for score in scores])
+    expected = np.stack([score.expected for score in scores])
+    missed = np.stack([score.missed for score in scores])
+    right = [score.gripper_right for score in scores if score.gripper_right is not None]
+    count = int(expected.sum())
+    return DrawingScore(
+        frames,
+        count,
+        _median(errors[~missed]),
+        float(missed.sum() / count) if count else float("nan"),
+        float(np.mean(right)) if right else float("nan"),
+        _median(np.array(away)),
+        {joint: _median(errors[:, i][~missed[:, i]]) for i, joint in enumerate(JOINTS)},
+    )
+
+
+def _median(values: np.ndarray) -> float:
+    """Return the median of the finite values, NaN where there is none."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if len(finite) else float("nan")
