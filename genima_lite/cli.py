@@ -138,12 +138,12 @@ def evaluate(
     """Run a policy in closed loop and print its success rates.
 
     Args:
-        policy: expert, random, or with a checkpoint oracle or act.
+        policy: expert, random, genima, oracle or act.
         tasks: task names with commas, or all.
         episodes: episodes a task, dealt round over its variations.
         seed: episode i runs with environment seed 2 (seed + i) + 1; training seeds are even.
         json: also write the results to this file.
-        checkpoint: folder of a trained policy.
+        checkpoint: folder of a trained policy; by default the one in data/.
         execute: how many of a trained policy's K actions to execute a decision; by default all.
         ensemble: let a trained policy decide at every step and average its decisions.
     """

@@ -36,6 +36,20 @@ class Policy(Protocol):
         """
 
 
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What a policy can tell about its last decision, in its attribute `last`.
+
+    Attributes:
+        drawn: by camera, (H, W, 3) uint8, the views with targets that the controller saw; `None`
+            for a policy that draws none.
+        seconds: wall-clock seconds by stage, for example "draw" and "control".
+    """
+
+    drawn: dict[str, np.ndarray] | None
+    seconds: dict[str, float]
+
+
 class ExpertPolicy:
     """The task's scripted expert; it sees the simulator's state, which no other policy may."""
 
@@ -82,7 +96,7 @@ class PolicySettings:
     """What trained policies are told beside their name.
 
     Attributes:
-        checkpoint: folder of the trained model.
+        checkpoint: folder of the trained policy; `None` for the one in `data/`.
         execute: how many of a decision's K actions are executed before the next; `None` for all.
         ensemble: temporal ensembling: decide at every step and average what was said about it.
     """
@@ -96,6 +110,7 @@ POLICIES: dict[str, Any] = {"expert": ExpertPolicy, "random": RandomPolicy}
 """Policies that need the environment only; they see no pictures."""
 
 TRAINED = {
+    "genima": "genima_lite.controller.policies:GenimaPolicy",
     "oracle": "genima_lite.controller.policies:OraclePolicy",
     "act": "genima_lite.controller.policies:ActPolicy",
 }
@@ -143,8 +158,6 @@ def _check_name(name: str) -> None:
 
 def _trained(name: str, settings: PolicySettings) -> Any:
     """Return the class of a trained policy."""
-    if settings.checkpoint is None:
-        raise UserError(f"policy '{name}' is a trained one: give its folder with --checkpoint")
     module, _, attribute = TRAINED[name].partition(":")
     try:
         return getattr(import_module(module), attribute)

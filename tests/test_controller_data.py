@@ -134,9 +134,28 @@ def test_training_and_evaluation_see_the_same(demos):
 def test_samples_of_demonstrations_hold_the_next_actions(demos):
     source = DemoSource(CONFIG, CLEAN, textures, demos)
     episode = source._episodes[0]
-    samples = source.at(np.random.default_rng(0), [5, len(source) - 1])
-    np.testing.assert_array_equal(samples.actions[0], episode.actions[5:25])
-    np.testing.assert_array_equal(samples.joints[0], episode.joints[5])
+    path = episode.path
+    samples = source.at(np.random.default_rng(0), [0, len(source) - 1])
+    np.testing.assert_array_equal(samples.actions[0], path.actions[:20])
+    np.testing.assert_array_equal(samples.joints[0], path.joints[0])
+    assert samples.valid.all(), "at the end the arm waits"
+    assert (samples.actions[1] == path.actions[-1]).all()
+
+
+def test_at_a_stop_the_arm_waits(demos):
+    source = DemoSource(CONFIG, CLEAN, textures, demos)
+    path = source._episodes[0].path
+    frame = next(t for t, target in enumerate(path.targets) if target == t + 7)
+    samples = source.at(np.random.default_rng(0), [frame])
+    np.testing.assert_array_equal(samples.actions[0, :7], path.actions[frame : frame + 7])
+    assert (samples.actions[0, 7:] == path.actions[frame + 6]).all()
+
+
+def test_by_the_papers_rule_nothing_waits(demos):
+    source = DemoSource(replace(CONFIG, stops=False), CLEAN, textures, demos)
+    path = source._episodes[0].path
+    samples = source.at(np.random.default_rng(0), [5, len(path.actions) - 1])
+    np.testing.assert_array_equal(samples.actions[0], path.actions[5:25])
     assert samples.valid[1].sum() == 1
 
 

@@ -4,16 +4,21 @@ import numpy as np
 import pytest
 from targets_scenes import make_demo
 
+from genima_lite.bench.env import BenchEnv
+from genima_lite.bench.expert import plan
 from genima_lite.cameras import Camera
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo, Observation
 from genima_lite.targets import (
     HORIZON,
     RandomBackdrop,
+    decision_frames,
     draw_targets,
     draw_targets_of,
+    find_stops,
     joint_targets,
     target_frame,
+    target_frames,
 )
 from genima_lite.targets.joints import COLORS
 from genima_lite.tiling import TILE_ORDER
@@ -59,6 +64,45 @@ def test_a_frame_outside_the_episode(frame):
 def test_no_horizon_below_one():
     with pytest.raises(ValueError, match="at least one frame ahead"):
         target_frame(0, 30, horizon=0)
+
+
+def test_targets_are_cut_where_the_arm_rests_or_the_gripper_changes():
+    """Two minimum-jerk motions of 30 frames, then the gripper closes, then another motion."""
+    u = np.linspace(0, 1, 31)[1:]
+    ramp = u**3 * (10 - 15 * u + 6 * u**2)
+    way = np.concatenate([[0], ramp, 1 + ramp, [2], 2 + ramp])
+    joints = np.outer(way, np.linspace(0.2, 1, 7))
+    opening = np.r_[np.ones(61), np.zeros(31)]
+    changes, rests = find_stops(joints, opening)
+    assert (changes.tolist(), rests.tolist()) == ([61], [30, 90])
+    targets = target_frames(joints, opening)
+    assert targets[[0, 9, 10, 26]].tolist() == [20, 29, 30, 30]
+    assert targets[[27, 30, 40, 41, 60]].tolist() == [47, 50, 60, 61, 61]
+    assert targets[[61, 70, 91]].tolist() == [81, 90, 91]
+    assert decision_frames(targets) == [0, 20, 30, 50, 61, 81, 90, 91]
+
+
+def test_without_stops_the_rule_is_the_papers():
+    joints, opening = np.zeros((30, 7)), np.r_[np.ones(5), np.zeros(25)]
+    plain = [target_frame(t, 30) for t in range(30)]
+    assert target_frames(joints, opening, stops=False).tolist() == plain
+    assert target_frames(joints, opening)[:5].tolist() == [5] * 5
+    with pytest.raises(ValueError, match="without frames"):
+        target_frames(np.zeros((0, 7)), np.zeros(0))
+
+
+def test_an_experts_stops_are_found():
+    """The planner's own stretches, each from rest to rest, are the truth."""
+    env = BenchEnv("open_drawer", cameras=())
+    env.reset(seed=3)
+    waypoints = env.task.waypoints(env.scene)
+    start = env.observation.joint_positions
+    ends = [len(plan(waypoints[: i + 1], start)) for i in range(len(waypoints))]
+    rows = np.vstack([np.append(start, 1.0), plan(waypoints, start)])
+    changes, rests = find_stops(rows[:, :7], rows[:, 7])
+    assert changes.tolist() == [ends[2]], "the third waypoint closes the gripper"
+    assert np.abs(rests[:2] - ends[:2]).max() <= 1
+    env.close()
 
 
 def test_the_joints_are_of_the_later_frame_and_the_cameras_of_this_one(demo):
@@ -139,6 +183,9 @@ def test_the_demo_is_left_as_it_was(demo):
 
 def test_an_observation_without_joint_poses_is_refused():
     bare = Observation(gripper_pose=np.array([0, 0, 1, 0, 0, 0, 1.0]), gripper_open=1.0)
+    with pytest.raises(UserError, match="targets need joint_positions"):
+        draw_targets(Demo([bare]), 0)
+    bare.joint_positions = np.zeros(7)
     with pytest.raises(UserError, match="targets need misc\\['joint_poses'\\]"):
         draw_targets(Demo([bare]), 0)
 

@@ -115,6 +115,12 @@ class Scene:
         matrix[:3, 3] = item.xpos
         return matrix
 
+    def pieces(self) -> dict[str, np.ndarray]:
+        """Return where each body is that `place` can put somewhere: (3,) metres by body name."""
+        free = self.model.jnt_bodyid[self.model.jnt_type == mujoco.mjtJoint.mjJNT_FREE]
+        placed = np.union1d(free, np.flatnonzero(self.model.body_mocapid >= 0))
+        return {self.model.body(i).name: self.data.xpos[i].copy() for i in placed}
+
     def travel(self, joint: str) -> float:
         """Return how far a joint has moved since the episode's start, metres or radians, >= 0."""
         address = self.model.joint(joint).qposadr[0]

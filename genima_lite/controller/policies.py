@@ -1,9 +1,11 @@
-"""The controller in closed loop: `oracle` sees true targets, `act` plain pictures and language."""
+"""Trained policies in closed loop: `genima` draws targets, `oracle` gets them, `act` has none."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,9 +22,12 @@ from genima_lite.controller.draw import draw_views, targets_of
 from genima_lite.controller.ensemble import TemporalEnsemble
 from genima_lite.controller.normalise import denormalise_actions, normalise_state
 from genima_lite.controller.pictures import stack_views, to_input
+from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.diffusion.finetune import load_card
 from genima_lite.errors import UserError
 from genima_lite.observation import Observation
-from genima_lite.policy import PolicySettings
+from genima_lite.policy import Decision, PolicySettings
+from genima_lite.shipped import shipped
 from genima_lite.targets.horizon import target_frames
 
 
@@ -54,33 +59,41 @@ def predict_actions(
 
 
 class _ControllerPolicy:
-    """What both policies share: decide, then execute some of the K actions.
+    """What all share: look, let a controller decide, execute some of the K actions.
 
     Raises:
         UserError: no controller in the checkpoint's folder, one of the other kind, or an
             environment with other pictures than it takes.
     """
 
-    wants_spheres: bool
+    wants_spheres = True
+    shipped = "genima/controller"
 
     def __init__(self, env: BenchEnv, settings: PolicySettings):
         self._env, self._instruction = env, ""
-        self.model = load_controller(settings.checkpoint or Path())
+        folder = self.controller_folder(settings)
+        self.model = load_controller(folder)
         config = self.model.config
         if config.spheres != self.wants_spheres:
-            right = "oracle" if config.spheres else "act"
-            raise UserError(f"{settings.checkpoint}: a controller for policy '{right}'")
+            right = "oracle or genima" if config.spheres else "act"
+            raise UserError(f"{folder}: a controller for policy {right}")
         asked = config.horizon if settings.execute is None else settings.execute
         self._execute = 1 if settings.ensemble else asked
         if not 1 <= self._execute <= config.horizon:
             raise UserError(f"--execute is {self._execute}; give 1 to {config.horizon}")
         self._ensemble = TemporalEnsemble() if settings.ensemble else None
+        self.last: Decision | None = None
         _check_views(env, config)
 
-    @staticmethod
-    def views(settings: PolicySettings) -> Views:
+    @classmethod
+    def controller_folder(cls, settings: PolicySettings) -> Path:
+        """Return where the controller is."""
+        return settings.checkpoint or shipped(cls.shipped)
+
+    @classmethod
+    def views(cls, settings: PolicySettings) -> Views:
         """Return what the controller wants to see."""
-        config = load_config(settings.checkpoint or Path())
+        config = load_config(cls.controller_folder(settings))
         return Views(config.cameras, config.image_size)
 
     def reset(self, instruction: str, seed: int) -> None:
@@ -91,8 +104,12 @@ class _ControllerPolicy:
 
     def act(self, observation: Observation) -> np.ndarray:
         """Return the next actions to execute, (n, 8) with n from 1 to K."""
+        start = time.perf_counter()
         views = self._views(observation)
+        drawn = time.perf_counter()
         actions = predict_actions(self.model, views, observation, self._instruction)
+        seconds = {"draw": drawn - start, "control": time.perf_counter() - drawn}
+        self.last = Decision(views if self.wants_spheres else None, seconds)
         if self._ensemble is None:
             return actions[: self._execute]
         self._ensemble.add(actions)
@@ -106,6 +123,61 @@ class ActPolicy(_ControllerPolicy):
     """The baseline: an ACT that sees the pictures as they are, and the instruction."""
 
     wants_spheres = False
+    shipped = "act"
+
+
+class GenimaPolicy(_ControllerPolicy):
+    """Genima (paper, figure 2): a diffusion model draws the targets, the controller follows them.
+
+    The checkpoint's folder has `diffusion/` and `controller/`.
+
+    Raises:
+        UserError: one of the two is missing, they do not fit each other, or the model was not
+            trained on the environment's task.
+    """
+
+    shipped = "genima"
+
+    def __init__(self, env: BenchEnv, settings: PolicySettings):
+        super().__init__(env, settings)
+        folder = (settings.checkpoint or shipped(self.shipped)) / "diffusion"
+        _check_pair(folder, load_card(folder), self.model.config, env.task_name)
+        self.agent = DiffusionAgent.load(folder)
+        self._seed = 0
+
+    @classmethod
+    def controller_folder(cls, settings: PolicySettings) -> Path:
+        """Return where the controller is."""
+        return (settings.checkpoint or shipped(cls.shipped)) / "controller"
+
+    def reset(self, instruction: str, seed: int) -> None:
+        """Start an episode; its seed decides the noise from which pictures are drawn."""
+        super().reset(instruction, seed)
+        self._seed = 1000 * seed
+
+    def _views(self, observation: Observation) -> dict[str, np.ndarray]:
+        """Return the views with the targets that the diffusion model draws on them."""
+        self._seed += 1
+        return self.agent.draw(super()._views(observation), self._instruction, self._seed)
+
+
+def _check_pair(folder: Path, card: dict[str, Any], config: ControllerConfig, task: str) -> None:
+    """Refuse a diffusion model that was trained for other targets, views or tasks."""
+    for name, ours in (
+        ("view_size", config.image_size),
+        ("horizon", config.horizon),
+        ("stops", config.stops),
+    ):
+        if card[name] != ours:
+            raise UserError(
+                f"{folder}: draws with {name} {card[name]}, the controller follows {name} {ours}; "
+                "take a pair that was trained alike"
+            )
+    if task not in card["tasks"]:
+        raise UserError(
+            f"{folder}: never saw the task '{task}' (trained on {', '.join(card['tasks'])}); "
+            "collect demonstrations of it and run train-diffusion with them"
+        )
 
 
 class OraclePolicy(_ControllerPolicy):
@@ -114,8 +186,6 @@ class OraclePolicy(_ControllerPolicy):
 
     Where a target is a stop, the arm waits there, and the plan goes on from it.
     """
-
-    wants_spheres = True
 
     def reset(self, instruction: str, seed: int) -> None:
         """Plan the whole episode.

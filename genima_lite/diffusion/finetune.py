@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.augment import AugmentConfig
 from genima_lite.diffusion.base import load_pipeline
-from genima_lite.diffusion.data import read_demos, target_pictures
+from genima_lite.diffusion.data import Pictures, read_demos, target_pictures
 from genima_lite.diffusion.parts import Parts
 from genima_lite.diffusion.train import TrainConfig, Trainer, Validate
 from genima_lite.diffusion.validate import decision_examples, score_drawings, validation_picture
 from genima_lite.errors import UserError
+from genima_lite.files import write_json
+from genima_lite.targets.horizon import HORIZON
+
+CARD = "genima.json"
+"""The file beside the model that says what it was trained for."""
 
 
 @dataclass(frozen=True)
 class FinetuneConfig:
     """A whole fine-tuning run."""
 
-    tasks: tuple[str, ...] | None = None
-    """Which tasks of the dataset; `None` for all."""
+    tasks: tuple[str, ...]
+    """Which tasks of the dataset."""
     frames_each: int = 20
     """Frames of each demonstration; neighbouring frames look alike."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -80,7 +87,45 @@ def finetune(
     for loss in trainer.run(max_minutes):
         report(trainer.step, config.training.steps, loss)
     trainer.save_model()
+    _write_card(Path(out), config, pictures, str(base), trainer)
     return trainer
+
+
+def load_card(folder: Path | str) -> dict[str, Any]:
+    """Return what fine-tuning wrote about a model: tasks, view size, horizon, stops and more.
+
+    Raises:
+        UserError: no card, or not one of ours.
+    """
+    path = Path(folder) / CARD
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{folder}: no {CARD} in it; give the folder that 'train-diffusion' wrote"
+        ) from None
+    except ValueError as error:
+        raise UserError(f"{path}: not readable as JSON ({error})") from error
+    if not isinstance(card, dict) or not {"tasks", "view_size", "horizon", "stops"} <= set(card):
+        raise UserError(f"{path}: does not say for which tasks and views the model was trained")
+    return card
+
+
+def _write_card(
+    folder: Path, config: FinetuneConfig, pictures: Pictures, base: str, trainer: Trainer
+) -> None:
+    card = {
+        "tasks": sorted(config.tasks),
+        "view_size": pictures.pictures.shape[1] // 2,
+        "horizon": HORIZON,
+        "stops": config.stops,
+        "pictures": len(pictures),
+        "base": Path(base).name,
+        "steps": trainer.step,
+        "minutes": trainer.seconds / 60,
+        "training": asdict(config.training),
+    }
+    write_json(folder / CARD, card)
 
 
 def _validation(held_out: Path | str, config: FinetuneConfig) -> Validate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -42,7 +42,16 @@ def view_picture(obs: Observation, cameras: Sequence[str]) -> np.ndarray:
         UserError: views differ in size.
         KeyError: this step has no image of a camera.
     """
-    views = {camera: obs.image(camera) for camera in cameras}
+    return lay_out({camera: obs.image(camera) for camera in cameras})
+
+
+def lay_out(views: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return views by camera, (H, W, 3) uint8 each, as one picture; see `view_picture`.
+
+    Raises:
+        UserError: views differ in size.
+    """
+    cameras = list(views)
     blank = np.full_like(views[cameras[0]], BLANK)
     if len(cameras) > 2:
         return tile({camera: views.get(camera, blank) for camera in TILE_ORDER})
