@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -134,6 +135,8 @@ def evaluate(
     checkpoint: Path | None = None,
     execute: int | None = None,
     ensemble: bool = False,
+    report: Path | None = None,
+    demos: Path | None = None,
 ) -> int:
     """Run a policy in closed loop and print its success rates.
 
@@ -146,19 +149,30 @@ def evaluate(
         checkpoint: folder of a trained policy; by default the one in data/.
         execute: how many of a trained policy's K actions to execute a decision; by default all.
         ensemble: let a trained policy decide at every step and average its decisions.
+        report: also write a page with figures and films into this folder.
+        demos: demonstrations made by collect, for the report: where their pieces stood.
     """
     from genima_lite.evaluate import evaluate, results_document, summarize
     from genima_lite.policy import PolicySettings
+    from genima_lite.recording import Recorder
 
     names = _tasks(tasks)
     chosen = PolicySettings(checkpoint, execute, ensemble)
-    runs = evaluate(policy, names, episodes, seed, chosen)
+    recorder = Recorder(policy) if report is not None else None
+    runs = evaluate(policy, names, episodes, seed, chosen, recorder)
     results = list(_progress(runs, len(names) * episodes, policy))
     console.print(_success_table(policy, summarize(results)))
+    settings = {"policy": policy, "tasks": names, "episodes": episodes, "seed": seed}
+    settings |= {"checkpoint": str(checkpoint), "execute": execute, "ensemble": ensemble}
+    settings["command"] = shlex.join(["genima-lite", *sys.argv[1:]])
+    document = results_document(settings, results)
     if json is not None:
-        settings = {"policy": policy, "tasks": names, "episodes": episodes, "seed": seed}
-        settings |= {"checkpoint": str(checkpoint), "execute": execute, "ensemble": ensemble}
-        write_json(json, results_document(settings, results))
+        write_json(json, document)
+    if report is not None and recorder is not None:
+        from genima_lite.report import write_report
+
+        page = write_report(report, [document], recorder.recordings, demonstrations=demos)
+        console.print(str(page), soft_wrap=True)
     return 0
 
 
@@ -170,6 +184,7 @@ def train_controller(
     generated: float = 0.5,
     steps: int = 2000,
     batch_size: int = 32,
+    learning_rate: float = 1e-3,
     seed: int = 0,
     max_minutes: float | None = None,
     device: str = "cpu",
@@ -178,12 +193,13 @@ def train_controller(
 
     Args:
         out: the controller's folder.
-        preset: lite, lite-rgb or paper.
+        preset: lite, lite-rgb, wide-rgb, resnet18-rgb or paper.
         demos: demonstrations made by collect; without, only generated motions.
         held_out: other demonstrations to validate on.
         generated: share of generated motions beside the demonstrations.
         steps: training steps.
         batch_size: samples a step.
+        learning_rate: the paper preset wants 1e-5.
         seed: the same seed gives the same controller.
         max_minutes: stop after so many and save.
         device: cpu, or cuda for a GPU.
@@ -194,7 +210,7 @@ def train_controller(
     config = recipe.preset(preset)
     data = recipe.training_data(config, demos, generated, seed)
     validation = recipe.validation_batch(config, held_out)
-    settings = TrainConfig(steps=steps, batch_size=batch_size, seed=seed)
+    settings = TrainConfig(steps, batch_size, learning_rate, seed=seed)
 
     def report(step: int, parts: dict[str, float]) -> None:
         if step % 50 == 0:

@@ -23,6 +23,37 @@ def test_no_episodes_tell_nothing():
     assert evaluate.wilson_interval(0, 0) == (0.0, 1.0)
 
 
+def test_the_mean_counts_tasks_the_same():
+    rows = {"a": {"successes": 7, "n": 10, "rate": 0.7}, "b": {"successes": 0, "n": 10, "rate": 0}}
+    mean = evaluate.mean_over_tasks(rows)
+    assert mean["rate"] == 0.35
+    assert mean["interval_95"] == evaluate.wilson_interval(7, 20)
+    rows["b"] = {"successes": 5, "n": 5, "rate": 1.0}
+    mean = evaluate.mean_over_tasks(rows)
+    assert (mean["rate"], mean["interval_95"]) == (0.85, None)
+
+
+def test_time_goes_to_the_stages_that_a_policy_reports(monkeypatch):
+    now = iter([0.0, 1.0, 4.0, 5.0, 9.0])
+    monkeypatch.setattr(evaluate.time, "perf_counter", lambda: next(now))
+    clock = evaluate._Clock()
+    clock.charge("environment")
+    clock.charge("policy", {"draw": 2.0, "control": 0.5})
+    clock.skip()
+    clock.charge("policy")
+    assert clock.accounts == {"environment": 1.0, "policy": 4.5, "draw": 2.0, "control": 0.5}
+
+
+def test_episodes_tell_where_pieces_stood_and_how_often_was_decided():
+    results = list(evaluate.evaluate("expert", ["pick_up_cup"], 2, 1000))
+    assert all(list(each.objects) == ["start", "cup1", "cup2"] for each in results)
+    assert all(len(place) == 3 for each in results for place in each.objects.values())
+    assert results[0].objects != results[1].objects
+    assert all(each.decisions == -(-each.steps // policy.HORIZON) for each in results)
+    assert all(set(each.seconds) == {"environment", "policy"} for each in results)
+    json.dumps(evaluate.results_document({}, results))
+
+
 def test_training_and_evaluation_seeds_never_meet():
     training = {seeds.training_seed(b, e, a) for b in (0, 1) for e in range(300) for a in range(10)}
     evaluation = {seeds.evaluation_seed(b, e) for b in (0, 1, 1000) for e in range(3000)}

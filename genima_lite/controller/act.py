@@ -181,17 +181,19 @@ class PictureEncoder(nn.Module):
         self.films = nn.ModuleList(FiLM(texts, c) for c in config.channels if texts)
 
     def forward(self, pictures: Tensor, text: Tensor | None) -> list[Tensor]:
-        """Return the feature maps of all stages, finest first.
+        """Return the feature maps of the stem and of all stages, finest first.
 
         Args:
             pictures: (P, 3, H, W) in [-1, 1].
             text: (P, T) or `None`.
 
         Returns:
-            Stage i: (P, channels[i], H / 4 / 2^i, W / 4 / 2^i).
+            First the stem, (P, channels[0], H / 2, W / 2), then stage i,
+            (P, channels[i], H / 4 / 2^i, W / 4 / 2^i).
         """
-        x = self.resnet.embedder(pictures)  # (P, channels[0], H / 4, W / 4)
-        maps = []
+        stem = self.resnet.embedder.embedder(pictures)  # (P, channels[0], H / 2, W / 2)
+        x = self.resnet.embedder.pooler(stem)  # (P, channels[0], H / 4, W / 4)
+        maps = [stem]
         for i, stage in enumerate(self.resnet.encoder.stages):
             x = stage(x)
             if text is not None:

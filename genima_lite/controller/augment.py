@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.ndimage import uniform_filter
+from scipy.ndimage import gaussian_filter
 
 from genima_lite.controller.draw import DrawnViews
 from genima_lite.errors import UserError
@@ -18,16 +18,19 @@ from genima_lite.errors import UserError
 class AugmentConfig:
     """How much training pictures are spoiled; `AugmentConfig.none()` leaves them alone."""
 
-    opacity: float = 0.7
+    opacity: float = 0.6
     """Spheres are blended in with an opacity from here to 1."""
-    blur: float = 0.3
-    """Share of views blurred by a box of 2 or 3 pixels."""
-    soften: float = 0.1
-    """Share of views that lose half their resolution."""
+    blur: float = 0.6
+    """Share of views blurred by a Gaussian."""
+    blur_pixels: tuple[float, float] = (0.3, 1.8)
+    """Pixels at 64 a view: least and largest standard deviation of it."""
+    smear: float = 0.25
+    """Share of views mixed with a displaced copy, as a model draws that cannot decide between
+    two places; labels lie between."""
     shift: float = 0.2
     """Share of views displaced by up to `shift_pixels`; the labels move along."""
     shift_pixels: int = 2
-    """Pixels along each axis."""
+    """Pixels along each axis, of displacements of both kinds."""
     noise: float = 6.0
     """Largest deviation of pixel noise, in levels of 0 to 255."""
     dropped_views: float = 0.05
@@ -38,17 +41,27 @@ class AugmentConfig:
     """Radians: deviation of the present joints from where a demonstration had them."""
 
     def __post_init__(self) -> None:
-        shares = ("opacity", "blur", "soften", "shift", "dropped_views", "dropped_spheres")
+        shares = ("opacity", "blur", "smear", "shift", "dropped_views", "dropped_spheres")
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"augmentation: {name} is {getattr(self, name)}, give 0 to 1")
-        if min(self.shift_pixels, self.noise, self.joint_noise) < 0:
+        pixels = (*self.blur_pixels, self.shift_pixels)
+        if min(*pixels, self.noise, self.joint_noise) < 0:
             raise UserError("augmentation: pixels, noise and joint_noise must not be negative")
 
     @classmethod
     def none(cls) -> AugmentConfig:
         """Return the configuration that changes nothing."""
-        return cls(1.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, 0.0, 0.0)
+        return cls(
+            opacity=1.0,
+            blur=0.0,
+            smear=0.0,
+            shift=0.0,
+            noise=0.0,
+            dropped_views=0.0,
+            dropped_spheres=0.0,
+            joint_noise=0.0,
+        )
 
 
 def spheres_shown(
@@ -68,8 +81,8 @@ def spoil(
     opacity = rng.uniform(config.opacity, 1.0, (flat[0], 1, 1, 1)).astype(np.float32)
     below = backgrounds.reshape(flat).astype(np.float32)
     pictures = below + opacity * (drawn.views.reshape(flat) - below)
-    _soften(config, rng, pictures)
-    moved = _shift(config, rng, pictures)
+    _blur(config, rng, pictures)
+    moved = _smear(config, rng, pictures) + _shift(config, rng, pictures)
     sigma = rng.uniform(0, config.noise, (flat[0], 1, 1, 1)).astype(np.float32)
     pictures += sigma * rng.standard_normal(flat, dtype=np.float32)
     places = drawn.places + (moved / [shape[3], shape[2]]).reshape(*shape[:2], 1, 2)
@@ -79,27 +92,35 @@ def spoil(
     return replace(drawn, views=views, places=places.astype(np.float32), visible=visible)
 
 
-def _soften(config: AugmentConfig, rng: np.random.Generator, pictures: np.ndarray) -> None:
-    """Blur some pictures (P, H, W, 3) float32 and take the fine detail of others, in place."""
-    kind = rng.random(len(pictures))
-    for size in (2, 3):
-        chosen = (kind < config.blur) & (rng.integers(2, 4, len(pictures)) == size)
-        pictures[chosen] = uniform_filter(pictures[chosen], (1, size, size, 1), mode="nearest")
-    chosen = kind > 1 - config.soften
-    if chosen.any():
-        half = pictures[chosen].reshape(-1, *_halved(pictures.shape[1:3]), 3).mean((2, 4))
-        pictures[chosen] = half.repeat(2, axis=1).repeat(2, axis=2)
+def _blur(config: AugmentConfig, rng: np.random.Generator, pictures: np.ndarray) -> None:
+    """Blur some pictures (P, H, W, 3) float32 in place."""
+    chosen = rng.random(len(pictures)) < config.blur
+    sigmas = rng.uniform(*config.blur_pixels, len(pictures)) * pictures.shape[1] / 64
+    for i in np.flatnonzero(chosen):
+        pictures[i] = gaussian_filter(pictures[i], (sigmas[i], sigmas[i], 0), mode="nearest")
 
 
-def _halved(size: tuple[int, ...]) -> tuple[int, int, int, int]:
-    return size[0] // 2, 2, size[1] // 2, 2
+def _smear(config: AugmentConfig, rng: np.random.Generator, pictures: np.ndarray) -> np.ndarray:
+    """Mix some pictures with displaced copies in place; return the mean displacements (P, 2)."""
+    weights = rng.uniform(0.2, 0.8, len(pictures)).astype(np.float32)
+    weights *= rng.random(len(pictures)) < config.smear
+    copies = pictures.copy()
+    moved = _displace(config, rng, copies, weights > 0)
+    pictures += weights[:, None, None, None] * (copies - pictures)
+    return moved * weights[:, None]
 
 
 def _shift(config: AugmentConfig, rng: np.random.Generator, pictures: np.ndarray) -> np.ndarray:
     """Displace some pictures in place; return by how much, (P, 2) pixels right and down."""
+    return _displace(config, rng, pictures, rng.random(len(pictures)) < config.shift)
+
+
+def _displace(
+    config: AugmentConfig, rng: np.random.Generator, pictures: np.ndarray, chosen: np.ndarray
+) -> np.ndarray:
+    """Displace chosen pictures in place; return by how much, (P, 2) pixels right and down."""
     far = config.shift_pixels
-    moved = rng.integers(-far, far + 1, (len(pictures), 2))
-    moved *= rng.random((len(pictures), 1)) < config.shift
+    moved = rng.integers(-far, far + 1, (len(pictures), 2)) * chosen[:, None]
     for picture, (right, down) in zip(pictures, moved, strict=True):
         if right or down:
             padded = np.pad(picture, ((far, far), (far, far), (0, 0)), mode="edge")

@@ -127,6 +127,27 @@ def _problems(config: ControllerConfig) -> list[str]:
 PRESETS = {
     "lite": ControllerConfig(),
     "lite-rgb": ControllerConfig(spheres=False, text_features=64, proprio_dropout=0.1),
+    "wide-rgb": ControllerConfig(
+        spheres=False,
+        text_features=64,
+        proprio_dropout=0.1,
+        channels=(64, 128, 256),
+        hidden=192,
+        feedforward=384,
+    ),
+    "resnet18-rgb": ControllerConfig(
+        spheres=False,
+        text_features=64,
+        proprio_dropout=0.1,
+        channels=(64, 128, 256, 512),
+        blocks=(2, 2, 2, 2),
+        hidden=256,
+        heads=8,
+        feedforward=512,
+        encoder_layers=4,
+        decoder_layers=6,
+        latent=32,
+    ),
     "paper": ControllerConfig(
         image_size=256,
         channels=(64, 128, 256, 512),
@@ -142,7 +163,9 @@ PRESETS = {
         kl_weight=10.0,
     ),
 }
-"""`lite` learns on a CPU; `lite-rgb` is the baseline that sees plain views and the instruction;
+"""`lite` learns on a CPU. Baselines that see plain views and the instruction instead of targets:
+`lite-rgb`, the same network; `wide-rgb`, more of it; `resnet18-rgb`, the paper's ResNet-18 and its
+numbers of layers on views of 64 pixels.
 `paper` has the paper's hidden size 256, 4 encoder and 6 decoder layers, 8 heads and views of 256
 pixels, and wants a GPU; its other numbers are ACT's usual ones. Deviation: `paper` keeps our
 sphere heads and our normalisation; set `spheres=False` for the plain network."""

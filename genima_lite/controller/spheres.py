@@ -53,6 +53,7 @@ class SphereFinder(nn.Module):
         fine, coarse = config.channels[0], config.channels[-1]
         self.lateral = nn.Conv2d(coarse, fine, 1)
         self.mix = nn.Sequential(nn.Conv2d(fine, fine, 3, padding=1), nn.ReLU())
+        self.refine = nn.Sequential(nn.Conv2d(fine, fine, 3, padding=1), nn.ReLU())
         self.heat = nn.Conv2d(fine, len(JOINTS), 1)
         self.offset = nn.Linear(fine, 2)
         self.visible = nn.Linear(fine, 1)
@@ -68,8 +69,10 @@ class SphereFinder(nn.Module):
             maps: of the picture encoder, finest first, each (B V, C, h, w).
             batch: B and V.
         """
-        context = F.interpolate(self.lateral(maps[-1]), size=maps[0].shape[2:], mode="nearest")
-        features = self.mix(maps[0] + context)  # (B V, C, h, w)
+        context = F.interpolate(self.lateral(maps[-1]), size=maps[1].shape[2:], mode="nearest")
+        middle = self.mix(maps[1] + context)  # (B V, C, h / 2, w / 2)
+        middle = F.interpolate(middle, size=maps[0].shape[2:], mode="bilinear")
+        features = self.refine(maps[0] + middle)  # (B V, C, h, w), half the view's resolution
         heat = self.heat(features)  # (B V, S, h, w)
         share = heat.flatten(2).softmax(-1)  # (B V, S, h w), sums to 1
         tokens = share @ features.flatten(2).transpose(1, 2)  # (B V, S, C)

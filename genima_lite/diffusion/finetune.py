@@ -25,6 +25,10 @@ CARD = "genima.json"
 """The file beside the model that says what it was trained for."""
 
 
+VALIDATION_FRAMES = 32
+"""Held-out decisions that are drawn now and then during training."""
+
+
 @dataclass(frozen=True)
 class FinetuneConfig:
     """A whole fine-tuning run."""
@@ -130,7 +134,9 @@ def _write_card(
 
 def _validation(held_out: Path | str, config: FinetuneConfig) -> Validate:
     """Return what scores a model's drawings of held-out decisions."""
-    examples = decision_examples(read_demos(held_out, config.tasks), config.stops)
+    every = decision_examples(read_demos(held_out, config.tasks), config.stops)
+    chosen = np.linspace(0, len(every) - 1, min(VALIDATION_FRAMES, len(every))).astype(int)
+    examples = [every[i] for i in chosen]
 
     def validate(parts: Parts) -> tuple[dict[str, float], np.ndarray]:
         score, drawings = score_drawings(DiffusionAgent(parts), examples)

@@ -25,3 +25,8 @@ class Figure(matplotlib.figure.Figure):
         buffer = BytesIO()
         self.savefig(buffer, format="png", dpi=NOTEBOOK_DPI)
         return buffer.getvalue()
+
+
+def literal(text: str) -> str:
+    """Return a text of which matplotlib reads no part as a formula."""
+    return text.replace("$", r"\$")

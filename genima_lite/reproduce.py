@@ -1,0 +1,243 @@
+"""The whole pipeline with one command: demonstrations, both stages, a baseline, a report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from genima_lite.bench.tasks import check_task, task_names
+from genima_lite.errors import UserError
+from genima_lite.evaluate import evaluate, results_document
+from genima_lite.files import write_json
+from genima_lite.policy import PolicySettings
+from genima_lite.recording import Recorder
+from genima_lite.report import write_report
+from genima_lite.shipped import shipped
+from genima_lite.stages import Report, Stage, run_stages
+from genima_lite.stored import is_stored, load_stored, store
+
+HELD_OUT_SEED = 5000
+"""Seed of the demonstrations on which training is watched."""
+
+COMPARED = ("expert", "oracle", "genima", "act")
+"""Policies in a report, best informed first."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `make reproduce` does; the defaults take some 20 minutes on two cores."""
+
+    tasks: tuple[str, ...] = ("push_button", "lamp_on", "take_lid_off_saucepan")
+    """What is learned."""
+    demos: int = 40
+    """Demonstrations a task."""
+    held_out: int = 4
+    """Further demonstrations a task, for learning curves."""
+    diffusion_steps: int = 700
+    """Of the ControlNet."""
+    controller_steps: int = 1000
+    """Of the controller."""
+    act_steps: int = 2400
+    """Of the baseline; as long as both together."""
+    episodes: int = 20
+    """Evaluation episodes a task and policy."""
+    seed: int = 0
+    """Of demonstrations and training."""
+    evaluation: int = 1000
+    """Base of the evaluation seeds."""
+
+    def __post_init__(self) -> None:
+        for task in self.tasks:
+            check_task(task)
+        numbers = (self.demos, self.held_out, self.episodes)
+        if not self.tasks or min(*numbers, self.diffusion_steps, self.controller_steps) < 1:
+            raise UserError("reproduce needs tasks, demonstrations, steps and episodes")
+
+
+def reproduce(out: Path, plan: Plan) -> Path:
+    """Do everything that is not done yet and return the report's path.
+
+    Killed and started again with the same plan it goes on.
+
+    Raises:
+        UserError: `out` holds a run of another plan, or mini-turbo is not there.
+    """
+    _claim(out, plan)
+    run_stages(_stages(out, plan))
+    documents, recordings = _evaluations(out / "evaluation", COMPARED, plan)
+    training = {"minutes": _minutes(out), "curves": _curves(out)}
+    return write_report(out, documents, recordings, training, out / "demos")
+
+
+def demo(out: Path, episodes: int = 4, seed: int = 1000) -> Path:
+    """Let the shipped policies do all tasks and return the report's path.
+
+    Raises:
+        UserError: nothing is shipped with this installation.
+    """
+    plan = Plan(tasks=tuple(task_names()), episodes=episodes, evaluation=seed)
+    shown = ("oracle", "genima", "act")
+    run_stages([_evaluation(out, plan, policy, task) for task in plan.tasks for policy in shown])
+    return write_report(out, *_evaluations(out / "evaluation", shown, plan))
+
+
+def _claim(out: Path, plan: Plan) -> None:
+    """Write down what is done here, or refuse if it is something else."""
+    path, wanted = out / "plan.json", json.loads(json.dumps(asdict(plan)))
+    if path.exists() and (found := json.loads(path.read_text(encoding="utf-8"))) != wanted:
+        different = next(name for name in wanted if found.get(name) != wanted[name])
+        raise UserError(
+            f"{out} holds a run with {different} = {found.get(different)}, not "
+            f"{wanted[different]}; delete it or give another folder with --out"
+        )
+    write_json(path, wanted)
+
+
+def _stages(out: Path, plan: Plan) -> list[Stage]:
+    """Return all stages with the minutes that they take on one core of a laptop."""
+    collect = [
+        Stage(f"collect {task}", _collect, (out, plan, task), 0.03 * plan.demos, ())
+        for task in plan.tasks
+    ]
+    collected = tuple(stage.name for stage in collect)
+    trained = [
+        Stage("diffusion", _train_diffusion, (out, plan), 0.016 * plan.diffusion_steps, collected),
+        Stage(
+            "controller", _train_controller, (out, plan), 0.009 * plan.controller_steps, collected
+        ),
+        Stage("act", _train_act, (out, plan), 0.0065 * plan.act_steps, collected),
+    ]
+    needs = {"genima": ("diffusion", "controller"), "oracle": ("controller",), "act": ("act",)}
+    tested = [
+        _evaluation(out, plan, policy, task, needs.get(policy, ()))
+        for policy in COMPARED
+        for task in plan.tasks
+    ]
+    return [*collect, *trained, *tested]
+
+
+def _evaluation(
+    out: Path, plan: Plan, policy: str, task: str, needs: tuple[str, ...] = ()
+) -> Stage:
+    minutes = plan.episodes * (0.01 if policy == "expert" else 0.05)
+    checkpoint = {"genima": out / "genima", "oracle": out / "genima/controller", "act": out / "act"}
+    folder = checkpoint.get(policy) if needs else None
+    name = f"{policy}: {task}"
+    return Stage(name, _evaluate, (out / "evaluation", plan, policy, task, folder), minutes, needs)
+
+
+def _collect(out: Path, plan: Plan, task: str, report: Report) -> None:
+    """Record a task's demonstrations, and those that are held out."""
+    from genima_lite.demos.collect import CollectSettings, collect
+
+    total, done = plan.demos + plan.held_out, 0
+    for folder, count, seed in (
+        ("demos", plan.demos, plan.seed),
+        ("held_out", plan.held_out, HELD_OUT_SEED + plan.seed),
+    ):
+        for _ in collect(out / folder, [task], count, CollectSettings(seed, 64, None)):
+            done += 1
+            report(done, total)
+
+
+def _train_diffusion(out: Path, plan: Plan, report: Report) -> None:
+    """Fine-tune mini-turbo to draw targets."""
+    from genima_lite.diffusion.finetune import FinetuneConfig, finetune
+    from genima_lite.diffusion.train import TrainConfig
+
+    training = TrainConfig(steps=plan.diffusion_steps, seed=plan.seed)
+    config = FinetuneConfig(plan.tasks, training=training, seed=plan.seed)
+    finetune(
+        out / "genima/diffusion",
+        shipped("mini-turbo"),
+        out / "demos",
+        config,
+        report=lambda step, steps, _: report(step, steps),
+        held_out=out / "held_out",
+    )
+
+
+def _train_controller(out: Path, plan: Plan, report: Report) -> None:
+    """Train the controller that follows targets."""
+    _train_act_network(out, plan, "genima/controller", "lite", plan.controller_steps, report)
+
+
+def _train_act(out: Path, plan: Plan, report: Report) -> None:
+    """Train the baseline."""
+    _train_act_network(out, plan, "act", "lite-rgb", plan.act_steps, report)
+
+
+def _train_act_network(
+    out: Path, plan: Plan, folder: str, preset: str, steps: int, report: Report
+) -> None:
+    from genima_lite.controller import recipe
+    from genima_lite.controller.train import TrainConfig, train
+
+    config = recipe.preset(preset)
+    data = recipe.training_data(config, out / "demos", seed=plan.seed)
+    validation = recipe.validation_batch(config, out / "held_out")
+    settings = TrainConfig(steps=steps, seed=plan.seed)
+    train(out / folder, data, settings, validation, report=lambda step, _: report(step, steps))
+
+
+def _evaluate(
+    out: Path, plan: Plan, policy: str, task: str, checkpoint: Path | None, report: Report
+) -> None:
+    """Run a policy's episodes of a task, unless they are there already."""
+    if is_stored(out, policy, task):
+        return
+    recorder, results = Recorder(policy, each=1), []
+    settings = PolicySettings(checkpoint)
+    for result in evaluate(policy, [task], plan.episodes, plan.evaluation, settings, recorder):
+        results.append(result)
+        report(len(results), plan.episodes)
+    store(out, policy, task, results, recorder.recordings)
+
+
+def _evaluations(
+    folder: Path, policies: Sequence[str], plan: Plan
+) -> tuple[list[dict[str, Any]], list[Any]]:
+    """Return the document of each policy, and all recordings."""
+    documents, recordings = [], []
+    for policy in policies:
+        results = []
+        for task in plan.tasks:
+            episodes, recorded = load_stored(folder, policy, task)
+            results += episodes
+            recordings += recorded
+        settings = {"policy": policy, "tasks": list(plan.tasks), "episodes": plan.episodes}
+        settings |= {"seed": plan.evaluation}
+        documents.append(results_document(settings, results))
+    return documents, recordings
+
+
+def _minutes(out: Path) -> dict[str, float]:
+    """Return the minutes of each training, from the logs' own clocks."""
+    from genima_lite.curves import minutes
+
+    return {name: minutes(folder) for name, folder in _logs(out).items()}
+
+
+def _curves(out: Path) -> list[dict[str, Any]]:
+    """Return the learning curves on held-out demonstrations."""
+    from genima_lite.curves import curve
+
+    tags = {"diffusion": "validation/pixels", "controller": "validation/joint_error"}
+    panels = {"validation/pixels": "spheres, pixels", "validation/joint_error": "joints, radians"}
+    curves = []
+    for name, folder in _logs(out).items():
+        tag = tags.get(name, "validation/joint_error")
+        x, y = curve(folder, tag)
+        curves.append({"label": name, "x": x, "y": y, "panel": panels[tag]})
+    return curves
+
+
+def _logs(out: Path) -> dict[str, Path]:
+    return {
+        "diffusion": out / "genima/diffusion/logs",
+        "controller": out / "genima/controller/tensorboard",
+        "act": out / "act/tensorboard",
+    }
