@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format reproduce lab doctor clean
+.PHONY: help setup test lint format reproduce demo lab doctor clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ format: $(READY)  ## put the code in shape
 
 reproduce: $(READY)  ## run the main job: demonstrations, models, evaluation, report
 	$(BIN)/genima-lite reproduce $(ARGS)
+
+demo: $(READY)  ## let the trained policies do all tasks, five minutes
+	$(BIN)/genima-lite demo $(ARGS)
 
 # JupyterLab refuses to run as root unless told.
 lab: $(READY)  ## open JupyterLab on the notebooks

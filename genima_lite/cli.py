@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -154,11 +155,13 @@ def evaluate(
     """
     from genima_lite.evaluate import evaluate, results_document, summarize
     from genima_lite.policy import PolicySettings
-    from genima_lite.recording import Recorder
 
-    names = _tasks(tasks)
+    names, recorder = _tasks(tasks), None
     chosen = PolicySettings(checkpoint, execute, ensemble)
-    recorder = Recorder(policy) if report is not None else None
+    if report is not None:
+        from genima_lite.recording import Recorder
+
+        recorder = Recorder(policy)
     runs = evaluate(policy, names, episodes, seed, chosen, recorder)
     results = list(_progress(runs, len(names) * episodes, policy))
     console.print(_success_table(policy, summarize(results)))
@@ -315,23 +318,86 @@ def train_diffusion(
     return 0
 
 
-def reproduce(out: Path = Path("runs/reproduce"), demos: int = 3, episodes: int = 20) -> int:
-    """Run the main job: collect demonstrations of every task, replay them, evaluate the expert.
-
-    Demonstrations that are there already are not recorded again.
+def score(
+    demos: Path,
+    checkpoint: Path | None = None,
+    tasks: str = "all",
+    json: Path | None = None,
+    picture: Path | None = None,
+) -> int:
+    """Draw the targets of held-out demonstrations and measure how far off the spheres are.
 
     Args:
-        out: folder of the demonstrations, the pictures and the results.
-        demos: demonstrations a task.
-        episodes: evaluation episodes a task.
+        demos: demonstrations that the model was not trained on.
+        checkpoint: folder that train-diffusion wrote; by default the one in data/.
+        tasks: names with commas, or all.
+        json: also write the numbers to this file.
+        picture: also write this PNG: seen, drawn, true, side by side.
     """
-    from os import cpu_count
+    from dataclasses import asdict
 
-    collect(out / "demos", episodes=demos, workers=min(2, cpu_count() or 1))
-    failed = replay(out / "demos")
-    view(out / "demos", out=out)
-    evaluate(episodes=episodes, json=out / "expert.json")
-    return failed
+    from PIL import Image
+
+    from genima_lite.diffusion.agent import DiffusionAgent
+    from genima_lite.diffusion.data import read_demos
+    from genima_lite.diffusion.validate import (
+        decision_examples,
+        score_drawings,
+        validation_picture,
+    )
+    from genima_lite.shipped import shipped
+
+    agent = DiffusionAgent.load(checkpoint or shipped("genima/diffusion"))
+    examples = decision_examples(read_demos(demos, _tasks(tasks)))
+    result, drawings = score_drawings(agent, examples)
+    console.print(
+        f"{result.frames} decisions, {result.spheres} spheres in the fixed views: median "
+        f"{result.pixels:.2f} pixels off, {result.misses:.1%} missed, gripper's colour right "
+        f"{result.gripper:.1%}, gripper {result.millimetres:.0f} mm off in space"
+    )
+    for joint, pixels in result.by_joint.items():
+        console.print(f"{joint}: {pixels:.2f} pixels")
+    if json is not None:
+        write_json(json, asdict(result))
+    if picture is not None:
+        Image.fromarray(validation_picture(examples, drawings, 8)).save(picture)
+    return 0
+
+
+def reproduce(out: Path = Path("runs/reproduce")) -> int:
+    """Run the whole pipeline on three tasks: demonstrations, both stages, a baseline, a report.
+
+    About 25 minutes on two cores. Killed and started again it goes on.
+
+    Args:
+        out: folder of everything that is made.
+    """
+    from genima_lite.reproduce import Plan, reproduce
+
+    return _show_report(reproduce(out, Plan()))
+
+
+def demo(out: Path = Path("runs/demo"), episodes: int = 4) -> int:
+    """Let the trained policies of data/ do all tasks, and write a report with films.
+
+    Args:
+        out: folder of the report.
+        episodes: a task and policy.
+    """
+    from genima_lite.reproduce import demo
+
+    return _show_report(demo(out, episodes))
+
+
+def _show_report(page: Path) -> int:
+    """Print the success rates in a report's folder and where its page is."""
+    from json import loads
+
+    results = loads((page.parent / "results.json").read_text(encoding="utf-8"))
+    for policy, document in results["policies"].items():
+        console.print(_success_table(policy, document["summary"]))
+    console.print(f"open {page.resolve()} in a browser", soft_wrap=True)
+    return 0
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {
@@ -343,13 +409,16 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "pretrain-base": pretrain_base,
     "train-diffusion": train_diffusion,
     "train-controller": train_controller,
+    "score": score,
     "eval": evaluate,
     "reproduce": reproduce,
+    "demo": demo,
 }
 
 
 def main() -> None:
     """Run the command line; wrong input ends with a sentence and exit code 2."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # else it remarks on torchvision
     try:
         sys.exit(tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="genima-lite"))
     except UserError as error:

@@ -31,6 +31,7 @@ th { font-weight: 600; }
 thead th { border-bottom: 2px solid #222; }
 th:first-child { text-align: left; padding-left: 0; }
 tbody th { font-weight: 400; }
+table.words :is(th, td) { text-align: left; white-space: nowrap; }
 tr.total > * { border-top: 2px solid #222; font-weight: 600; }
 td small { display: block; color: #555; font-weight: 400; white-space: nowrap; }
 img { display: block; height: auto; }
@@ -41,11 +42,12 @@ img { display: block; height: auto; }
 .films video { display: block; width: 100%; height: auto; background: #eee; }
 details { margin: 0.6rem 0; }
 summary { cursor: pointer; color: #0b5a94; padding: 0.2rem 0; }
-code { font: 0.85rem/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
+code { font: 0.85rem/1.4 ui-monospace, monospace; display: block; white-space: pre;
+  overflow-x: auto; padding: 0.2rem 0; }
 @media (max-width: 40rem) {
   th, td { padding: 0.3rem; font-size: 0.9rem; }
   td small { white-space: normal; }
-  :root { --film: 10.4rem; }
+  :root { --film: 9.6rem; }
 }
 """
 
@@ -168,17 +170,21 @@ Cell = str | tuple[str, str]
 
 
 def table(
-    head: Sequence[str], rows: Iterable[Sequence[Cell]], caption: str, total: bool = False
+    head: Sequence[str], rows: Iterable[Sequence[Cell]], caption: str, kind: str = "numbers"
 ) -> str:
-    """Return a table whose first column names its rows; `total` sets the last row apart."""
+    """Return a table whose first column names its rows.
+
+    `kind` is "numbers"; "total", which sets the last row apart; or "words", aligned to the left.
+    """
     lines = [_row(row) for row in rows]
-    if total and lines:
+    if kind == "total" and lines:
         lines[-1] = lines[-1].replace("<tr>", '<tr class="total">', 1)
     names = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    body = "".join(lines)
     return (
-        f'<figure><div class="scroll"><table>\n<thead><tr>{names}</tr></thead>\n<tbody>\n'
-        + "".join(lines)
-        + f"</tbody></table></div>\n{_caption(caption)}</figure>\n"
+        f'<figure><div class="scroll"><table class="{kind}">\n'
+        f"<thead><tr>{names}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n"
+        f"{_caption(caption)}</figure>\n"
     )
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from genima_lite.bench.env import BenchEnv
 from genima_lite.bench.render import Renderer
 from genima_lite.observation import Observation
+from genima_lite.targets.horizon import HORIZON
 from genima_lite.truth import ExpertTargets
 from genima_lite.viz.filmstrip import shown_steps
 from genima_lite.viz.video import write_video
@@ -74,13 +75,16 @@ class Recorder:
     Args:
         policy: what to call it.
         each: how many episodes of a task to record.
+        horizon: K in steps, of the true targets.
+        stops: whether those are cut at stops.
 
     Attributes:
         recordings: of the episodes that were finished.
     """
 
-    def __init__(self, policy: str, each: int = 2):
+    def __init__(self, policy: str, each: int = 2, horizon: int = HORIZON, stops: bool = True):
         self.policy, self.each = policy, each
+        self._horizon, self._stops = horizon, stops
         self.recordings: list[Recording] = []
         self._env: BenchEnv | None = None
 
@@ -91,7 +95,7 @@ class Recorder:
         self._decisions: list[_Decided] = []
         self._front: list[np.ndarray] = []
         try:
-            self._truth: ExpertTargets | None = ExpertTargets(env)
+            self._truth: ExpertTargets | None = ExpertTargets(env, self._horizon, self._stops)
         except ValueError:  # out of the expert's reach
             self._truth = None
         self.stepped(env)

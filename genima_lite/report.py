@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from genima_lite import pages
+from genima_lite import __version__, pages
 from genima_lite.demos.places import demonstrated_places
 from genima_lite.doctor import installed, memory_gb
+from genima_lite.errors import UserError
 from genima_lite.evaluate import mean_over_tasks
 from genima_lite.files import write_json, written_whole
 from genima_lite.observation import CONTROL_PERIOD
@@ -21,8 +22,8 @@ from genima_lite.viz.figure import Figure
 from genima_lite.viz.pose_scatter import Positions, pose_scatter
 from genima_lite.viz.report_figures import curves_figure, success_figure, time_figure
 
-PACKAGES = ("genima-lite", "mujoco", "numpy", "torch", "diffusers", "transformers")
-"""Whose versions a report states."""
+PACKAGES = ("mujoco", "numpy", "torch", "diffusers", "transformers")
+"""Whose versions a report states, beside Python's and our own."""
 
 Documents = Mapping[str, Mapping[str, Any]]
 """By policy, what `genima_lite.evaluate.results_document` gives."""
@@ -49,8 +50,10 @@ def write_report(
         title: of the page.
 
     Raises:
-        UserError: a broken dataset.
+        UserError: no documents, or a broken dataset.
     """
+    if not documents:
+        raise UserError("nothing to report: give the results of at least one evaluation")
     folder, assets, training = Path(folder), Assets(Path(folder)), training or {}
     folder.mkdir(parents=True, exist_ok=True)
     named = _named(documents)
@@ -77,6 +80,7 @@ def produced_by() -> dict[str, str]:
     versions = {name: installed(name) for name in PACKAGES}
     memory = memory_gb()
     return {
+        "genima-lite": __version__,
         "Python": platform.python_version(),
         **{name: version for name, version in versions.items() if version},
         "system": f"{platform.system()} {platform.machine()}",
@@ -146,7 +150,7 @@ def _success_table(summaries: Mapping[str, Mapping[str, Any]]) -> str:
         "Success rate, then its 95 % Wilson interval in percent and solved / tried. The last row "
         "counts all tasks the same; its interval is that of all episodes together."
     )
-    return pages.table(["task", *summaries], rows, caption, total=True)
+    return pages.table(["task", *summaries], rows, caption, "total")
 
 
 def _rate(row: Mapping[str, Any] | None) -> pages.Cell:
@@ -181,19 +185,21 @@ def _failures(summaries: Mapping[str, Mapping[str, Any]]) -> str:
     if not rows:
         return pages.paragraph("No episode failed.")
     caption = "The seed and the variation start the same episode again."
-    return pages.table(["policy", "task", "variation", "seed", "steps", "why"], rows, caption)
+    head = ["policy", "task", "variation", "seed", "steps", "why"]
+    return pages.table(head, rows, caption, "words")
 
 
 def _drawings(named: Documents, recordings: Sequence[Recording], assets: Assets) -> str:
     """Return filmstrips of drawn targets beside the true ones."""
     drawn = [each for each in recordings if any(moment.drawn for moment in each.moments)]
-    drawing = {each.policy for each in drawn}
     body = [_strips(task, drawn, assets) for task in dict.fromkeys(e.result.task for e in drawn)]
     if body:
         body.insert(0, pages.paragraph(_HOW_TO_READ_STRIPS))
-    if silent := [name for name in named if name not in drawing]:
-        who = f"{' and '.join(silent)} {'draws' if len(silent) == 1 else 'draw'} no targets"
-        body.append(pages.paragraph(f"No filmstrip: {who}, so nothing compares with true ones."))
+    watched = {each.policy for each in recordings}
+    for name in named:
+        why = "it draws no targets" if name in watched else "no episode of it was recorded"
+        if name not in {each.policy for each in drawn}:
+            body.append(pages.paragraph(f"No filmstrip of {name}: {why}."))
     return pages.section("What was drawn", *body)
 
 
@@ -339,10 +345,8 @@ def _produced(named: Documents, produced: Mapping[str, str]) -> str:
         body.append(pages.paragraph(text))
         if command := document["settings"].get("command"):
             body.append(pages.code(command))
-    rows = list(produced.items())
-    body.append(
-        pages.table(["what", "which"], rows, "Written with these versions, on this machine.")
-    )
+    caption = "Written with these versions, on this machine."
+    body.append(pages.table(["what", "which"], list(produced.items()), caption, "words"))
     return pages.section("What produced this", *body)
 
 

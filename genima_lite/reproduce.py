@@ -145,9 +145,11 @@ def _collect(out: Path, plan: Plan, task: str, report: Report) -> None:
 
 def _train_diffusion(out: Path, plan: Plan, report: Report) -> None:
     """Fine-tune mini-turbo to draw targets."""
-    from genima_lite.diffusion.finetune import FinetuneConfig, finetune
+    from genima_lite.diffusion.finetune import CARD, FinetuneConfig, finetune
     from genima_lite.diffusion.train import TrainConfig
 
+    if (out / "genima/diffusion" / CARD).exists():  # written last
+        return
     training = TrainConfig(steps=plan.diffusion_steps, seed=plan.seed)
     config = FinetuneConfig(plan.tasks, training=training, seed=plan.seed)
     finetune(

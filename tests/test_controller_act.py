@@ -59,7 +59,7 @@ def test_shapes():
     out = model_of()(*inputs())
     assert out.joints.shape == (2, 5, 7)
     assert out.gripper.shape == (2, 5)
-    assert out.found.heat.shape == (2, 4, 4, 8, 8)
+    assert out.found.heat.shape == (2, 4, 4, 16, 16)
     assert out.found.places.shape == (2, 4, 4, 2)
     assert out.found.turns.shape == (2, 4, 4, 3)
     assert out.found.visible.shape == (2, 4, 4)

@@ -4,8 +4,10 @@ import json
 import subprocess
 import sys
 from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,6 +17,7 @@ from genima_lite.bench.env import BenchEnv
 from genima_lite.bench.tasks.push_button import PushButton
 from genima_lite.demos.layout import SCENE_STATE, episode_folder
 from genima_lite.demos.places import demonstrated_places
+from genima_lite.errors import UserError
 from genima_lite.evaluate import EpisodeResult, results_document, run_episode
 from genima_lite.policy import Decision
 from genima_lite.recording import FILM_SIZE, Moment, Recorder
@@ -161,9 +164,12 @@ def test_failures_and_commands_are_there(report):
 def test_who_draws_nothing_is_named_and_gets_no_filmstrip(report, tmp_path):
     names = [path.name for path in report.glob("drawn_*")]
     assert names == ["drawn_push_button_follower_2001.png"]
-    assert "expert and random draw no targets" in Page(report / "report.html").text
+    text = Page(report / "report.html").text
+    for policy in ("expert", "random"):
+        assert f"No filmstrip of {policy}: it draws no targets." in text
+    assert "No filmstrip of follower" not in text
     page = Page(write_report(tmp_path, [document("expert", {TASK: [True]})]))
-    assert "No filmstrip: expert draws no targets" in page.text
+    assert "No filmstrip of expert: no episode of it was recorded." in page.text
     assert "No episode was recorded." in page.text
     assert "Learning curves" not in page.text
     assert not list(tmp_path.glob("drawn_*"))
@@ -192,6 +198,12 @@ def test_wilson_intervals_in_the_table(tmp_path):
     assert words(page.rows[3][1]) == ["35.0%", "18–57", "7/20"]
     assert words(page.rows[3][2]) == ["85.0%", "12/15"]  # tasks of different n: no interval
     assert page.text.strip().startswith("Two")
+
+
+def test_a_report_of_nothing_is_refused(tmp_path):
+    with pytest.raises(UserError, match="at least one evaluation"):
+        write_report(tmp_path / "report", [])
+    assert not (tmp_path / "report").exists()
 
 
 def test_hostile_names_are_text_and_files_stay_in_the_folder(tmp_path):
@@ -223,7 +235,7 @@ def test_a_recording_holds_what_was_drawn_beside_the_truth(followed):
     result, (recording,) = followed
     assert recording.result is result
     assert recording.instruction.startswith("push the")
-    assert [moment.step for moment in recording.moments][0] == 0
+    assert recording.moments[0].step == 0
     assert 2 < len(recording.moments) <= 6
     for moment in recording.moments:
         for camera in TILE_ORDER:
@@ -231,8 +243,7 @@ def test_a_recording_holds_what_was_drawn_beside_the_truth(followed):
             np.testing.assert_array_equal(moment.drawn[camera], moment.true[camera])
     assert any((m.seen["front"] != m.drawn["front"]).any() for m in recording.moments)
     assert recording.last.shape == (FILM_SIZE, 2 * FILM_SIZE, 3)
-    av = pytest.importorskip("av")
-    with av.open(__import__("io").BytesIO(recording.film)) as film:
+    with av.open(BytesIO(recording.film)) as film:
         assert sum(1 for _ in film.decode(video=0)) == result.steps + 1
 
 

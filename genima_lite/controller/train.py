@@ -214,6 +214,8 @@ def train(
     run = start(data.config, settings, device)
     if (folder / TRAINING).exists():
         resume(run, folder)
+    if run.step == settings.steps:
+        return run
     end = time.monotonic() + 60 * (math.inf if max_minutes is None else max_minutes)
     with SummaryWriter(str(folder / "tensorboard"), purge_step=run.step) as board:
         while run.step < settings.steps and time.monotonic() < end:
@@ -222,7 +224,7 @@ def train(
             _log(board, "train", parts, run.step)
             if report is not None:
                 report(run.step, parts)
-            if run.step % settings.save_every == 0:
+            if run.step % settings.save_every == 0 or run.step == settings.steps:
                 save(run, folder)
                 if validation is not None:
                     seen = validation.to(torch.device(device))

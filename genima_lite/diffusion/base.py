@@ -28,6 +28,7 @@ from diffusers import (
 )
 from diffusers.utils import logging
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers.utils import logging as transformers_logging
 
 from genima_lite.diffusion.autoencoder import LATENT_CHANNELS, build_autoencoder
 from genima_lite.diffusion.tokenizer import build_tokenizer, known_words
@@ -121,6 +122,8 @@ def load_pipeline(folder: Path | str) -> DiffusionPipeline:
     check_folder(folder)
     level = logging.get_verbosity()
     logging.set_verbosity_error()  # diffusers remarks that the autoencoder is not the usual one
+    logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
     try:
         pipeline = DiffusionPipeline.from_pretrained(
             str(folder),
@@ -135,6 +138,8 @@ def load_pipeline(folder: Path | str) -> DiffusionPipeline:
         ) from error
     finally:
         logging.set_verbosity(level)
+        logging.enable_progress_bar()
+        transformers_logging.enable_progress_bar()
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

@@ -251,6 +251,8 @@ def save_model(parts: Parts, folder: Path) -> None:
     it, since transformers would compute in the precision of the file.
     """
     networks = [network for network in (parts.unet, parts.controlnet) if network is not None]
+    for network in (*networks, parts.vae):  # where it was loaded from concerns nobody
+        network.register_to_config(_name_or_path="")
     for network in networks:
         network.half()
     pipeline_of(parts).save_pretrained(folder)
