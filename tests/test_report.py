@@ -207,7 +207,7 @@ def test_a_report_of_nothing_is_refused(tmp_path):
 
 
 def test_hostile_names_are_text_and_files_stay_in_the_folder(tmp_path):
-    task, policy = '<script>alert("1")</script>$\\frac', "../../<img src=x onerror=y>&amp;"
+    task, policy = '<script>alert("1")</script>$\\frac$', "../../<img src=x onerror=y>&amp;"
     folder = tmp_path / "report"
     page = Page(write_report(folder, [document(policy, {task: [True, False]}, command=task)]))
     assert "script" not in page.tags
@@ -247,13 +247,18 @@ def test_a_recording_holds_what_was_drawn_beside_the_truth(followed):
         assert sum(1 for _ in film.decode(video=0)) == result.steps + 1
 
 
-def test_a_later_failure_is_recorded_too(monkeypatch):
-    monkeypatch.setattr(PushButton, "time_limit", 4)
+def test_the_first_later_failure_is_recorded_too(monkeypatch):
+    succeeds = PushButton.success
+    monkeypatch.setattr(PushButton, "time_limit", 80)
+    monkeypatch.setattr(
+        PushButton, "success", lambda self, s: s.variation != 2 and succeeds(self, s)
+    )
     recorder = Recorder("expert", each=1)
-    results = list(evaluate.evaluate("expert", [TASK], 3, 1000, recorder=recorder))
-    assert [each.result.seed for each in recorder.recordings] == [2001, 2003]
+    results = list(evaluate.evaluate("expert", [TASK], 4, 1000, recorder=recorder))
+    assert [result.success for result in results] == [True, True, False, True]
+    assert [each.result.seed for each in recorder.recordings] == [2001, 2005]
     again = recorder.recordings[1].result
-    assert (again.success, again.steps) == (results[1].success, results[1].steps)
+    assert (again.success, again.steps) == (False, 80)
     assert recorder.recordings[0].moments == []
     assert recorder.recordings[0].last.shape == (FILM_SIZE, FILM_SIZE, 3)
 
