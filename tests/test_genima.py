@@ -1,0 +1,243 @@
+"""The whole policy: what is drawn is what is followed, and pairs that do not fit are refused."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+
+from genima_lite import shipped as shipping
+from genima_lite.bench.env import BenchEnv
+from genima_lite.cameras import Camera
+from genima_lite.controller import train as controller_training
+from genima_lite.controller.checkpoint import load_controller
+from genima_lite.controller.config import ControllerConfig
+from genima_lite.controller.policies import predict_actions
+from genima_lite.controller.train import TrainConfig as ControllerTraining
+from genima_lite.controller.train import start
+from genima_lite.demos.collect import CollectSettings, collect
+from genima_lite.demos.read import DatasetError
+from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.diffusion.augment import AugmentConfig, augmented, change
+from genima_lite.diffusion.base import build_base, preset
+from genima_lite.diffusion.data import read_demos, target_pictures
+from genima_lite.diffusion.finetune import FinetuneConfig, finetune, load_card
+from genima_lite.diffusion.train import TrainConfig
+from genima_lite.diffusion.validate import decision_examples, score_drawings
+from genima_lite.errors import UserError
+from genima_lite.policy import PolicySettings, make_env, make_policy
+from genima_lite.shipped import shipped
+from genima_lite.targets import demo_targets, draw_targets_of, find_spheres
+from genima_lite.tiling import TILE_ORDER
+
+CONTROLLER = ControllerConfig(
+    image_size=32,
+    channels=(8, 16),
+    blocks=(1, 1),
+    hidden=32,
+    heads=2,
+    feedforward=32,
+    encoder_layers=1,
+    decoder_layers=1,
+    latent=0,
+)
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    root = tmp_path_factory.mktemp("demos")
+    list(collect(root, ["push_button"], 2, CollectSettings(0, 32, None)))
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, dataset):
+    """A pair of both stages, after hardly any training."""
+    root = tmp_path_factory.mktemp("trained")
+    build_base(preset("tiny", 64)).save_pretrained(root / "base")
+    training = TrainConfig(steps=2, batch_size=2, validate_every=2)
+    config = FinetuneConfig(("push_button",), frames_each=3, training=training)
+    finetune(root / "genima/diffusion", root / "base", dataset, config, held_out=dataset)
+    run = start(CONTROLLER, ControllerTraining(steps=1, batch_size=2))
+    controller_training.save(run, root / "genima/controller")
+    return root / "genima"
+
+
+@pytest.fixture
+def pair(trained, tmp_path):
+    """A copy that a test may spoil."""
+    return shutil.copytree(trained, tmp_path / "genima")
+
+
+def test_what_is_drawn_is_what_is_followed(trained):
+    env = make_env("genima", "push_button", PolicySettings(trained))
+    policy = make_policy("genima", env, PolicySettings(trained))
+    _, info = env.reset(seed=1)
+    policy.reset(info["instruction"], 1)
+    actions = policy.act(env.observation)
+    assert actions.shape == (20, 8)
+    views = {camera: env.observation.image(camera) for camera in TILE_ORDER}
+    drawn = DiffusionAgent.load(trained / "diffusion").draw(views, info["instruction"], 1001)
+    for camera in TILE_ORDER:
+        np.testing.assert_array_equal(policy.last.drawn[camera], drawn[camera])
+    model = load_controller(trained / "controller")
+    np.testing.assert_array_equal(actions, predict_actions(model, drawn, env.observation))
+    assert set(policy.last.seconds) == {"draw", "control"}
+    policy.reset(info["instruction"], 1)
+    np.testing.assert_array_equal(policy.act(env.observation), actions)
+    env.close()
+
+
+def test_the_card_says_what_the_model_is_for(trained):
+    card = load_card(trained / "diffusion")
+    assert (card["tasks"], card["view_size"], card["horizon"]) == (["push_button"], 32, 20)
+    validations = json.loads((trained / "diffusion/validation.json").read_text())
+    assert [row["step"] for row in validations] == [2]
+    assert 0 <= validations[0]["misses"] <= 1
+
+
+def refusal(folder, task="push_button"):
+    settings = PolicySettings(folder)
+    env = BenchEnv(task, TILE_ORDER, 32)
+    with pytest.raises(UserError) as refused:
+        make_policy("genima", env, settings)
+    env.close()
+    return str(refused.value)
+
+
+def test_a_task_that_was_never_seen(trained):
+    assert "never saw the task 'lamp_on' (trained on push_button)" in refusal(trained, "lamp_on")
+
+
+def test_a_missing_shard_or_card(pair):
+    (pair / "diffusion/unet/diffusion_pytorch_model.safetensors").unlink()
+    assert str(pair / "diffusion") in refusal(pair)
+    (pair / "diffusion/genima.json").unlink()
+    assert "no genima.json in it" in refusal(pair)
+
+
+def test_a_pair_that_was_not_trained_alike(pair):
+    other = replace(CONTROLLER, stops=False)
+    controller_training.save(start(other, ControllerTraining(steps=1)), pair / "controller")
+    assert "draws with stops True, the controller follows stops False" in refusal(pair)
+
+
+def test_weights_of_another_preset(pair):
+    other = replace(CONTROLLER, hidden=64)
+    controller_training.save(start(other, ControllerTraining(steps=1)), pair / "other")
+    name = "controller.safetensors"
+    shutil.copy(pair / "other" / name, pair / "controller" / name)
+    assert "checkpoint of another preset" in refusal(pair)
+
+
+def test_a_dataset_without_a_camera(dataset, tmp_path):
+    root = shutil.copytree(dataset, tmp_path / "demos")
+    for folder in root.rglob("wrist_rgb"):
+        shutil.rmtree(folder)
+    with pytest.raises(DatasetError, match="has no wrist_rgb"):
+        list(read_demos(root))
+
+
+def test_without_anything_shipped_the_way_out_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(shipping, "DATA", tmp_path)
+    with pytest.raises(UserError, match="--checkpoint"):
+        make_env("genima", "push_button", PolicySettings())
+
+
+def test_a_crop_moves_the_camera_with_the_picture(dataset):
+    """The same point of the world is at the same thing before and after."""
+    demo, _ = next(read_demos(dataset))
+    rng = np.random.default_rng(0)
+    seen = demo[0]
+    seen.front_rgb = np.zeros((32, 32, 3), np.uint8)
+    point = Camera.from_observation(seen, "front").unproject(np.array([16.5, 12.5]), np.array(1.0))
+    seen.front_rgb[12, 16] = 255
+    cropped = change(seen, AugmentConfig(share=1.0, crop=0.8, color=0.0), rng)
+    pixel, _ = Camera.from_observation(cropped, "front").project(point)
+    row, column = np.unravel_index(cropped.front_rgb[..., 0].argmax(), (32, 32))
+    assert np.abs(np.array([column, row]) + 0.5 - pixel).max() < 1.0
+    assert (seen.front_rgb[12, 16] == 255).all(), "the original stays"
+
+
+def test_changed_frames_are_drawn_on_with_their_own_camera(dataset):
+    demo, sentences = next(read_demos(dataset))
+    config = AugmentConfig(share=1.0)
+    seen = augmented(demo, [0, 3], config, np.random.default_rng(1))
+    assert (seen[0].front_rgb != demo[0].front_rgb).any()
+    np.testing.assert_array_equal(seen[1].front_rgb, demo[1].front_rgb)
+    (plain,), (drawn,) = draw_targets_of(demo, [0]), draw_targets_of(seen, [0])
+    assert plain.target == drawn.target
+    assert np.abs(plain.labels["front"].pixels - drawn.labels["front"].pixels).max() > 0.05
+    pictures = target_pictures([(demo, sentences)], 6, augment=config)
+    assert len(pictures) == 6
+
+
+def test_decisions_come_before_random_frames(dataset):
+    demo, sentences = next(read_demos(dataset))
+    examples = decision_examples([(demo, sentences)])
+    frames = [example.truth.frame for example in examples]
+    assert frames[0] == 0
+    assert frames[1:] == [example.truth.target for example in examples][:-1]
+    few = target_pictures([(demo, sentences)], len(examples))
+    assert len(few) == len(examples)
+    assert demo_targets(demo)[frames[-1]] == len(demo) - 1
+
+
+class TruePictures:
+    """Draws what it is told to."""
+
+    def __init__(self, examples):
+        self.left = [example.truth.views for example in examples]
+
+    def draw(self, views, instruction, seed):
+        return self.left.pop(0)
+
+
+def test_the_truth_scores_well_and_plain_views_badly(tmp_path):
+    list(collect(tmp_path, ["push_button"], 1, CollectSettings(0, 64, None)))
+    examples = decision_examples(read_demos(tmp_path))
+    score, drawn = score_drawings(TruePictures(examples), examples)
+    assert score.frames == len(examples) == len(drawn)
+    assert score.pixels < 0.3
+    assert score.misses < 0.1
+    assert score.gripper == 1.0
+    assert score.millimetres < 20
+    blank = [replace(e, truth=replace(e.truth, views=e.views)) for e in examples]
+    assert score_drawings(TruePictures(blank), examples)[0].misses > 0.8
+
+
+def test_everything_shipped_is_safe_to_load():
+    suffixes = {path.suffix for path in shipping.DATA.rglob("*") if path.is_file()}
+    assert suffixes <= {".safetensors", ".json", ".md", ".png", ".txt"}
+
+
+def test_the_instruction_decides_what_the_shipped_agent_draws():
+    """One chest, two drawers: the drawn gripper goes up or down with the word."""
+    agent = DiffusionAgent.load(shipped("genima/diffusion"))
+    env = BenchEnv("open_drawer", TILE_ORDER, 64)
+    env.reset(seed=5, options={"variation": 0})
+    views = {camera: env.observation.image(camera) for camera in TILE_ORDER}
+    assert (agent.draw(views, "open the top drawer")["front"] != views["front"]).any()
+    env.close()
+
+
+def test_the_shipped_autoencoder_loses_no_sphere(dataset):
+    """Encoded and decoded, a drawn picture is the same to a level of 255."""
+    from genima_lite.diffusion.base import load_pipeline
+    from genima_lite.diffusion.parts import Parts, encode_pictures
+
+    parts = Parts.of(load_pipeline(shipped("mini-turbo")))
+    pictures = target_pictures(read_demos(dataset), 2).pictures
+    latents = encode_pictures(parts, pictures) / parts.vae.config.scaling_factor
+    decoded = (parts.vae.decode(latents).sample.permute(0, 2, 3, 1) / 2 + 0.5) * 255
+    assert np.abs(decoded.numpy().round() - pictures).max() == 0
+    assert (
+        find_spheres(pictures[0][:32, 32:]).keys()
+        == find_spheres(decoded.numpy().round().astype(np.uint8)[0][:32, 32:]).keys()
+    )
