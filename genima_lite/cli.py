@@ -184,6 +184,7 @@ def train_controller(
     preset: str = "lite",
     demos: Path | None = None,
     held_out: Path | None = None,
+    drawn_by: Path | None = None,
     generated: float = 0.5,
     steps: int = 2000,
     batch_size: int = 32,
@@ -199,6 +200,8 @@ def train_controller(
         preset: lite, lite-rgb, wide-rgb, resnet18-rgb or paper.
         demos: demonstrations made by collect; without, only generated motions.
         held_out: other demonstrations to validate on.
+        drawn_by: folder that train-diffusion wrote; its drawings of the demonstrations are
+            learned from as well.
         generated: share of generated motions beside the demonstrations.
         steps: training steps.
         batch_size: samples a step.
@@ -211,7 +214,17 @@ def train_controller(
     from genima_lite.controller.train import TrainConfig, train
 
     config = recipe.preset(preset)
-    data = recipe.training_data(config, demos, generated, seed)
+    drawn = None
+    if drawn_by is not None:
+        if demos is None:
+            raise UserError("--drawn-by draws demonstrations: give some with --demos")
+
+        def drawing(done: int, total: int) -> None:
+            if done % 500 == 0:
+                console.print(f"drawing {done} of {total}")
+
+        drawn = recipe.drawn_source(config, demos, drawn_by, out, report=drawing)
+    data = recipe.training_data(config, demos, generated, seed, drawn=drawn)
     validation = recipe.validation_batch(config, held_out)
     settings = TrainConfig(steps, batch_size, learning_rate, seed=seed)
 

@@ -14,9 +14,13 @@ from genima_lite import shipped as shipping
 from genima_lite.bench.env import BenchEnv
 from genima_lite.cameras import Camera
 from genima_lite.controller import train as controller_training
+from genima_lite.controller.augment import AugmentConfig as SpoilConfig
+from genima_lite.controller.backgrounds import textures
 from genima_lite.controller.checkpoint import load_controller
 from genima_lite.controller.config import ControllerConfig
+from genima_lite.controller.drawn import DrawnSource, draw_frames
 from genima_lite.controller.policies import predict_actions
+from genima_lite.controller.sources import DemoSource
 from genima_lite.controller.train import TrainConfig as ControllerTraining
 from genima_lite.controller.train import start
 from genima_lite.demos.collect import CollectSettings, collect
@@ -148,6 +152,23 @@ def test_without_anything_shipped_the_way_out_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(shipping, "DATA", tmp_path)
     with pytest.raises(UserError, match="--checkpoint"):
         make_env("genima", "push_button", PolicySettings())
+
+
+def test_a_models_drawings_come_with_the_true_labels(trained, dataset, tmp_path):
+    agent = DiffusionAgent.load(trained / "diffusion")
+    demos = DemoSource(CONTROLLER, SpoilConfig.none(), textures, dataset)
+    numbers, pictures = draw_frames(tmp_path / "drawn.npz", demos, agent, 3)
+    again = draw_frames(tmp_path / "drawn.npz", demos, None, 3)
+    np.testing.assert_array_equal(again[1], pictures)
+    samples = DrawnSource(demos, numbers, pictures).sample(np.random.default_rng(0), 5)
+    truth = demos.at(np.random.default_rng(0), numbers.tolist())
+    for row, joints in enumerate(samples.joints):
+        (which,) = np.flatnonzero((truth.joints == joints).all(1))
+        np.testing.assert_array_equal(samples.drawn.views[row], pictures[which])
+        np.testing.assert_array_equal(samples.drawn.places[row], truth.drawn.places[which])
+        np.testing.assert_array_equal(samples.actions[row], truth.actions[which])
+    with pytest.raises(UserError, match="2 drawings for 3 frames"):
+        DrawnSource(demos, numbers, pictures[:2])
 
 
 def test_a_crop_moves_the_camera_with_the_picture(dataset):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,14 @@ from genima_lite.controller.augment import AugmentConfig
 from genima_lite.controller.backgrounds import textures
 from genima_lite.controller.config import PRESETS, ControllerConfig
 from genima_lite.controller.data import Batch, TrainingData, collate
+from genima_lite.controller.drawn import DrawnSource, draw_frames
 from genima_lite.controller.sources import DemoSource, MotionSource, Source
+from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.errors import UserError
 
 MOTIONS = 2000
+DRAWN_FRAMES = 4000
+DRAWN_SHARE = 0.4
 _VALIDATION_MOTIONS = 64
 _VALIDATION_SEED = 1_000_003
 
@@ -35,6 +41,7 @@ def training_data(
     generated: float = 0.5,
     seed: int = 0,
     motions: int = MOTIONS,
+    drawn: DrawnSource | None = None,
 ) -> TrainingData:
     """Return training data: demonstrations, generated motions, or a mix.
 
@@ -45,6 +52,7 @@ def training_data(
             spheres always has none.
         seed: of motions and batches.
         motions: how many different motions there are.
+        drawn: a model's drawings, which then make up `DRAWN_SHARE` of the samples.
 
     Raises:
         UserError: neither demonstrations nor spheres, or an impossible share.
@@ -58,7 +66,34 @@ def training_data(
         sources.append((MotionSource(config, augment, textures, seed, motions), share))
     if demos is not None and share < 1:
         sources.append((DemoSource(config, augment, textures, demos), 1 - share))
+    if drawn is not None:
+        sources = [(source, (1 - DRAWN_SHARE) * share) for source, share in sources]
+        sources.append((drawn, DRAWN_SHARE))
     return TrainingData(config, sources, seed)
+
+
+def drawn_source(
+    config: ControllerConfig,
+    demos: Path,
+    model: Path,
+    out: Path,
+    frames: int = DRAWN_FRAMES,
+    report: Callable[[int, int], None] = lambda *_: None,
+) -> DrawnSource:
+    """Let a model draw frames of demonstrations and return them as a source of samples.
+
+    Args:
+        config: what the controller sees.
+        demos: a data set with pictures of the configured size.
+        model: folder that train-diffusion wrote.
+        out: folder that keeps the drawings.
+        frames: how many, at most.
+        report: called with drawings done and all.
+    """
+    noise = replace(AugmentConfig.none(), joint_noise=AugmentConfig().joint_noise)
+    source = DemoSource(config, noise, textures, demos)
+    agent = DiffusionAgent.load(model)
+    return DrawnSource(source, *draw_frames(out / "drawn.npz", source, agent, frames, 0, report))
 
 
 def validation_batch(config: ControllerConfig, demos: Path | None, size: int = 128) -> Batch | None:

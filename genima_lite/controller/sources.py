@@ -209,6 +209,12 @@ class DemoSource:
         """Return samples of random frames, each frame of the data set alike."""
         return self.at(rng, [int(i) for i in rng.integers(len(self._frames), size=count)])
 
+    def seen(self, number: int, rng: np.random.Generator) -> tuple[dict[str, np.ndarray], str]:
+        """Return a frame's views by camera, (H, W, 3) uint8, and a sentence that asks for it."""
+        episode, frame = self._frames[number]
+        views = dict(zip(self._config.cameras, episode.views(frame), strict=True))
+        return views, str(rng.choice(episode.instructions))
+
     def at(self, rng: np.random.Generator, numbers: Sequence[int]) -> Samples:
         """Return the samples of certain frames, numbered over the whole data set."""
         rows = [self._frames[i] for i in numbers]
