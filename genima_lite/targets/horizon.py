@@ -49,7 +49,7 @@ def target_frames(
     Deviation from the paper, for demonstrations as quick as the bench's (40 to 110 steps, three
     or four motions from rest to rest): within 20 steps lies a whole grasp, and joints at t + 20
     that are lifted and closed no longer say where to grasp. Driving straight to the exact
-    joints, without any network, 20 steps a decision, solves 42 of 80 episodes at t + 20 and 80
+    joints, without any network, 20 steps a decision, solves 33 of 80 episodes at t + 20 and 80
     of 80 when the target is cut at stops (`python benchmarks/drive_to_targets.py`). A stop is a
     keypoint as in James and Davison (2022): the gripper changes, or the arm comes to rest.
 

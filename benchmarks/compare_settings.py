@@ -1,0 +1,69 @@
+"""Ways to fine-tune the base, side by side on one budget: `python benchmarks/compare_settings.py`.
+
+Trains each setting of `genima_lite.diffusion.control` for as many steps on the same pictures and
+scores drawings of held-out decisions. Killed and started again it goes on.
+
+    --demos DIR      demonstrations with 64-pixel views
+    --held-out DIR   other demonstrations of the same tasks
+    --out DIR        keeps the trainings (default runs/settings)
+    --settings A,B   which (default all five)
+    --tasks A,B      of the dataset (default all)
+    --steps N        of each (default 600)
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from genima_lite.bench.tasks import task_names
+from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.diffusion.control import SETTINGS
+from genima_lite.diffusion.data import read_demos
+from genima_lite.diffusion.finetune import CARD, FinetuneConfig, finetune, load_card
+from genima_lite.diffusion.train import TrainConfig
+from genima_lite.diffusion.validate import DrawingScore, decision_examples, score_drawings
+from genima_lite.files import write_json
+from genima_lite.shipped import shipped
+
+
+def train(words: argparse.Namespace, setting: str, tasks: tuple[str, ...]) -> Path:
+    """Train one setting, if that is not done yet, and return its folder."""
+    out = words.out / setting
+    training = TrainConfig(setting=setting, steps=words.steps)
+    config = FinetuneConfig(tasks, training=replace(training, save_every=100))
+    if not (out / CARD).exists():
+        finetune(out, shipped("mini-turbo"), words.demos, config)
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--demos", type=Path, required=True)
+    parser.add_argument("--held-out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("runs/settings"))
+    parser.add_argument("--settings", default=",".join(SETTINGS[1:]))
+    parser.add_argument("--tasks", default=",".join(task_names()))
+    parser.add_argument("--steps", type=int, default=600)
+    words = parser.parse_args()
+    tasks = tuple(words.tasks.split(","))
+    examples = decision_examples(read_demos(words.held_out, tasks))
+    table = Table("setting", "minutes", "spheres", "px median", "missed", "gripper right", "mm")
+    rows: dict[str, DrawingScore] = {}
+    for setting in words.settings.split(","):
+        folder = train(words, setting, tasks)
+        score, _ = score_drawings(DiffusionAgent.load(folder), examples)
+        rows[setting] = score
+        cells = (f"{load_card(folder)['minutes']:.1f}", str(score.spheres), f"{score.pixels:.2f}")
+        shares = (f"{score.misses:.1%}", f"{score.gripper:.1%}", f"{score.millimetres:.0f}")
+        table.add_row(setting, *cells, *shares)
+    Console().print(table)
+    write_json(words.out / "settings.json", {name: vars(score) for name, score in rows.items()})
+
+
+if __name__ == "__main__":
+    main()
