@@ -1,18 +1,24 @@
 """How well spheres are found again: `python benchmarks/score_find_spheres.py DATASET`.
 
-Draws the targets of random frames of a dataset on their own views, finds them, and compares
-with the truth: once for all spheres whose centre is in view and of which anything shows, once
-for those of which a quarter shows. Also counts detections in the same views without targets.
+Draws the targets of random frames of a dataset on their own views, spoils the pictures as a
+diffusion model does, finds the spheres, and compares with the truth: one row for each way of
+spoiling, for the fixed cameras and the wrist's, over spheres whose centre is in view and of which
+at least a quarter shows. "false" is the share of views with a detection before anything is drawn.
 
     --frames N       frames of each episode (default 10)
-    --seed N         of the choice of frames (default 0)
-    --blur SIGMA     soften the pictures first, in 64ths of their width (default 0)
+    --episodes N     at most so many episodes, drawn at random (default all)
+    --seed N         of the choice of episodes and frames, and of the noise (default 0)
+    --spoil B/P/N    one row instead of the usual ones; may be given again. Standard deviation of
+                     a blur in 64ths of the width, share of background in the spheres' colours,
+                     standard deviation of noise in levels of 255: 0.7/0.2/6
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -21,92 +27,115 @@ from scipy.ndimage import gaussian_filter
 
 from genima_lite.cameras import Camera
 from genima_lite.demos import iterate_episodes, read_episode
-from genima_lite.observation import Demo
 from genima_lite.targets import (
-    JOINTS,
     FoundSphere,
-    TargetViews,
     ViewScore,
     draw_targets_of,
     find_spheres,
     plausible_radii,
-    position_errors,
     score_view,
 )
 
+LEAST_SHARE = 0.25
 
-def find(view: np.ndarray, camera: Camera, name: str, blur: float) -> dict[str, FoundSphere]:
-    sigma = blur * view.shape[1] / 64
-    soft = gaussian_filter(view.astype(np.float32), (sigma, sigma, 0)) if sigma else view
-    radii = plausible_radii(name, camera.intrinsics)
-    return find_spheres(np.rint(soft).astype(np.uint8), camera.intrinsics, radii)
+
+class Spoil(NamedTuple):
+    """Blur in 64ths of the width, share of background, noise in levels."""
+
+    blur: float
+    pale: float
+    noise: float
+
+    @classmethod
+    def parse(cls, text: str) -> Spoil:
+        blur, pale, noise = map(float, text.split("/"))
+        return cls(blur, pale, noise)
+
+    def apply(self, drawn: np.ndarray, plain: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return `drawn` (H, W, 3) spoiled; `plain` is the same view without targets."""
+        picture = (1 - self.pale) * drawn.astype(np.float32) + self.pale * plain
+        sigma = self.blur * drawn.shape[1] / 64
+        picture = gaussian_filter(picture, (sigma, sigma, 0)) if sigma else picture
+        picture = picture + rng.normal(0, self.noise, picture.shape)
+        return np.rint(np.clip(picture, 0, 255)).astype(np.uint8)
+
+
+USUAL = (
+    Spoil(0, 0, 0),
+    Spoil(0.5, 0, 0),
+    Spoil(0.7, 0, 0),
+    Spoil(1.0, 0, 0),
+    Spoil(0.7, 0.2, 6),
+    Spoil(0.7, 0.3, 6),
+)
+
+
+def find(view: np.ndarray, camera: Camera, name: str) -> dict[str, FoundSphere]:
+    return find_spheres(view, camera.intrinsics, plausible_radii(name, camera.intrinsics))
 
 
 class Tally:
-    """What was found in all views so far."""
+    """What was found with one way of spoiling."""
 
     def __init__(self) -> None:
-        self.scores: dict[tuple[str, float], list[ViewScore]] = {}
-        self.metres: list[np.ndarray] = []
-        self.plain: list[bool] = []
+        self.scores: dict[str, list[ViewScore]] = defaultdict(list)
+        self.false: dict[str, list[bool]] = defaultdict(list)
 
-    def add(self, demo: Demo, drawn: TargetViews, blur: float) -> None:
-        found, cameras = {}, {}
-        for name, view in drawn.views.items():
-            camera = cameras[name] = Camera.from_observation(demo[drawn.frame], name)
-            found[name] = find(view, camera, name, blur)
-            kind = "wrist camera" if name == "wrist" else "fixed cameras"
-            for share in (0.0, 0.25):
-                score = score_view(
-                    found[name], drawn.labels[name], drawn.joints.gripper_open, share
-                )
-                self.scores.setdefault((kind, share), []).append(score)
-            self.plain.append(bool(find(demo[drawn.frame].image(name), camera, name, blur)))
-        self.metres.append(position_errors(found, cameras, drawn.joints))
+    def row(self, kind: str) -> list[str]:
+        scores = self.scores[kind]
+        errors = np.concatenate([score.errors for score in scores])
+        expected = sum(int(score.expected.sum()) for score in scores)
+        missed = sum(int(score.missed.sum()) for score in scores)
+        invented = sum(int(score.invented.sum()) for score in scores)
+        right = [score.gripper_right for score in scores if score.gripper_right is not None]
+        median, most = np.nanpercentile(errors, [50, 95])
+        return [str(expected), f"{missed / max(expected, 1):.2%}", f"{median:.3f}",
+                f"{most:.2f}", str(invented), f"{np.mean(right):.1%}",
+                f"{np.mean(self.false[kind]):.1%}", str(len(scores))]  # fmt: skip
 
-    def print(self) -> None:
-        table = Table("views", "share that shows", "spheres", "missed", "px median", "px 95 %",
-                      "invented", "gripper right")  # fmt: skip
-        for (kind, share), scores in sorted(self.scores.items()):
-            errors = np.concatenate([score.errors for score in scores])
-            expected = sum(int(score.expected.sum()) for score in scores)
-            missed = sum(int(score.missed.sum()) for score in scores)
-            invented = sum(int(score.invented.sum()) for score in scores)
-            right = [score.gripper_right for score in scores if score.gripper_right is not None]
-            median, most = np.nanpercentile(errors, [50, 95])
-            table.add_row(kind, f">= {share:.0%}" if share else "any", str(expected),
-                          f"{missed / max(expected, 1):.2%}", f"{median:.3f}", f"{most:.2f}",
-                          str(invented), f"{np.mean(right):.1%}")  # fmt: skip
-        console = Console()
-        console.print(table)
-        metres = np.stack(self.metres)
-        for joint, values in zip(JOINTS, metres.T, strict=True):
-            seen = values[np.isfinite(values)]
-            text = "never in two views"
-            if len(seen):
-                text = (
-                    f"median {1e3 * np.median(seen):.1f}, 95 % {1e3 * np.percentile(seen, 95):.1f}"
-                )
-            console.print(f"{joint}: mm {text}, placed in {len(seen)} of {len(values)} frames")
-        share = np.mean(self.plain)
-        console.print(f"views without targets, with a detection: {share:.1%} of {len(self.plain)}")
+
+def measure(
+    episodes: list[Path], frames: int, spoils: list[Spoil], seed: int
+) -> dict[Spoil, Tally]:
+    rng, tallies = np.random.default_rng(seed), {spoil: Tally() for spoil in spoils}
+    for path in episodes:
+        demo = read_episode(path)
+        chosen = rng.choice(len(demo), min(frames, len(demo)), replace=False).tolist()
+        for drawn in draw_targets_of(demo, chosen):
+            for name, view in drawn.views.items():
+                camera = Camera.from_observation(demo[drawn.frame], name)
+                plain, kind = demo[drawn.frame].image(name), "wrist" if name == "wrist" else "fixed"
+                for spoil, tally in tallies.items():
+                    found = find(spoil.apply(view, plain, rng), camera, name)
+                    score = score_view(
+                        found, drawn.labels[name], drawn.joints.gripper_open, LEAST_SHARE
+                    )
+                    tally.scores[kind].append(score)
+                    without = find(spoil.apply(plain, plain, rng), camera, name)
+                    tally.false[kind].append(bool(without))
+    return tallies
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--frames", type=int, default=10)
+    parser.add_argument("--episodes", type=int)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--blur", type=float, default=0.0)
+    parser.add_argument("--spoil", type=Spoil.parse, action="append")
     words = parser.parse_args()
-    rng, tally = np.random.default_rng(words.seed), Tally()
-    for episode in iterate_episodes(words.dataset):
-        demo = read_episode(episode.path)
-        count = min(words.frames, len(demo))
-        frames = rng.choice(len(demo), count, replace=False).tolist()
-        for drawn in draw_targets_of(demo, frames):
-            tally.add(demo, drawn, words.blur)
-    tally.print()
+    paths = [episode.path for episode in iterate_episodes(words.dataset)]
+    order = np.random.default_rng(words.seed).permutation(len(paths))[: words.episodes]
+    episodes = [paths[i] for i in sorted(order)]
+    tallies = measure(episodes, words.frames, words.spoil or list(USUAL), words.seed)
+    table = Table("blur", "pale", "noise", "cameras", "spheres", "missed", "px median", "px 95 %",
+                  "invented", "gripper right", "false", "views")  # fmt: skip
+    for kind in ("fixed", "wrist"):
+        for spoil, tally in tallies.items():
+            table.add_row(*(f"{value:g}" for value in spoil), kind, *tally.row(kind))
+    Console().print(table)
 
 
 if __name__ == "__main__":

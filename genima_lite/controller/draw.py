@@ -83,6 +83,35 @@ def draw_views(
     )
 
 
+def only_labels(
+    cameras: Sequence[Sequence[Camera]],
+    names: Sequence[str],
+    targets: Sequence[JointTargets],
+    size: int,
+) -> DrawnViews:
+    """Return where the spheres of N samples would be, with empty pictures (N, V, 0, 0, 3).
+
+    Nothing is drawn, so a sphere counts as visible wherever its centre is in the view.
+    """
+    flat = [camera for row in cameras for camera in row]
+    spheres = [spheres_in_view(target, name) for target in targets for name in names]
+    labels = [
+        view_labels(camera, each.poses[:, :3, 3], each.radii, each.radii > 0, (size, size))
+        for camera, each in zip(flat, spheres, strict=True)
+    ]
+    batch = (len(targets), len(names), 4)
+    axes = np.stack([each.poses[:, :3, 0] for each in spheres])
+    turns = axes @ np.stack([camera.pose[:3, :3] for camera in flat])
+    places = np.stack([label.pixels for label in labels]) / size
+    return DrawnViews(
+        np.zeros((*batch[:2], 0, 0, 3), np.uint8),
+        np.nan_to_num(places).astype(np.float32).reshape(*batch, 2),
+        np.stack([label.visible for label in labels]).reshape(batch),
+        turns.astype(np.float32).reshape(*batch, 3),
+        np.array([target.gripper_open for target in targets]),
+    )
+
+
 def without_targets(views: np.ndarray) -> DrawnViews:
     """Return views (N, V, H, W, 3) uint8 as they are, with no sphere in them."""
     spheres = (*views.shape[:2], 4)

@@ -14,7 +14,13 @@ from genima_lite import panda
 from genima_lite.cameras import Camera, mounted_camera
 from genima_lite.controller.augment import AugmentConfig, spheres_shown, spoil
 from genima_lite.controller.config import ControllerConfig
-from genima_lite.controller.draw import DrawnViews, draw_views, targets_of, without_targets
+from genima_lite.controller.draw import (
+    DrawnViews,
+    draw_views,
+    only_labels,
+    targets_of,
+    without_targets,
+)
 from genima_lite.controller.motion import Motion, random_motion
 from genima_lite.controller.pictures import stack_views
 from genima_lite.demos.images import read_image
@@ -84,6 +90,7 @@ def chunk(
 class MotionSource:
     """Samples of generated motions with targets drawn on backgrounds; no scene is needed.
 
+    Without backgrounds the samples have labels but no pictures, which is a hundred times faster.
     Motion i depends on the seed and i alone and is planned when it is first asked for.
     """
 
@@ -91,7 +98,7 @@ class MotionSource:
         self,
         config: ControllerConfig,
         augment: AugmentConfig,
-        backgrounds: Backgrounds,
+        backgrounds: Backgrounds | None,
         seed: int = 0,
         motions: int = 2000,
     ):
@@ -157,7 +164,7 @@ class _Drawn:
 
     config: ControllerConfig
     augment: AugmentConfig
-    backgrounds: Backgrounds
+    backgrounds: Backgrounds | None
 
     def samples(
         self,
@@ -169,12 +176,14 @@ class _Drawn:
         chunks: Sequence[tuple[np.ndarray, np.ndarray]],
     ) -> Samples:
         count, views, size = len(targets), len(self.config.cameras), self.config.image_size
+        actions, valid = (np.stack(part) for part in zip(*chunks, strict=True))
+        rest = (joints, opening, actions, valid, ("",) * count)
+        if self.backgrounds is None:
+            return Samples(only_labels(cameras, self.config.cameras, targets, size), *rest)
         below = self.backgrounds(rng, count * views, size).reshape(count, views, size, size, 3)
         shown = spheres_shown(self.augment, rng, count, views)
         clean = draw_views(below, cameras, self.config.cameras, targets, shown)
-        drawn = spoil(self.augment, rng, clean, below)
-        actions, valid = (np.stack(part) for part in zip(*chunks, strict=True))
-        return Samples(drawn, joints, opening, actions, valid, ("",) * count)
+        return Samples(spoil(self.augment, rng, clean, below), *rest)
 
 
 class DemoSource:
@@ -193,7 +202,7 @@ class DemoSource:
         self,
         config: ControllerConfig,
         augment: AugmentConfig,
-        backgrounds: Backgrounds,
+        backgrounds: Backgrounds | None,
         root: Path | str,
     ):
         self._config, self._augment, self._backgrounds = config, augment, backgrounds

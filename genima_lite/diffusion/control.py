@@ -39,7 +39,7 @@ _LORA_TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "conv1", "conv2"]
 def prepare(parts: Parts, setting: str, lora_rank: int = 16) -> ParameterGroups:
     """Make a base model ready for a setting, in place, and return the weights that it trains.
 
-    Everything else is frozen.
+    Everything else is frozen. A model that has a ControlNet already goes on with it.
 
     Returns:
         `main`, and `zero`: zero-convolutions, which want a higher learning rate.
@@ -55,7 +55,8 @@ def prepare(parts: Parts, setting: str, lora_rank: int = 16) -> ParameterGroups:
     if setting == "concat":
         parts.unet = widen(parts.unet)
         return {"main": _unfreeze([parts.unet])}
-    parts.controlnet = build_controlnet(parts.unet, parts.vae)
+    if parts.controlnet is None:
+        parts.controlnet = build_controlnet(parts.unet, parts.vae)
     main = _train_controlnet(parts.controlnet, lora_rank if setting == "controlnet-lora" else 0)
     if setting == "up-blocks":
         main += _unfreeze([parts.unet.up_blocks, parts.unet.conv_norm_out, parts.unet.conv_out])

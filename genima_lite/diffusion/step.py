@@ -21,7 +21,7 @@ class StepConfig:
     overstate: float = 0.0
     """Share of samples whose timestep is said to be later than it is. In pre-training it teaches
     the decoder to draw sharply at the timestep at which it will draw later."""
-    changed_weight: float = 5.0
+    changed_weight: float = 12.0
     """Added to the loss's weight 1 where the picture shall differ from its condition: the spheres
     are a small share of the pixels."""
 

@@ -8,7 +8,15 @@ import numpy as np
 
 from genima_lite.errors import UserError
 from genima_lite.targets.evidence import NAMES, Evidence, color_evidence
-from genima_lite.targets.fit import Lens, Window, cover, fit_outline, outline_distance
+from genima_lite.targets.fit import (
+    START,
+    Lens,
+    Window,
+    cover,
+    fit_outline,
+    model,
+    outline_distance,
+)
 from genima_lite.targets.joints import sphere_radius
 from genima_lite.targets.search import search, tone
 
@@ -31,8 +39,18 @@ _ROUNDS = 4
 _DOUBTFUL = 0.1
 """Fits with less confidence are dropped before the second look."""
 
-_WRONG = (0.3, 1.0)
-"""Squared misfit, summed, in pixels per pixel of outline: confidence 1 below, 0 above."""
+_TRUST = {"misfit": -16.0, "contrast": 12.0, "strength": 3.0, "color": 9.0}
+_TRUST_AT_NOTHING = -3.8
+"""Log odds that a fit is a sphere: misfit of the opacity, root of its squared sum in pixels per
+pixel of outline; standard deviation of the shade; strength; greatest shade. By logistic regression
+on drawn spheres, sharp, blurred and pale, and on things of similar colours."""
+
+_FAINT = (0.4, 0.48)
+"""Strength of a fit: confidence 0 below, full above. Paler things are no spheres."""
+
+_SMALLEST = 0.95
+_LARGEST = 1.15
+"""Fits whose radii lie beyond those sought by these factors are dropped."""
 
 _RADII = (0.035, 0.4)
 """Smallest and largest outline sought, as a share of the picture's width."""
@@ -103,7 +121,7 @@ def find_spheres(
         _fit(evidence, color, params, lens)
         for color, params in _guesses(image, evidence, low, high)
     ]
-    fits = [fit for fit in fits if 0.6 * low <= fit.params[2] <= 1.15 * high]
+    fits = [fit for fit in fits if _SMALLEST * low <= fit.params[2] <= _LARGEST * high]
     best = _uncover(evidence, _best_of_each(fits), lens)
     return {found.joint: found for found in map(_found, best) if found.confidence >= least}
 
@@ -135,7 +153,7 @@ def _guesses(
     count = max(2, int(np.ceil(np.log(high / low) / np.log(1.18))) + 1)
     radii = np.geomspace(low, high, count) / factor
     return [
-        (found.color, factor * np.array([*found.center, found.radius]))
+        (found.color, np.array([*(factor * np.array([*found.center, found.radius])), *START]))
         for found in search(evidence, radii)
     ]
 
@@ -166,22 +184,22 @@ def _fit(
 def _judge(window: Window, params: np.ndarray, lens: Lens) -> tuple[float, float]:
     """Return confidence and the share of the outline that is seen."""
     inside = outline_distance(params, window.columns, window.rows, lens)
-    disc = cover(inside) * window.weight
-    near = (inside > -max(2.0, 0.3 * params[2])) * window.weight
+    disc = cover(inside, params[3]) * window.weight
     core = (inside > 0.5) * window.weight * window.member
     mass = max(core.sum(), 1e-6)
     shade = (core * window.shade).sum() / mass
-    contrast = np.sqrt(max((core * window.shade**2).sum() / mass - shade**2, 0.0))
-    wrong = (near * np.square(window.opacity - cover(inside))).sum()
+    near = (inside > -max(2.0, 0.3 * params[2])) * window.weight
+    wrong = (near * np.square(window.opacity - model(params, window, lens))).sum()
+    signs = {
+        "misfit": np.sqrt(wrong / (2 * np.pi * params[2])),
+        "contrast": np.sqrt(max((core * window.shade**2).sum() / mass - shade**2, 0.0)),
+        "strength": params[4],
+        "color": (window.shade * (core > 0.3)).max(),
+    }
+    odds = _TRUST_AT_NOTHING + sum(_TRUST[name] * sign for name, sign in signs.items())
     seen = min(disc.sum() / (np.pi * params[2] ** 2), 1.0)
-    fill = (disc * window.opacity).sum() / max(disc.sum(), 1e-6)
-    confidence = (
-        np.interp(wrong / (2 * np.pi * params[2]), _WRONG, [1.0, 0.0])
-        * np.interp(fill, [0.3, 0.6], [0.0, 1.0])
-        * tone(shade)
-        * np.interp(contrast, [0.0, 0.2], [0.6, 1.0])
-        * np.interp(seen, [0.02, 0.12], [0.0, 1.0])
-    )
+    plain = np.interp(params[4], _FAINT, [0.0, 1.0]) * tone(shade)
+    confidence = plain * np.interp(seen, [0.02, 0.12], [0.0, 1.0]) / (1 + np.exp(-odds))
     return float(confidence), float(seen)
 
 
@@ -200,7 +218,13 @@ def _best_of_each(fits: list[_Fit]) -> list[_Fit]:
 
 
 def _weight(fit: _Fit) -> float:
-    return fit.confidence * np.sqrt(fit.seen) * fit.params[2]
+    """Return how much a fit counts against others of its joint.
+
+    A thing of a similar colour is often whole and half convincing, where the sphere itself is
+    half hidden and convincing.
+    """
+    size = fit.params[2] * fit.params[4] ** 4
+    return fit.confidence**4 * fit.seen**0.3 * np.sqrt(size)
 
 
 def _uncover(evidence: Evidence, fits: list[_Fit], lens: Lens) -> list[_Fit]:
@@ -238,6 +262,6 @@ def _hides(evidence: Evidence, first: _Fit, second: _Fit, both: np.ndarray) -> b
 
 def _found(fit: _Fit) -> FoundSphere:
     name = NAMES[fit.color]
-    column, row, radius = (float(value) for value in fit.params)
+    column, row, radius = (float(value) for value in fit.params[:3])
     gripper = name == "gripper_open" if name.startswith("gripper") else None
     return FoundSphere(_joint(fit.color), gripper, (column, row), radius, fit.confidence, fit.seen)

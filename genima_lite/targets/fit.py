@@ -5,22 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import uniform_filter
 
 from genima_lite.targets.evidence import Evidence
 
 _FAR = 1e6
 """pixels; a focal length at which every outline is a circle."""
 
-_LEAST_BEHIND = 40.0
-_MOST_BEHIND = 130.0
-"""Levels by which the surround is taken to differ from the sphere's colours."""
+START = (1.5, 1.0)
+"""Softness and strength with which a fit begins."""
+
+_FAINTEST = 0.35
+"""The least strength that a fit tries."""
 
 _STEPS = 12
-_PROBE = 0.25
-_CLOSE = 5e-3
+_PROBE = 0.1
+_CLOSE = 1e-2
 _DAMPING = 1e-2
-"""The fit: most steps, pixels to either side for a slope, pixels that end it, and damping."""
+"""The fit: most steps, change for a slope, change that ends it, and damping."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +43,12 @@ class Lens:
         return cls(focal, (float(intrinsics[0, 2]), float(intrinsics[1, 2])))
 
 
-def cover(inside: np.ndarray) -> np.ndarray:
-    """Return how much of each pixel a sphere covers, from its `outline_distance`."""
-    return np.clip(inside + 0.5, 0.0, 1.0)
+def cover(inside: np.ndarray, softness: float = 1.0) -> np.ndarray:
+    """Return how much of each pixel a sphere covers, from its `outline_distance`.
+
+    `softness` is the width of its edge in pixels, 1 in a picture that nothing has blurred.
+    """
+    return np.clip(inside / softness + 0.5, 0.0, 1.0)
 
 
 def outline_distance(
@@ -53,12 +57,12 @@ def outline_distance(
     """Return about how many pixels points lie inside a sphere's outline, negative outside.
 
     Args:
-        params: (3,) column and row of the projected centre, and radius, the ellipse's small
-            half axis, in pixels.
+        params: column and row of the projected centre, and radius, the ellipse's small half
+            axis, in pixels; what follows is not used.
         columns, rows: of the points, broadcastable, continuous pixel coordinates.
         lens: of the camera.
     """
-    column, row, radius = params
+    column, row, radius = params[:3]
     cx, cy = (column - lens.principal[0]) / lens.focal, (row - lens.principal[1]) / lens.focal
     spread = (radius / lens.focal) ** 2
     stretch = 1 + spread  # the ellipse's middle lies this much further out than the centre
@@ -98,47 +102,52 @@ class Window:
             slice(int(max(middle - reach, 0)), int(min(middle + reach + 1, size)))
             for middle, size in ((params[1], height), (params[0], width))
         )
-        member, shade, distance = (
-            part[color][box] for part in (evidence.member, evidence.shade, evidence.distance)
+        member, shade, opacity, known = (
+            part[color][box]
+            for part in (evidence.member, evidence.shade, evidence.opacity, evidence.known)
         )
-        weight = evidence.known[color][box] if hidden is None else 1.0 - hidden[box]
-        behind = _behind(distance, member, 2 * max(1, width // 128) + 1)
-        opacity = 1 - np.clip(distance / behind, 0.0, 1.0)
+        weight = known if hidden is None else 1.0 - hidden[box]
         rows, columns = (np.arange(part.start, part.stop) + 0.5 for part in box)
         return cls(columns[None], rows[:, None], opacity, weight, member, shade)
 
 
-def _behind(distance: np.ndarray, member: np.ndarray, width: int) -> np.ndarray:
-    """Return how far from the sphere's colours the surround of each pixel is, in levels.
-
-    A small `width` of the surround keeps a dark rim around the sphere from looking like a pixel
-    that is half sphere, half bright background.
-    """
-    others = 1.001 - member
-    mean = uniform_filter(distance * others, width) / uniform_filter(others, width)
-    return np.clip(mean, _LEAST_BEHIND, _MOST_BEHIND)
+def model(params: np.ndarray, window: Window, lens: Lens) -> np.ndarray:
+    """Return the opacity that a sphere with params (5,) has in a window, (h, w)."""
+    inside = outline_distance(params, window.columns, window.rows, lens)
+    return params[4] * cover(inside, params[3])
 
 
 def fit_outline(window: Window, params: np.ndarray, lens: Lens) -> np.ndarray:
-    """Return column, row and radius (3,) that match the window's opacity best, from a guess.
+    """Return the parameters that match the window's opacity best, from a guess.
 
     Weighted least squares by Gauss and Newton, with numerical slopes.
+
+    Args:
+        window: around the guess.
+        params: (5,) column, row, radius and width of the edge in pixels, and strength: 1 for a
+            sphere that hides what is behind it, less for a pale one.
+        lens: of the camera.
     """
-
-    def model(values: np.ndarray) -> np.ndarray:
-        inside = outline_distance(values, window.columns, window.rows, lens)
-        return cover(inside).ravel()
-
     params, weight = np.array(params, float), window.weight.ravel()
     for _ in range(_STEPS):
+        now = model(params, window, lens)
         slopes = np.stack(
-            [(model(params + h) - model(params - h)) / (2 * _PROBE) for h in _PROBE * np.eye(3)]
+            [(model(params + h, window, lens) - now).ravel() for h in _PROBE * np.eye(5)]
         )
-        residual = weight * (window.opacity.ravel() - model(params))
-        normal = (weight * slopes) @ slopes.T + _DAMPING * np.eye(3)
+        residual = weight * (window.opacity - now).ravel() * _PROBE
+        normal = (weight * slopes) @ slopes.T + _DAMPING * _PROBE**2 * np.eye(5)
         step = np.linalg.solve(normal, slopes @ residual)
-        params = params + np.clip(step, -0.3 * params[2], 0.3 * params[2])
-        params[2] = max(params[2], 1.0)
-        if np.abs(step).max() < _CLOSE:
+        before, params = params, _bounded(params, step)
+        if np.abs(params - before).max() < _CLOSE:
             break
+    return params
+
+
+def _bounded(params: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """Return params + step (5,), neither too far away nor beyond what a sphere can be."""
+    longest = np.array([*3 * [0.3 * params[2]], 0.5, 0.2])
+    params = params + np.clip(step, -longest, longest)
+    params[2] = max(params[2], 1.0)
+    params[3] = np.clip(params[3], 1.0, 1.0 + 0.6 * params[2])
+    params[4] = np.clip(params[4], _FAINTEST, 1.0)
     return params
