@@ -185,6 +185,7 @@ def train_controller(
     demos: Path | None = None,
     held_out: Path | None = None,
     drawn_by: Path | None = None,
+    begin: Path | None = None,
     generated: float = 0.5,
     steps: int = 2000,
     batch_size: int = 32,
@@ -202,6 +203,7 @@ def train_controller(
         held_out: other demonstrations to validate on.
         drawn_by: folder that train-diffusion wrote; its drawings of the demonstrations are
             learned from as well.
+        begin: folder of a controller to go on from.
         generated: share of generated motions beside the demonstrations.
         steps: training steps.
         batch_size: samples a step.
@@ -211,6 +213,7 @@ def train_controller(
         device: cpu, or cuda for a GPU.
     """
     from genima_lite.controller import recipe
+    from genima_lite.controller.lesson import LessonConfig
     from genima_lite.controller.train import TrainConfig, train
 
     config = recipe.preset(preset)
@@ -226,14 +229,15 @@ def train_controller(
         drawn = recipe.drawn_source(config, demos, drawn_by, out, report=drawing)
     data = recipe.training_data(config, demos, generated, seed, drawn=drawn)
     validation = recipe.validation_batch(config, held_out)
-    settings = TrainConfig(steps, batch_size, learning_rate, seed=seed)
+    lesson = LessonConfig(seed=seed) if config.spheres else None
+    settings = TrainConfig(steps, batch_size, learning_rate, seed=seed, lesson=lesson)
 
     def report(step: int, parts: dict[str, float]) -> None:
         if step % 50 == 0:
             shown = ", ".join(f"{name} {value:.4f}" for name, value in parts.items())
             console.print(f"step {step} of {steps}: {shown}")
 
-    run = train(out, data, settings, validation, max_minutes, device, report)
+    run = train(out, data, settings, validation, max_minutes, device, report, begin)
     console.print(f"{out}: {run.step} of {steps} steps")
     return 0
 

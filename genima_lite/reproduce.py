@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from genima_lite.bench.tasks import check_task, task_names
+from genima_lite.controller.lesson import LessonConfig
 from genima_lite.errors import UserError
 from genima_lite.evaluate import evaluate, results_document
 from genima_lite.files import write_json
@@ -38,8 +39,10 @@ class Plan:
     """Further demonstrations a task, for learning curves."""
     diffusion_steps: int = 700
     """Of the ControlNet."""
-    controller_steps: int = 1000
+    controller_steps: int = 700
     """Of the controller."""
+    lesson: LessonConfig = field(default_factory=lambda: LessonConfig(30_000, 5000))
+    """The controller's first lesson, without pictures."""
     act_steps: int = 2400
     """Of the baseline; as long as both together."""
     episodes: int = 20
@@ -181,7 +184,8 @@ def _train_act_network(
     config = recipe.preset(preset)
     data = recipe.training_data(config, out / "demos", seed=plan.seed)
     validation = recipe.validation_batch(config, out / "held_out")
-    settings = TrainConfig(steps=steps, seed=plan.seed)
+    lesson = plan.lesson if config.spheres else None
+    settings = TrainConfig(steps=steps, seed=plan.seed, lesson=lesson)
     train(out / folder, data, settings, validation, report=lambda step, _: report(step, steps))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from stage_examples import fail, write
 
+from genima_lite.controller.lesson import LessonConfig
 from genima_lite.demos.layout import iterate_episodes
 from genima_lite.errors import UserError
 from genima_lite.evaluate import EpisodeResult
@@ -22,6 +23,7 @@ PLAN = Plan(
     diffusion_steps=2,
     controller_steps=2,
     act_steps=2,
+    lesson=LessonConfig(samples=1000, steps=2, batch_size=4),
     episodes=1,
 )
 

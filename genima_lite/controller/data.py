@@ -71,11 +71,13 @@ class TrainingData:
         config: what the network sees.
         sources: each with its share of a batch; shares add up to 1.
         seed: the same seed gives the same batches.
+        bare: sources without pictures for the first lesson, each with its share.
     """
 
     config: ControllerConfig
     sources: Sequence[tuple[Source, float]]
     seed: int = 0
+    bare: Sequence[tuple[Source, float]] = ()
 
     def batch(self, step: int, size: int) -> Batch:
         """Return the batch of a step, always the same one."""

@@ -18,7 +18,7 @@ from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.errors import UserError
 
 MOTIONS = 2000
-DRAWN_FRAMES = 4000
+DRAWN_FRAMES = 2500
 DRAWN_SHARE = 0.4
 _VALIDATION_MOTIONS = 64
 _VALIDATION_SEED = 1_000_003
@@ -62,14 +62,18 @@ def training_data(
     augment = AugmentConfig()
     share = 0.0 if not config.spheres and demos else 1.0 if demos is None else generated
     sources: list[tuple[Source, float]] = []
+    bare: list[tuple[Source, float]] = []
     if share > 0:
         sources.append((MotionSource(config, augment, textures, seed, motions), share))
+        bare.append((MotionSource(config, augment, None, seed, motions), share))
     if demos is not None and share < 1:
         sources.append((DemoSource(config, augment, textures, demos), 1 - share))
+        if config.spheres:
+            bare.append((DemoSource(config, augment, None, demos), 1 - share))
     if drawn is not None:
         sources = [(source, (1 - DRAWN_SHARE) * share) for source, share in sources]
         sources.append((drawn, DRAWN_SHARE))
-    return TrainingData(config, sources, seed)
+    return TrainingData(config, sources, seed, bare)
 
 
 def drawn_source(

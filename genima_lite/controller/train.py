@@ -21,6 +21,7 @@ from genima_lite.controller.act import ACT
 from genima_lite.controller.checkpoint import (
     CARD,
     TRAINING,
+    WEIGHTS,
     load_config,
     load_tensors,
     load_weights,
@@ -29,6 +30,14 @@ from genima_lite.controller.checkpoint import (
 )
 from genima_lite.controller.config import ControllerConfig
 from genima_lite.controller.data import Batch, TrainingData
+from genima_lite.controller.lesson import (
+    Detections,
+    LessonConfig,
+    detections,
+    draw,
+    lesson_loss,
+    teach,
+)
 from genima_lite.controller.loss import controller_loss
 from genima_lite.errors import UserError
 
@@ -55,6 +64,8 @@ class TrainConfig:
     """Of first weights, batches and random numbers."""
     save_every: int = 200
     """Steps between checkpoints."""
+    lesson: LessonConfig | None = None
+    """The first lesson of a controller with spheres, which goes on beside the pictures."""
 
     def __post_init__(self) -> None:
         if min(self.steps, self.batch_size, self.save_every) < 1:
@@ -89,12 +100,15 @@ def start(config: ControllerConfig, settings: TrainConfig, device: str = "cpu") 
         return Training(settings, ACT(config).to(device))
 
 
-def training_step(run: Training, batch: Batch) -> dict[str, float]:
+def training_step(
+    run: Training, batch: Batch, lesson: Detections | None = None
+) -> dict[str, float]:
     """Do one step of gradient descent and return the loss and its parts.
 
     Args:
         run: changed in place.
         batch: on the network's device.
+        lesson: a batch without pictures for the shortcut.
     """
     settings, model = run.config, run.model.train()
     for group in run.optimizer.param_groups:
@@ -104,6 +118,8 @@ def training_step(run: Training, batch: Batch) -> dict[str, float]:
         labels = batch.labels
         prediction = model(batch.views, batch.state, batch.text, labels.actions, labels.valid)
         loss, parts = controller_loss(model.config, prediction, labels)
+    if lesson is not None:
+        loss = loss + lesson_loss(model, lesson)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_norm)
@@ -192,6 +208,7 @@ def train(
     max_minutes: float | None = None,
     device: str = "cpu",
     report: Callable[[int, dict[str, float]], None] | None = None,
+    begin: Path | None = None,
 ) -> Training:
     """Train to the last step or for some minutes, going on where the folder's checkpoint ended.
 
@@ -205,6 +222,7 @@ def train(
         max_minutes: stop after so many and save; started again it goes on.
         device: where to train, as torch names it.
         report: called after each step with its number and the parts of its loss.
+        begin: folder of a controller of the same configuration whose weights come first.
 
     Raises:
         UserError: the folder holds a checkpoint of another preset.
@@ -212,15 +230,21 @@ def train(
     from torch.utils.tensorboard import SummaryWriter
 
     run = start(data.config, settings, device)
+    truth = None
+    if settings.lesson is not None and data.bare:
+        truth = _lesson(folder, data, settings.lesson)
     if (folder / TRAINING).exists():
         resume(run, folder)
+    else:
+        _begin(run, begin, truth)
+        save(run, folder)
     if run.step == settings.steps:
         return run
     end = time.monotonic() + 60 * (math.inf if max_minutes is None else max_minutes)
     with SummaryWriter(str(folder / "tensorboard"), purge_step=run.step) as board:
         while run.step < settings.steps and time.monotonic() < end:
             batch = data.batch(run.step, settings.batch_size).to(torch.device(device))
-            parts = training_step(run, batch)
+            parts = training_step(run, batch, _beside(run, truth))
             _log(board, "train", parts, run.step)
             if report is not None:
                 report(run.step, parts)
@@ -231,6 +255,33 @@ def train(
                     _log(board, "validation", validate_average(run, seen), run.step)
     save(run, folder)
     return run
+
+
+def _lesson(folder: Path, data: TrainingData, config: LessonConfig) -> Detections:
+    """Return the lesson's samples, made once and kept in the folder."""
+    path = folder / "lesson.safetensors"
+    if not path.exists():
+        save_tensors(path, vars(detections(data.bare, config)))
+    return Detections(**load_tensors(path)[0])
+
+
+def _begin(run: Training, begin: Path | None, truth: Detections | None) -> None:
+    """Give a new run its first weights: another controller's, then the first lesson's."""
+    if begin is not None:
+        load_weights(run.model, load_tensors(begin / WEIGHTS)[0], begin / WEIGHTS)
+    if truth is not None and run.config.lesson is not None:
+        teach(run.model, truth, run.config.lesson)
+    run.average = {k: v.detach().clone() for k, v in run.model.state_dict().items()}
+
+
+def _beside(run: Training, truth: Detections | None) -> Detections | None:
+    """Return the step's batch of the lesson, the same for the same step."""
+    if truth is None or run.config.lesson is None:
+        return None
+    seed = run.config.seed * 1_000_003 + run.step
+    batch = draw(truth, run.config.lesson, torch.Generator().manual_seed(seed))
+    device = next(run.model.parameters()).device
+    return Detections(*(part.to(device) for part in batch.parts()))
 
 
 def validate_average(run: Training, batch: Batch) -> dict[str, float]:
