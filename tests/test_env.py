@@ -290,3 +290,22 @@ def test_without_egl_it_takes_osmesa_or_says_what_to_install():
     words = done.stdout.split()
     assert words, done.stderr
     assert (words[0] == "std" and float(words[1]) > 10) or "libosmesa6" in done.stdout
+
+
+def test_a_blind_step_differs_only_in_its_pictures():
+    """What happens between two decisions is the same whether somebody looks or not."""
+    envs = [BenchEnv("push_button", cameras=("front",), image_size=16) for _ in range(2)]
+    for env in envs:
+        env.reset(seed=4)
+    goal = np.append(envs[0].observation.joint_positions + 0.02, 0.0)
+    _, reward, terminated, truncated, info = envs[0].step(goal)
+    assert envs[1].step_blindly(goal) == (terminated, truncated, info)
+    seen, blind = (env.observation for env in envs)
+    np.testing.assert_array_equal(seen.joint_positions, blind.joint_positions)
+    np.testing.assert_array_equal(seen.task_low_dim_state, blind.task_low_dim_state)
+    assert blind.front_rgb is None
+    assert seen.front_rgb is not None
+    envs[0].step(goal), envs[1].step(goal)
+    np.testing.assert_array_equal(envs[0].observation.front_rgb, envs[1].observation.front_rgb)
+    for env in envs:
+        env.close()

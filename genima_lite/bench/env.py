@@ -118,15 +118,36 @@ class BenchEnv(gymnasium.Env):
         Raises:
             ValueError: wrong shape, not finite, or out of limits where those are refused.
         """
+        command = self._move(action)
+        self.observation = self._observe(command)
+        success = self.task.success(self.scene)
+        truncated = self._steps >= self.task.time_limit
+        return as_dict(self.observation), float(success), success, truncated, self._info(success)
+
+    def step_blindly(self, action: np.ndarray) -> tuple[bool, bool, dict[str, Any]]:
+        """Do as `step` without taking pictures, for the steps between two decisions.
+
+        `observation` has the new state, and no pictures.
+
+        Returns:
+            terminated, truncated, info.
+
+        Raises:
+            ValueError: as `step`.
+        """
+        command = self._move(action)
+        self.observation = observe(self.scene, Views((), self.views.size), None, command)
+        success = self.task.success(self.scene)
+        return success, self._steps >= self.task.time_limit, self._info(success)
+
+    def _move(self, action: np.ndarray) -> np.ndarray:
+        """Execute an action; return it as it was executed."""
         command = self._checked(action)
         self.scene.robot.move(command[:7])
         self.scene.robot.set_gripper(command[7])
         self.task.after_step(self.scene)
         self._steps += 1
-        self.observation = self._observe(command)
-        success = self.task.success(self.scene)
-        truncated = self._steps >= self.task.time_limit
-        return as_dict(self.observation), float(success), success, truncated, self._info(success)
+        return command
 
     def render(self) -> np.ndarray | None:
         """Return a (512, 512, 3) uint8 picture from the front camera, `None` without a mode."""
