@@ -298,7 +298,7 @@ def test_a_blind_step_differs_only_in_its_pictures():
     for env in envs:
         env.reset(seed=4)
     goal = np.append(envs[0].observation.joint_positions + 0.02, 0.0)
-    _, reward, terminated, truncated, info = envs[0].step(goal)
+    _, _, terminated, truncated, info = envs[0].step(goal)
     assert envs[1].step_blindly(goal) == (terminated, truncated, info)
     seen, blind = (env.observation for env in envs)
     np.testing.assert_array_equal(seen.joint_positions, blind.joint_positions)

@@ -194,7 +194,7 @@ class BenchEnv(gymnasium.Env):
             raise ValueError(f"{message}; clip it, or make the environment with 'clip'")
         if worst not in self._warned:
             self._warned.add(worst)
-            warnings.warn(f"{message}: clipped, from now on silently", stacklevel=4)
+            warnings.warn(f"{message}: clipped, from now on silently", stacklevel=5)
 
     def _observe(self, command: np.ndarray | None) -> Observation:
         if self.views.cameras and self._renderer is None:
