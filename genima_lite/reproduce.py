@@ -37,13 +37,13 @@ class Plan:
     """Demonstrations a task."""
     held_out: int = 4
     """Further demonstrations a task, for learning curves."""
-    diffusion_steps: int = 700
+    diffusion_steps: int = 650
     """Of the ControlNet."""
-    controller_steps: int = 700
+    controller_steps: int = 600
     """Of the controller."""
     lesson: LessonConfig = field(default_factory=lambda: LessonConfig(30_000, 5000))
     """The controller's first lesson, without pictures."""
-    act_steps: int = 2400
+    act_steps: int = 1900
     """Of the baseline; as long as both together."""
     episodes: int = 20
     """Evaluation episodes a task and policy."""
@@ -106,11 +106,10 @@ def _stages(out: Path, plan: Plan) -> list[Stage]:
         for task in plan.tasks
     ]
     collected = tuple(stage.name for stage in collect)
+    drawing, following = 0.0125 * plan.diffusion_steps, 3 + 0.01 * plan.controller_steps
     trained = [
-        Stage("diffusion", _train_diffusion, (out, plan), 0.016 * plan.diffusion_steps, collected),
-        Stage(
-            "controller", _train_controller, (out, plan), 0.009 * plan.controller_steps, collected
-        ),
+        Stage("diffusion", _train_diffusion, (out, plan), drawing, collected),
+        Stage("controller", _train_controller, (out, plan), following, collected),
         Stage("act", _train_act, (out, plan), 0.0065 * plan.act_steps, collected),
     ]
     needs = {"genima": ("diffusion", "controller"), "oracle": ("controller",), "act": ("act",)}
@@ -125,7 +124,7 @@ def _stages(out: Path, plan: Plan) -> list[Stage]:
 def _evaluation(
     out: Path, plan: Plan, policy: str, task: str, needs: tuple[str, ...] = ()
 ) -> Stage:
-    minutes = plan.episodes * (0.01 if policy == "expert" else 0.05)
+    minutes = plan.episodes * (0.005 if policy == "expert" else 0.03)
     checkpoint = {"genima": out / "genima", "oracle": out / "genima/controller", "act": out / "act"}
     folder = checkpoint.get(policy) if needs else None
     name = f"{policy}: {task}"
