@@ -42,6 +42,10 @@ from genima_lite.controller.loss import controller_loss
 from genima_lite.errors import UserError
 
 
+Report = Callable[[int, dict[str, float]], None]
+"""Called with a step's number and numbers by name."""
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """How a controller is trained."""
@@ -207,7 +211,7 @@ def train(
     validation: Batch | None = None,
     max_minutes: float | None = None,
     device: str = "cpu",
-    report: Callable[[int, dict[str, float]], None] | None = None,
+    report: Report | None = None,
     begin: Path | None = None,
 ) -> Training:
     """Train to the last step or for some minutes, going on where the folder's checkpoint ended.
@@ -221,7 +225,8 @@ def train(
         validation: looked at with every checkpoint.
         max_minutes: stop after so many and save; started again it goes on.
         device: where to train, as torch names it.
-        report: called after each step with its number and the parts of its loss.
+        report: called after each step with its number and the parts of its loss; before, in the
+            first lesson, now and then with 0 and either `samples` made or the `lesson`'s loss.
         begin: folder of a controller of the same configuration whose weights come first.
 
     Raises:
@@ -232,11 +237,11 @@ def train(
     run = start(data.config, settings, device)
     truth = None
     if settings.lesson is not None and data.bare:
-        truth = _lesson(folder, data, settings.lesson)
+        truth = _lesson(folder, data, settings.lesson, report)
     if (folder / TRAINING).exists():
         resume(run, folder)
     else:
-        _begin(run, begin, truth)
+        _begin(run, begin, truth, report)
         save(run, folder)
     if run.step == settings.steps:
         return run
@@ -257,20 +262,34 @@ def train(
     return run
 
 
-def _lesson(folder: Path, data: TrainingData, config: LessonConfig) -> Detections:
+def _lesson(
+    folder: Path, data: TrainingData, config: LessonConfig, report: Report | None
+) -> Detections:
     """Return the lesson's samples, made once and kept in the folder."""
     path = folder / "lesson.safetensors"
+
+    def tell(done: int, total: int) -> None:
+        if report is not None and done % 10_000 == 0:
+            report(0, {"samples": float(done)})
+
     if not path.exists():
-        save_tensors(path, vars(detections(data.bare, config)))
+        save_tensors(path, vars(detections(data.bare, config, tell)))
     return Detections(**load_tensors(path)[0])
 
 
-def _begin(run: Training, begin: Path | None, truth: Detections | None) -> None:
+def _begin(
+    run: Training, begin: Path | None, truth: Detections | None, report: Report | None
+) -> None:
     """Give a new run its first weights: another controller's, then the first lesson's."""
     if begin is not None:
         load_weights(run.model, load_tensors(begin / WEIGHTS)[0], begin / WEIGHTS)
+
+    def tell(step: int, steps: int, loss: float) -> None:
+        if report is not None and step % 500 == 0:
+            report(0, {"lesson": loss})
+
     if truth is not None and run.config.lesson is not None:
-        teach(run.model, truth, run.config.lesson)
+        teach(run.model, truth, run.config.lesson, tell)
     run.average = {k: v.detach().clone() for k, v in run.model.state_dict().items()}
 
 
