@@ -41,7 +41,6 @@ from genima_lite.controller.lesson import (
 from genima_lite.controller.loss import controller_loss
 from genima_lite.errors import UserError
 
-
 Report = Callable[[int, dict[str, float]], None]
 """Called with a step's number and numbers by name."""
 
