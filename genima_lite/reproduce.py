@@ -79,9 +79,10 @@ def demo(out: Path, episodes: int = 4, seed: int = 1000) -> Path:
     """Let the shipped policies do all tasks and return the report's path.
 
     Raises:
-        UserError: nothing is shipped with this installation.
+        UserError: nothing is shipped with this installation, or `out` holds another demo.
     """
     plan = Plan(tasks=tuple(task_names()), episodes=episodes, evaluation=seed)
+    _claim(out, plan)
     shown = ("oracle", "genima", "act")
     run_stages([_evaluation(out, plan, policy, task) for task in plan.tasks for policy in shown])
     return write_report(out, *_evaluations(out / "evaluation", shown, plan))
