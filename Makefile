@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format reproduce demo lab doctor clean
+.PHONY: help setup test lint format reproduce demo lab notebooks docs doctor clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ demo: $(READY)  ## let the trained policies do all tasks, five minutes
 # JupyterLab refuses to run as root unless told.
 lab: $(READY)  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS) notebooks
+
+notebooks: $(READY)  ## make notebooks/ and solutions/ from notebooks/source
+	$(BIN)/python scripts/notebooks.py $(ARGS)
 
 doctor: $(READY)  ## check this machine and say how to mend what is missing
 	$(BIN)/python -m genima_lite.doctor

@@ -300,6 +300,7 @@ def train_diffusion(
     seed: int = 0,
     max_minutes: float | None = None,
     device: str = "cpu",
+    precision: str = "auto",
 ) -> int:
     """Teach a base model to draw joint targets, from demonstrations.
 
@@ -319,11 +320,20 @@ def train_diffusion(
         seed: of the choice of frames, and of training.
         max_minutes: of training in this call.
         device: cpu or cuda.
+        precision: float32, bfloat16, or auto: whichever the processor is faster with.
     """
     from genima_lite.diffusion.finetune import FinetuneConfig, finetune
     from genima_lite.diffusion.train import TrainConfig
+    from genima_lite.precision import fast_precision
 
-    training = TrainConfig(setting, steps, batch_size, learning_rate, seed=seed)
+    training = TrainConfig(
+        setting,
+        steps,
+        batch_size,
+        learning_rate,
+        precision=fast_precision(device) if precision == "auto" else precision,
+        seed=seed,
+    )
     config = FinetuneConfig(tuple(_tasks(tasks)), frames_each, training=training, seed=seed)
 
     def report(step: int, total: int, loss: float) -> None:

@@ -57,7 +57,7 @@ def prepare(parts: Parts, setting: str, lora_rank: int = 16) -> ParameterGroups:
         return {"main": _unfreeze([parts.unet])}
     if parts.controlnet is None:
         parts.controlnet = build_controlnet(parts.unet, parts.vae)
-    main = _train_controlnet(parts.controlnet, lora_rank if setting == "controlnet-lora" else 0)
+    main = _train_controlnet(parts, lora_rank if setting == "controlnet-lora" else 0)
     if setting == "up-blocks":
         main += _unfreeze([parts.unet.up_blocks, parts.unet.conv_norm_out, parts.unet.conv_out])
     if setting == "unet-lora":
@@ -104,18 +104,25 @@ def widen(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     return wide.to(unet.device)
 
 
-def _train_controlnet(controlnet: ControlNetModel, lora_rank: int) -> list[nn.Parameter]:
+def _train_controlnet(parts: Parts, lora_rank: int) -> list[nn.Parameter]:
     """Free the ControlNet's weights but its zero-convolutions; with a rank, only LoRA's and the
-    embedding's.
+    embedding's. With the lossless autoencoder, the embedding's rearranging of pixels stays as it
+    is: it loses nothing, and to train it takes a quarter of a step's time.
     """
+    controlnet, embedding = parts.controlnet, parts.controlnet.controlnet_cond_embedding
+    exact = isinstance(parts.vae, LosslessAutoencoder)
+    learns = embedding.conv_out if exact else embedding
     if lora_rank:
         # A ControlNet's output passes its zero-convolutions: were they frozen, LoRA would never
         # get a gradient. `prepare` frees them.
         controlnet.requires_grad_(False)
-        lora = _add_lora(controlnet, lora_rank)
-        return lora + _unfreeze([controlnet.controlnet_cond_embedding])
-    zero = {id(p) for module in _zero_convolutions(controlnet) for p in module.parameters()}
-    return [p for p in _unfreeze([controlnet]) if id(p) not in zero]
+        return _add_lora(controlnet, lora_rank) + _unfreeze([learns])
+    controlnet.requires_grad_(True)
+    embedding.requires_grad_(False)
+    for module in _zero_convolutions(controlnet):
+        module.requires_grad_(False)
+    learns.requires_grad_(True)
+    return [p for p in controlnet.parameters() if p.requires_grad]
 
 
 def _zero_convolutions(controlnet: ControlNetModel) -> list[nn.Module]:

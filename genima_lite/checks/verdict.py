@@ -1,0 +1,44 @@
+"""How a check says what it found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+class CheckFailed(AssertionError):
+    """An attempt is not right yet; the message says what to look at."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows instead of a traceback: only the hint."""
+        return [f"\N{BALLOT X} {self}"]
+
+
+def expect(condition: Any, hint: str) -> None:
+    """Raise `CheckFailed` with a hint unless the condition holds."""
+    if not condition:
+        raise CheckFailed(hint)
+
+
+def close(found: Any, wanted: Any, hint: str, tolerance: float = 1e-6) -> None:
+    """Raise `CheckFailed` unless two arrays have one shape and agree; NaN agrees with NaN.
+
+    Args:
+        found: what the attempt returned.
+        wanted: the truth.
+        hint: said if the numbers differ; another sentence is said if the shapes do.
+        tolerance: largest absolute difference.
+    """
+    expect(found is not None, "the function returned nothing: is there a `return`?")
+    found, wanted = np.asarray(found, dtype=float), np.asarray(wanted, dtype=float)
+    expect(
+        found.shape == wanted.shape,
+        f"the result has shape {found.shape}, it should be {wanted.shape}",
+    )
+    expect(np.allclose(found, wanted, rtol=0, atol=tolerance, equal_nan=True), hint)
+
+
+def passed(praise: str) -> None:
+    """Print that an attempt is right."""
+    print(f"\N{CHECK MARK} {praise}")

@@ -1,0 +1,39 @@
+"""What every notebook of the course begins with."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+
+SHOWN = ("genima-lite", "numpy", "mujoco", "torch", "diffusers")
+"""Packages whose versions a notebook prints."""
+
+
+def fast() -> bool:
+    """Return whether loops shall be short: the environment variable GENIMA_FAST is 1.
+
+    Tests set it. It changes how often a notebook repeats something, never what it does.
+    """
+    return os.environ.get("GENIMA_FAST") == "1"
+
+
+def begin(seed: int = 0) -> np.random.Generator:
+    """Print versions and the seed, seed torch if it is installed, and return a generator."""
+    print(f"Python {platform.python_version()}", *map(_named, SHOWN), sep=" · ")
+    print(f"seed {seed}" + (" · short loops (GENIMA_FAST=1)" if fast() else ""))
+    try:
+        import torch
+    except ImportError:
+        return np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    return np.random.default_rng(seed)
+
+
+def _named(package: str) -> str:
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return f"no {package}"
