@@ -294,6 +294,7 @@ def train_diffusion(
     setting: str = "up-blocks",
     held_out: Path | None = None,
     frames_each: int = 20,
+    pointing: int = 0,
     steps: int = 600,
     batch_size: int = 16,
     learning_rate: float = 1e-3,
@@ -314,6 +315,7 @@ def train_diffusion(
         setting: frozen, up-blocks, unet-lora, controlnet-lora or concat.
         held_out: other demonstrations, on which drawings are scored every 200 steps.
         frames_each: frames of each demonstration.
+        pointing: further pictures in which the thing that the prompt names is painted.
         steps: training steps.
         batch_size: pictures a step.
         learning_rate: SD-Turbo wants 1e-5.
@@ -334,7 +336,9 @@ def train_diffusion(
         precision=fast_precision(device) if precision == "auto" else precision,
         seed=seed,
     )
-    config = FinetuneConfig(tuple(_tasks(tasks)), frames_each, training=training, seed=seed)
+    config = FinetuneConfig(
+        tuple(_tasks(tasks)), frames_each, pointing=pointing, training=training, seed=seed
+    )
 
     def report(step: int, total: int, loss: float) -> None:
         if step % 50 == 0:

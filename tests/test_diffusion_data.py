@@ -19,13 +19,15 @@ from genima_lite.diffusion.data import (
     SceneSettings,
     load_pictures,
     make_scenes,
+    pointing_pictures,
     read_demos,
     target_pictures,
+    together,
 )
 from genima_lite.diffusion.finetune import FinetuneConfig, finetune
 from genima_lite.diffusion.pretrain import BASE_TRAINING, PretrainConfig, pretrain
 from genima_lite.diffusion.prompts import task_prompt
-from genima_lite.diffusion.scenes import RandomScenes
+from genima_lite.diffusion.scenes import RandomScenes, _unmistakable
 from genima_lite.diffusion.train import TrainConfig
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo
@@ -67,6 +69,47 @@ def test_the_same_seed_draws_the_same_scene_whatever_came_before(scenes):
     assert (first[0] != other[0]).mean() > 0.3
     assert first[0].shape == (64, 64, 3)
     assert first[0].dtype == np.uint8
+
+
+def test_the_thing_that_the_words_name_is_painted_and_nothing_else(scenes):
+    rng = np.random.RandomState(1)
+    seen = 0
+    for _ in range(12):
+        before, after, words = scenes.point(rng)
+        changed = (before != after).any(-1)
+        if changed.sum() < 8:  # out of the pictures, or magenta before
+            continue
+        seen += 1
+        color = np.array(COLORS[words.split()[0]])
+        thing = before[changed] / 255
+        others = [np.array(COLORS[name]) for name in ("red", "lime", "blue") if name not in words]
+        hue = thing.mean(0) - thing.mean()  # light and shade change all channels alike
+        wanted = color - color.mean()
+        if np.linalg.norm(wanted) > 0.5:
+            nearest = min(np.linalg.norm(hue - (o - o.mean())) for o in [*others, wanted])
+            assert nearest == pytest.approx(np.linalg.norm(hue - wanted), abs=0.35)
+        assert np.median(after[changed][:, 1]) < np.median(after[changed][:, 0])
+    assert seen >= 6
+
+
+def test_pointing_never_names_one_of_two_things_that_look_alike():
+    things = [
+        (1, "red cup", np.array([1.0, 0, 0])),
+        (2, "red cup", np.array([0.8, 0, 0])),
+        (3, "red button", np.array([1.0, 0, 0])),
+        (4, "blue cup", np.array([0, 0, 1.0])),
+    ]
+    assert [thing[0] for thing in _unmistakable(things)] == [3, 4]
+
+
+def test_pointing_pictures_hold_no_spheres_and_have_prompts_of_their_own(scenes):
+    found = pointing_pictures(SceneSettings(("pick_up_cup",), 32), 6)
+    again = pointing_pictures(SceneSettings(("pick_up_cup",), 32), 6)
+    np.testing.assert_array_equal(found.pictures, again.pictures)
+    assert all("executing" not in prompt and "cup" in prompt for prompt in found.prompts)
+    both = together(found, again)
+    assert len(both) == 12
+    assert both.conditions.shape == both.pictures.shape
 
 
 def test_the_cache_goes_on_after_an_interruption(tmp_path):

@@ -12,7 +12,7 @@ import numpy as np
 from genima_lite.demos.layout import iterate_episodes, variation_folder
 from genima_lite.demos.read import read_descriptions, read_episode
 from genima_lite.diffusion.augment import AugmentConfig, augmented
-from genima_lite.diffusion.prompts import task_prompt
+from genima_lite.diffusion.prompts import pointing_prompt, task_prompt
 from genima_lite.diffusion.scenes import RandomScenes
 from genima_lite.errors import UserError
 from genima_lite.files import write_json, written_whole
@@ -177,6 +177,38 @@ def target_pictures(
     if not drawn:
         raise UserError("no demonstrations to learn from")
     return Pictures(np.stack(drawn), tuple(prompts), np.stack(plain))
+
+
+def pointing_pictures(settings: SceneSettings, count: int) -> Pictures:
+    """Draw random scenes in which one thing shall be painted that the prompt names.
+
+    They teach which word belongs to which pixels, as the billions of captions do of which Stable
+    Diffusion's text encoder has learned, and hold no target spheres. Learned beside
+    demonstrations, they let instructions decide.
+
+    Args:
+        settings: the tasks' pieces appear in turn.
+        count: how many pictures.
+    """
+    scenes = [RandomScenes(task, settings.view_size) for task in settings.tasks]
+    rng = np.random.RandomState([settings.seed, 1])
+    drawn = [scenes[i % len(scenes)].point(rng) for i in range(count)]
+    for each in scenes:
+        each.close()
+    plain, painted, words = zip(*drawn, strict=True)
+    prompts = tuple(pointing_prompt(thing) for thing in words)
+    return Pictures(np.stack(painted), prompts, np.stack(plain))
+
+
+def together(one: Pictures, other: Pictures) -> Pictures:
+    """Return the pictures of both, which have conditions."""
+    assert one.conditions is not None
+    assert other.conditions is not None
+    return Pictures(
+        np.concatenate([one.pictures, other.pictures]),
+        (*one.prompts, *other.prompts),
+        np.concatenate([one.conditions, other.conditions]),
+    )
 
 
 def _choose_frames(targets: np.ndarray, count: int, rng: np.random.Generator) -> list[int]:

@@ -10,10 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from genima_lite.bench.tasks import load_task
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.augment import AugmentConfig
 from genima_lite.diffusion.base import load_pipeline
-from genima_lite.diffusion.data import Pictures, read_demos, target_pictures
+from genima_lite.diffusion.data import (
+    Pictures,
+    SceneSettings,
+    pointing_pictures,
+    read_demos,
+    target_pictures,
+    together,
+)
 from genima_lite.diffusion.parts import Parts
 from genima_lite.diffusion.train import TrainConfig, Trainer, Validate
 from genima_lite.diffusion.validate import decision_examples, score_drawings, validation_picture
@@ -41,14 +49,17 @@ class FinetuneConfig:
     """Random crops and colours."""
     stops: bool = True
     """Cut targets at stops (`genima_lite.targets.horizon.target_frames`)."""
+    pointing: int = 0
+    """Random scenes beside the demonstrations, in which the thing that the prompt names shall be
+    painted (`genima_lite.diffusion.data.pointing_pictures`)."""
     training: TrainConfig = field(default_factory=TrainConfig)
     """How they are learned."""
     seed: int = 0
     """Of the choice of frames and sentences."""
 
     def __post_init__(self) -> None:
-        if self.frames_each < 1:
-            raise UserError(f"frames_each is {self.frames_each}; it must be at least 1")
+        if self.frames_each < 1 or self.pointing < 0:
+            raise UserError("frames_each must be at least 1, pointing not negative")
         if self.training.setting == "base":
             raise UserError("setting 'base' is pre-training; choose how the base shall be changed")
 
@@ -85,6 +96,8 @@ def finetune(
     """
     shown = read_demos(demos, config.tasks)
     pictures = target_pictures(shown, config.frames_each, config.seed, config.augment, config.stops)
+    if config.pointing:
+        pictures = together(pictures, _pointing(config, pictures.pictures.shape[1] // 2))
     validate = None if held_out is None else _validation(held_out, config)
     parts = Parts.of(load_pipeline(base).to(device))
     trainer = Trainer(parts, pictures, config.training, out, validate)
@@ -93,6 +106,15 @@ def finetune(
     trainer.save_model()
     _write_card(Path(out), config, pictures, str(base), trainer)
     return trainer
+
+
+def _pointing(config: FinetuneConfig, view_size: int) -> Pictures:
+    """Return random scenes of the tasks in which an instruction decides between things."""
+    tasks = tuple(task for task in config.tasks if load_task(task).variations > 1)
+    if not tasks:
+        raise UserError("pointing needs a task with variations: the others name no thing")
+    settings = SceneSettings(tasks, view_size, config.seed)
+    return pointing_pictures(settings, config.pointing)
 
 
 def load_card(folder: Path | str) -> dict[str, Any]:
@@ -124,6 +146,7 @@ def _write_card(
         "horizon": HORIZON,
         "stops": config.stops,
         "pictures": len(pictures),
+        "pointing": config.pointing,
         "base": Path(base).name,
         "steps": trainer.step,
         "minutes": trainer.seconds / 60,

@@ -32,3 +32,8 @@ def scene_caption(things: Sequence[str]) -> str:
         things: what is on the table, for example `["red cup", "navy cup"]`.
     """
     return ", ".join([_VIEWS, *things])
+
+
+def pointing_prompt(thing: str) -> str:
+    """Return the prompt that asks to paint a thing, such as `red cup`."""
+    return f"{_VIEWS}, the {thing}"

@@ -26,6 +26,14 @@ _CHANGED = (
     *("mat_rgba", "mat_texrepeat"),
 )
 _MOST_THINGS = 6
+_POINTED = (1.0, 0.0, 1.0)
+_ALIKE = 0.5
+"""Distance of two RGB colours, each channel in [0, 1], below which people may take one for the
+other."""
+
+
+Thing = tuple[int, str, np.ndarray]
+"""A body's number, its words, such as `red cup`, and its RGB colour (3,) in [0, 1]."""
 
 
 class RandomScenes:
@@ -50,6 +58,23 @@ class RandomScenes:
 
         `rng` is the only source of chance.
         """
+        things = [words for _, words, _ in self._arrange(rng)]
+        return self._picture(), scene_caption(list(dict.fromkeys(things))[:_MOST_THINGS])
+
+    def point(self, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray, str]:
+        """Return a picture, the same with one thing painted magenta, and the words that name it.
+
+        The words tell the thing from all others of its kind.
+        """
+        while not (chosen := _unmistakable(self._arrange(rng))):
+            pass
+        before = self._picture()
+        body, words, _ = chosen[rng.randint(len(chosen))]
+        self._model.geom_rgba[self._shown_geoms(body), :3] = _POINTED
+        return before, self._picture(), words
+
+    def _arrange(self, rng: np.random.RandomState) -> list[Thing]:
+        """Make a new scene and return what is in it."""
         for name, value in self._original.items():
             getattr(self._model, name)[:] = value
         self._scene.reset(int(rng.randint(self._scene.task.variations)), rng)
@@ -59,20 +84,23 @@ class RandomScenes:
             self._move_cameras(rng)
         self._pose_arm(rng)
         mujoco.mj_forward(self._model, self._scene.data)
+        return things
+
+    def _picture(self) -> np.ndarray:
+        """Return the tiled views of the scene as it is."""
         self._renderer.update(self._scene.data)
         views = {camera: self._renderer.rgb(self._scene.data, camera) for camera in TILE_ORDER}
-        return tile(views), scene_caption(things[:_MOST_THINGS])
+        return tile(views)
 
     def close(self) -> None:
         """Free the GL context."""
         self._renderer.close()
 
-    def _paint_things(self, rng: np.random.RandomState) -> list[str]:
-        """Give half of the task's bodies another colour; return all, as `red cup`."""
+    def _paint_things(self, rng: np.random.RandomState) -> list[Thing]:
+        """Give half of the task's bodies another colour; return all."""
         things = []
         for body in range(self._model.body("right_finger").id + 1, self._model.nbody):
-            geoms = np.flatnonzero(self._model.geom_bodyid == body)
-            shown = [geom for geom in geoms if self._model.geom_group[geom] < 3]
+            shown = self._shown_geoms(body)
             if not shown:
                 continue
             if rng.rand() < 0.5:
@@ -80,8 +108,14 @@ class RandomScenes:
                 shade = np.clip(color + rng.normal(0, 0.03, 3), 0, 1)
                 self._model.geom_rgba[shown, :3] = shade
             name = re.sub(r"[\d_]+", " ", self._model.body(body).name).strip()
-            things.append(f"{_color_name(_shown_color(self._model, int(shown[0])))} {name}")
-        return list(dict.fromkeys(things))
+            color = _shown_color(self._model, shown[0])
+            things.append((body, f"{_color_name(color)} {name}", color.copy()))
+        return things
+
+    def _shown_geoms(self, body: int) -> list[int]:
+        """Return a body's geoms that pictures show."""
+        geoms = np.flatnonzero(self._model.geom_bodyid == body)
+        return [int(geom) for geom in geoms if self._model.geom_group[geom] < 3]
 
     def _change_room(self, rng: np.random.RandomState) -> None:
         for name in _ROOM:
@@ -105,6 +139,16 @@ class RandomScenes:
             data.joint(f"joint{k + 1}").qpos = angle
         opening = panda.FINGER_STROKE * rng.rand()
         data.joint("finger1").qpos = data.joint("finger2").qpos = opening
+
+
+def _unmistakable(things: list[Thing]) -> list[Thing]:
+    """Return the things that differ from all others in name or clearly in colour."""
+
+    def alike(one: Thing, other: Thing) -> bool:
+        same_kind = one[1].split()[1:] == other[1].split()[1:]
+        return same_kind and float(np.linalg.norm(one[2] - other[2])) < _ALIKE
+
+    return [one for one in things if not any(alike(one, o) for o in things if o is not one)]
 
 
 def _shown_color(model: Any, geom: int) -> np.ndarray:

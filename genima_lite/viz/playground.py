@@ -1,0 +1,130 @@
+"""What the course's widgets show, as plain functions: numbers in, a picture out.
+
+Pictures are (2 S, 2 S, 3) uint8: the four tiled views, each enlarged to S pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import mujoco
+import numpy as np
+from PIL import Image
+
+from genima_lite import panda
+from genima_lite.bench.env import BenchEnv
+from genima_lite.bench.observe import observe
+from genima_lite.bench.render import Renderer
+from genima_lite.cameras import Camera
+from genima_lite.errors import UserError
+from genima_lite.observation import Demo, Observation
+from genima_lite.targets import (
+    JointTargets,
+    draw_spheres,
+    draw_targets,
+    joint_targets,
+    spheres_in_view,
+)
+from genima_lite.tiling import TILE_ORDER, tile
+
+SHOWN_SIZE = 256
+"""Pixels along each side of a view in a widget."""
+
+
+class Stage:
+    """The bench with an arm that is put wherever one likes, without physics.
+
+    Args:
+        task: whose things stand on the table.
+        seed: of the scene.
+        size: pixels along each side of a view.
+    """
+
+    def __init__(self, task: str = "push_button", seed: int = 0, size: int = 128):
+        self.env = BenchEnv(task, TILE_ORDER, size)
+        self.env.reset(seed=seed)
+        self._renderer = Renderer(self.env.scene.model, size)
+
+    def pose(self, joints: np.ndarray, gripper_open: float = 1.0) -> Observation:
+        """Put the arm at joint angles (7,) in radians and return what is seen.
+
+        Raises:
+            UserError: an angle outside its limits.
+        """
+        joints = np.asarray(joints, dtype=np.float64)
+        if wrong := np.flatnonzero((joints < panda.LOWER) | (joints > panda.UPPER)).tolist():
+            raise UserError(f"joint {wrong[0] + 1} at {joints[wrong[0]]:.3f} rad is past its limit")
+        data = self.env.scene.data
+        for k in range(7):
+            data.joint(f"joint{k + 1}").qpos = joints[k]
+        for finger in ("finger1", "finger2"):
+            data.joint(finger).qpos = panda.FINGER_STROKE * (gripper_open > 0.5)
+        mujoco.mj_forward(self.env.scene.model, data)
+        seen = observe(self.env.scene, self.env.views, self._renderer, None)
+        return replace(seen, gripper_open=float(gripper_open > 0.5))
+
+
+def posed_picture(stage: Stage, joints: np.ndarray, gripper_open: float = 1.0) -> np.ndarray:
+    """Return the arm at joint angles (7,) in radians with its own spheres on it, (2S, 2S, 3)."""
+    seen = stage.pose(joints, gripper_open)
+    return enlarged(tile(with_spheres(seen, joint_targets(seen))))
+
+
+def scrubbed_picture(demo: Demo, frame: int, horizon: int, stops: bool = True) -> np.ndarray:
+    """Return frame t of a demonstration with its targets at t + K (or the stop before it).
+
+    Raises:
+        ValueError: no such frame, or a horizon below 1.
+    """
+    targets = draw_targets(demo, frame, TILE_ORDER, horizon, stops=stops)
+    return enlarged(tile(targets.views))
+
+
+def with_spheres(seen: Observation, targets: JointTargets) -> dict[str, np.ndarray]:
+    """Return the tiled cameras' views of an observation with spheres drawn on them."""
+    views = {}
+    for camera in TILE_ORDER:
+        spheres = spheres_in_view(targets, camera)
+        batch = type(spheres)(spheres.poses[None], spheres.colors[None], spheres.radii[None])
+        picture = seen.image(camera)[None]
+        views[camera] = draw_spheres(
+            picture, [Camera.from_observation(seen, camera)], batch
+        ).pictures[0]
+    return views
+
+
+def views_of(seen: Observation) -> dict[str, np.ndarray]:
+    """Return the tiled cameras' views, by camera."""
+    return {camera: seen.image(camera) for camera in TILE_ORDER}
+
+
+def moved_tip(joints: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """Return joint angles (7,) whose tip is `by` (3,) metres from that of `joints`, world axes.
+
+    Raises:
+        Unreachable: the arm does not get there.
+    """
+    _, tip = panda.forward_kinematics(joints)
+    tip = tip.copy()
+    tip[:3, 3] += by
+    return panda.inverse_kinematics(tip, start=joints, posture=joints)
+
+
+def enlarged(picture: np.ndarray, side: int = 2 * SHOWN_SIZE) -> np.ndarray:
+    """Return a square picture (H, H, 3) uint8 with sides of `side` pixels, its pixels visible."""
+    if picture.shape[0] == side:
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.NEAREST))
+
+
+def beside(*pictures: np.ndarray) -> np.ndarray:
+    """Return pictures (H, W, 3) of one height in a row, with a white seam between them."""
+    seam = np.full((pictures[0].shape[0], 12, 3), 255, np.uint8)
+    parts = [part for picture in pictures for part in (seam, picture)][1:]
+    return np.concatenate(parts, axis=1)
+
+
+def drawn_picture(drawn: Mapping[str, np.ndarray], side: int = 2 * SHOWN_SIZE) -> np.ndarray:
+    """Return drawn views, by camera, as one enlarged picture."""
+    return enlarged(tile(drawn), side)

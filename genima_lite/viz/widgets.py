@@ -1,0 +1,186 @@
+"""Four things to play with in a notebook, each a thin layer over `genima_lite.viz.playground`.
+
+Each returns a `Playground`. As the last line of a cell it shows sliders and a picture; where no
+kernel runs (on GitHub, in a printed page) the picture of its first setting is left.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import ipywidgets
+import numpy as np
+from PIL import Image
+
+from genima_lite import panda
+from genima_lite.controller.act import ACT
+from genima_lite.controller.draw import targets_of
+from genima_lite.controller.policies import predict_actions
+from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.observation import Demo, Observation
+from genima_lite.targets.horizon import HORIZON
+from genima_lite.viz.playground import (
+    Stage,
+    beside,
+    drawn_picture,
+    moved_tip,
+    posed_picture,
+    scrubbed_picture,
+    views_of,
+    with_spheres,
+)
+
+Picture = Callable[..., tuple[np.ndarray, str]]
+"""From the controls' values, by name, to a picture (H, W, 3) uint8 and a line of text."""
+
+
+class Playground:
+    """Controls, a picture that follows them, and a line of text below it.
+
+    Args:
+        picture: called with the controls' values by name.
+        controls: by name.
+
+    Attributes:
+        controls: as given; setting one's `value` is what a reader does with the mouse.
+        image: the picture, an `ipywidgets.Image`.
+        text: the line below it.
+    """
+
+    def __init__(self, picture: Picture, controls: dict[str, Any]):
+        self._picture, self.controls = picture, controls
+        self.image = ipywidgets.Image(format="png")
+        self.image.layout.max_width = "100%"
+        self.text = ipywidgets.Label()
+        for control in controls.values():
+            control.observe(self._update, "value")
+        self._update()
+        column = ipywidgets.VBox(list(controls.values()))
+        self.box = ipywidgets.VBox([column, self.image, self.text])
+
+    def _update(self, _: Any = None) -> None:
+        values = {name: control.value for name, control in self.controls.items()}
+        try:
+            picture, text = self._picture(**values)
+        except ValueError as error:  # out of reach, for example: say so and keep the picture
+            self.text.value = str(error)
+            return
+        self.image.value, self.text.value = _png(picture), text
+
+    def _ipython_display_(self) -> None:
+        """Show the widget where one can, else its picture."""
+        from IPython.display import display
+
+        bundle = self.box._repr_mimebundle_()
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        still = base64.b64encode(self.image.value).decode()
+        display({**data, "image/png": still}, raw=True)
+
+
+def move_joints(task: str = "push_button", seed: int = 0) -> Playground:
+    """Return sliders for the seven joints and the gripper: the arm and its spheres follow."""
+    stage = Stage(task, seed)
+
+    def picture(gripper: bool, **angles: float) -> tuple[np.ndarray, str]:
+        joints = np.array([angles[f"joint{k + 1}"] for k in range(7)])
+        tip = panda.forward_kinematics(joints)[1][:3, 3]
+        return posed_picture(stage, joints, float(gripper)), f"tip at {np.round(tip, 3)} m"
+
+    controls: dict[str, Any] = {
+        f"joint{k + 1}": _slider(
+            f"joint {k + 1} (rad)", panda.LOWER[k], panda.UPPER[k], panda.HOME[k], 0.01
+        )
+        for k in range(7)
+    }
+    controls["gripper"] = ipywidgets.Checkbox(value=True, description="gripper open", indent=False)
+    return Playground(picture, controls)
+
+
+def scrub_episode(demo: Demo, horizon: int = HORIZON) -> Playground:
+    """Return sliders for the frame t and the horizon K: the targets of t + K on the views of t."""
+
+    def picture(frame: int, horizon: int, stops: bool) -> tuple[np.ndarray, str]:
+        return scrubbed_picture(demo, frame, horizon, stops), f"t = {frame}, K = {horizon}"
+
+    return Playground(
+        picture,
+        {
+            "frame": _whole("frame t", 0, len(demo) - 1, 0),
+            "horizon": _whole("horizon K", 1, 40, horizon),
+            "stops": ipywidgets.Checkbox(value=True, description="cut at stops", indent=False),
+        },
+    )
+
+
+def instruct(agent: DiffusionAgent, seen: Observation, instruction: str) -> Playground:
+    """Return a box for the instruction and a slider for the noise: the agent draws again.
+
+    Args:
+        agent: what draws.
+        seen: with the tiled cameras' views at the size that it was trained for.
+        instruction: what stands in the box first.
+    """
+    views = views_of(seen)
+
+    def picture(instruction: str, seed: int) -> tuple[np.ndarray, str]:
+        drawn = agent.draw(views, instruction, seed)
+        return beside(drawn_picture(views), drawn_picture(drawn)), "left: seen; right: drawn"
+
+    box = ipywidgets.Text(value=instruction, continuous_update=False, **_wide("instruction"))
+    return Playground(picture, {"instruction": box, "seed": _whole("noise seed", 0, 20, 0)})
+
+
+def lead_by_hand(model: ACT, stage: Stage) -> Playground:
+    """Return sliders that move the gripper's sphere: the controller says how to get there.
+
+    The left picture shows the spheres at the target, on the views from the home posture; the right
+    one where the controller's last action brings the arm, and the same spheres.
+
+    Args:
+        model: a controller that follows spheres.
+        stage: with views of the size that it was trained for.
+    """
+    seen = stage.pose(panda.HOME)
+
+    def picture(x: float, y: float, z: float, gripper: bool) -> tuple[np.ndarray, str]:
+        targets = targets_of(moved_tip(panda.HOME, np.array([x, y, z])), float(gripper))
+        drawn = with_spheres(seen, targets)
+        last = predict_actions(model, drawn, seen)[-1]
+        reached = stage.pose(np.clip(last[:7], panda.LOWER, panda.UPPER), last[7])
+        tip = panda.forward_kinematics(last[:7])[1][:3, 3]
+        away = 1000 * np.linalg.norm(tip - targets.positions[0])
+        after = drawn_picture(with_spheres(reached, targets))
+        return beside(drawn_picture(drawn), after), f"the tip ends {away:.1f} mm from the sphere"
+
+    controls: dict[str, Any] = {
+        axis: _slider(f"{axis} (m)", -0.15, 0.15, 0.0, 0.005) for axis in "xyz"
+    }
+    controls["gripper"] = ipywidgets.Checkbox(value=True, description="gripper open", indent=False)
+    return Playground(picture, controls)
+
+
+def _slider(name: str, low: float, high: float, value: float, step: float) -> Any:
+    return ipywidgets.FloatSlider(
+        value=float(value), min=float(low), max=float(high), step=step, **_wide(name)
+    )
+
+
+def _whole(name: str, low: int, high: int, value: int) -> Any:
+    return ipywidgets.IntSlider(value=value, min=low, max=high, **_wide(name))
+
+
+def _wide(name: str) -> dict[str, Any]:
+    return {
+        "description": name,
+        "style": {"description_width": "90px"},
+        "layout": ipywidgets.Layout(width="520px"),
+    }
+
+
+def _png(picture: np.ndarray) -> bytes:
+    buffer = BytesIO()
+    Image.fromarray(picture).save(buffer, "png", compress_level=1)
+    return buffer.getvalue()

@@ -1,0 +1,879 @@
+# %% [markdown]
+# # 01 · The robot and its bench
+#
+# **An arm is seven numbers, a camera is two matrices, a demonstration is a table of both. Most bugs of
+# robot learning live in the conventions between them, and none of those bugs raises an error.**
+#
+# After this notebook you can
+#
+# - compute where every joint of a Panda arm is from its seven angles, and say which commands it cannot obey;
+# - move a point from the world into any camera's picture and back, whatever axes the camera's author liked;
+# - read a demonstration: observations, absolute joint actions, chunks of K = 20 of them;
+# - find your way through RLBench's files, and collect a small dataset of your own;
+# - recognise eight wrong conventions by what they look like.
+#
+# | | |
+# |---|---|
+# | time to read and solve | 90 to 120 minutes |
+# | time to run | under a minute on two cores; a GPU changes nothing |
+# | reads | nothing: the bench makes everything live |
+# | writes | a temporary folder, removed at the end |
+
+# %% tags=["setup"]
+try:
+    import genima_lite
+except ImportError:  # on Colab and Binder
+    # %pip install -q "genima-lite[models,notebooks] @ git+https://github.com/genima-lite/genima-lite@v0.1.0"
+    import genima_lite
+
+from genima_lite.course import begin, fast
+
+rng = begin(seed=0)
+
+# %% [markdown]
+# ## 1 · A demonstration, first of all as pictures
+#
+# The *bench* is a small copy of RLBench: a table, a Franka Panda arm, five cameras, eight tasks. A
+# *task* comes with a scripted *expert* that knows where everything stands and drives there. Its episodes
+# are the demonstrations from which Genima learns.
+#
+# Here is one. It takes two seconds to record: the simulation runs in this process.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+import numpy as np
+
+from genima_lite.bench.env import BenchEnv
+from genima_lite.demos.collect import record_demo
+
+np.set_printoptions(precision=3, suppress=True)
+env = BenchEnv("take_lid_off_saucepan", image_size=256, depth=True, render_mode="rgb_array")
+demo = record_demo(env, seed=28, variation=0)
+instruction = env.task.instructions(0)[0]
+print(f"'{instruction}'")
+
+# %%
+from genima_lite.viz import filmstrip
+
+filmstrip(demo, 6, env.task_name, instruction)
+
+# %% [markdown]
+# Each picture is four views tiled two by two, as the paper's diffusion model sees them. Below them are
+# the seven joint angles over time. The broad pale lines are what the arm *did*, the thin dashed ones are
+# what it was *told*. The band at the bottom is the gripper.
+#
+# One step lasts 50 ms. We pick one observation to look at closely: eight steps before the gripper closes
+# on the knob.
+
+# %%
+closes = next(t for t in range(len(demo)) if demo[t].gripper_open < 0.5)
+seen = demo[closes - 8]
+print("joint positions (rad)", seen.joint_positions)
+print("gripper open         ", seen.gripper_open)
+print("tip position (m)     ", seen.gripper_pose[:3])
+print("front picture        ", seen.front_rgb.shape, seen.front_rgb.dtype)
+
+# %% [markdown]
+# ## 2 · From seven angles to eight frames
+#
+# Genima never shows angles to its diffusion model. It shows *where joints are*: coloured spheres at the
+# joints' places (paper, section 3.1). Whoever wants to draw them must turn angles into places. This is
+# *forward kinematics*.
+#
+# A **frame** is a point with three axes, written as a 4×4 matrix: the first three columns are the axes, the
+# fourth is the point. Red is x, green is y, blue is z. Joint k turns about the **z axis** of frame k, the
+# blue one. The last frame is the *tip*, between the fingers.
+
+# %%
+from genima_lite import panda
+from genima_lite.cameras import Camera
+from genima_lite.viz.arm_frames import draw_frames
+
+
+def arm_at(joint_positions: np.ndarray) -> np.ndarray:
+    """Return the frames of the seven joints and of the tip, (8, 4, 4) to world, metres."""
+    joints, tip = panda.forward_kinematics(joint_positions)
+    return np.concatenate([joints, tip[None]])
+
+
+# %%
+front = Camera.from_observation(seen, "front")
+arm = arm_at(seen.joint_positions)
+picture = draw_frames(seen.front_rgb, {"origins": (front, arm)})
+draw_frames(seen.front_rgb, {"origins": (front, arm), "with axes": (front, arm)}, axis=0.09)
+
+# %% [markdown]
+# You count fewer than eight dots: joints 1 and 2, and joints 5 and 6... sit in one place. Each pair of joints
+# shares an origin and turns about different axes, like a shoulder.
+#
+# ### Two kinds of step
+#
+# The way from one joint to the next has a part that never changes, the metal **link** $L_k$, and a part
+# that does, the **turn** $R_z(q_k)$ about the joint's own z axis. Matrices compose from left to right
+# when each step is meant *in the frame reached so far*. Order matters, as a walk on the floor shows:
+
+# %%
+# NBVAL_CHECK_OUTPUT
+from genima_lite.transforms import inverse, pose_matrix
+
+
+def turn_z(angle: float) -> np.ndarray:
+    """Return the (4, 4) rotation by an angle in radians about z."""
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, -s, 0, 0], [s, c, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
+
+
+ahead, left = pose_matrix([1, 0, 0]), turn_z(np.pi / 2)
+print("one metre ahead, then turn left: ends at", (ahead @ left)[:3, 3].round(6) + 0.0)
+print("turn left, then one metre ahead: ends at", (left @ ahead)[:3, 3].round(6) + 0.0)
+
+# %% [markdown]
+# Franka publishes its links in *modified Denavit-Hartenberg* form. Three numbers a link: twist by $\alpha$
+# about x, then walk $a$ along x and $d$ along z. We put them into seven matrices, `LINKS`.
+
+# %%
+A = [0.0, 0.0, 0.0, 0.0825, -0.0825, 0.0, 0.088]  # metres along x
+D = [0.333, 0.0, 0.316, 0.0, 0.384, 0.0, 0.0]  # metres along z
+ALPHA = [0, -90, 90, 90, -90, 90, 90]  # degrees about x
+
+
+def turn_x(angle: float) -> np.ndarray:
+    """Return the (4, 4) rotation by an angle in radians about x."""
+    return pose_matrix(np.zeros(3), [np.sin(angle / 2), 0, 0, np.cos(angle / 2)])
+
+
+walks = zip(A, ALPHA, D, strict=True)
+LINKS = np.stack([turn_x(np.deg2rad(alpha)) @ pose_matrix([a, 0, d]) for a, alpha, d in walks])
+
+# %% [markdown] exercise="joint_frames" difficulty=2 minutes=12
+# ### Exercise 1: seven frames
+#
+# Start at the robot's base, `panda.BASE`, and go through the arm. Before each turn, keep the frame: RLBench
+# stores joint k's frame $T_k$ **before the joint's own rotation**,
+#
+# $$T_1 = B\,L_1, \qquad T_{k+1} = T_k\,R_z(q_k)\,L_{k+1}.$$
+#
+# One trap is waiting. The angles in an observation are RLBench's, the links are Franka's, and the two do
+# not agree where joint 4 has its zero: they are four degrees apart. `panda.to_franka` converts.
+#
+# You have `LINKS` (7, 4, 4), `turn_z(angle)` and `panda.BASE` (4, 4).
+#
+# <details><summary>Hint 1</summary>
+# Keep one variable for where you are. It begins at the base. Two things happen a joint: you walk a link and
+# you turn. Between the two you write down where you are.
+# </details>
+# <details><summary>Hint 2</summary>
+# A step that is meant in your own frame is multiplied from the right: <code>frame = frame @ step</code>.
+# </details>
+# <details><summary>Hint 3</summary>
+# Loop over <code>zip(LINKS, panda.to_franka(joint_positions))</code>; append <code>frame @ link</code> to a
+# list, go on from there with <code>@ turn_z(angle)</code>, and <code>np.stack</code> the list.
+# </details>
+
+
+# %% solution="joint_frames"
+def joint_frames(joint_positions: np.ndarray) -> np.ndarray:
+    """Return each joint's frame before its own rotation, (7, 4, 4) to world, metres.
+
+    joint_positions: (7,) radians, RLBench's angles.
+    """
+    ### BEGIN SOLUTION
+    frame, frames = panda.BASE, []
+    for link, angle in zip(LINKS, panda.to_franka(joint_positions), strict=True):
+        frames.append(frame @ link)
+        frame = frames[-1] @ turn_z(angle)
+    return np.stack(frames)
+    ### END SOLUTION
+
+
+# %% check="joint_frames" points=3
+from genima_lite.checks.robot import check_joint_frames
+
+check_joint_frames(joint_frames)
+### BEGIN HIDDEN TESTS
+check_joint_frames(joint_frames, seed=1)
+### END HIDDEN TESTS
+
+# %% [markdown] why="joint_frames"
+# **Why.** Each factor is a step taken in the frame that was reached before it, so new factors go to the
+# right. Keeping $T_k$ before the turn makes its axes independent of $q_k$ itself: joint 1's frame never moves
+# at all. And the four degrees are no rounding matter. They move everything behind joint 4 by several
+# centimetres, as the next picture shows.
+
+# %% [markdown]
+# The library's `panda.forward_kinematics` is the same loop. Two lines changed: `turn_z` is written for
+# whole arrays of angles, so that a thousand postures cost hardly more than one; and after the seventh turn
+# it walks on to the tip. Now let us get it wrong on purpose.
+
+# %%
+q = seen.joint_positions
+turned = arm.copy()
+turned[:7] = arm[:7] @ np.stack([turn_z(angle) for angle in panda.to_franka(q)])
+mistakes = {
+    "right": arm,
+    "four degrees forgotten": arm_at(panda.from_franka(q)),
+    "kept after the turn": turned,
+}
+tip_off = np.linalg.norm(mistakes["four degrees forgotten"][-1, :3, 3] - arm[-1, :3, 3])
+print(f"four degrees move the tip by {100 * tip_off:.1f} cm")
+draw_frames(seen.front_rgb, {name: (front, chain) for name, chain in mistakes.items()}, axis=0.09)
+
+# %% [markdown]
+# The middle one is the nasty sort of bug: the arm looks plausible, and every sphere from the wrist on sits
+# a few centimetres off, in training and in evaluation alike. The right one hides even better. All origins
+# are where they should be; only the axes are turned. Genima's spheres carry **stripes** across their x axis, so
+# there it would be the stripes that lie.
+#
+# ## 3 · What the arm cannot do
+#
+# Each joint has a lower and an upper limit. Genima commands absolute joint angles, and nothing stops a
+# network from asking for a posture outside them. Somebody has to notice.
+
+# %%
+from genima_lite.viz.joint_ranges import joint_ranges
+
+measured = np.stack([observation.joint_positions for observation in demo])
+postures = {"all zeros": np.zeros(7), "home with its signs flipped": -panda.HOME}
+joint_ranges(panda.LOWER, panda.UPPER, measured, postures)
+
+# %% [markdown]
+# Pale bars: what is allowed. Coloured bars: where the demonstration went. Red marks: commands outside.
+# Look at joint 4. **Zero is not a legal angle for it**, a fact that will come back when we pad a sequence
+# of actions.
+
+# %% [markdown] exercise="excess" difficulty=1 minutes=6
+# ### Exercise 2: beyond the limits, and by how much
+#
+# For joint angles in RLBench's convention, return by how many radians each is beyond its limit: 0 inside,
+# **positive above** the upper limit, **negative below** the lower one. The arm's limits are
+# `panda.FRANKA_LOWER` and `panda.FRANKA_UPPER`, both (7,), and as the names say they are in *Franka's* angles.
+#
+# <details><summary>Hint 1</summary>
+# How far is a number from the nearest number that is allowed?
+# </details>
+# <details><summary>Hint 2</summary>
+# <code>np.clip</code> gives that nearest number. Both sides of the subtraction must be in the same convention.
+# </details>
+
+
+# %% solution="excess"
+def excess(joint_positions: np.ndarray) -> np.ndarray:
+    """Return by how much joints are beyond their limits, (..., 7) radians with a sign.
+
+    joint_positions: (..., 7) radians, RLBench's angles; must not be changed.
+    """
+    ### BEGIN SOLUTION
+    angles = panda.to_franka(joint_positions)
+    return angles - np.clip(angles, panda.FRANKA_LOWER, panda.FRANKA_UPPER)
+    ### END SOLUTION
+
+
+# %% check="excess" points=2
+from genima_lite.checks.robot import check_excess
+
+check_excess(excess)
+### BEGIN HIDDEN TESTS
+check_excess(excess, seed=1)
+### END HIDDEN TESTS
+
+# %% [markdown] why="excess"
+# **Why.** `clip` is the projection onto the allowed box, so the difference is exactly what is too much, sign
+# included. The conversion matters here because Genima's reference code applies Franka's numbers to RLBench's
+# angles, four degrees off at joint 4. The library's `panda.LOWER` and `panda.UPPER` allow only what both
+# readings allow.
+
+# %% [markdown]
+# The bench clips such a command and warns once an episode and joint; `out_of_limits="raise"` makes it an
+# error. Ask it for the posture zero:
+
+# %%
+# NBVAL_CHECK_OUTPUT
+import warnings
+
+env.reset(seed=28)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    env.step_blindly(np.append(np.zeros(7), 1.0))
+print(caught[0].message)
+
+# %% [markdown]
+# ## 4 · Cameras: a pose and a pinhole
+#
+# RLBench has five cameras. Four are bolted to the room, the fifth rides on the wrist, so its pose differs
+# at every step. Thick lines show where each looks, thin ones the edges of its view.
+
+# %%
+from genima_lite.observation import CAMERAS
+from genima_lite.viz.arm_frames import camera_map
+
+camera_map({name: Camera.from_observation(seen, name) for name in CAMERAS}, arm)
+
+# %% [markdown]
+# A pinhole camera is two matrices.
+#
+# - Its **pose** $P$ (4×4) is a frame like the arm's: the columns are the camera's axes and its place, in the
+#   world. It maps *camera coordinates to world coordinates*, hence "camera-to-world". RLBench calls it
+#   `extrinsics`. Beware: many computer-vision texts give that name to the inverse.
+# - Its **intrinsics** $A$ (3×3) hold the focal length $f$ and the picture's centre $(c_x, c_y)$, in pixels. (Books
+#   say $K$; here $K$ is the paper's number of actions.)
+#
+# A world point $X$ lands on pixel $(u, v)$, column and row:
+#
+# $$\begin{pmatrix} x \\ y \\ z \\ 1 \end{pmatrix} = P^{-1} \begin{pmatrix} X \\ 1 \end{pmatrix}, \qquad
+# u = f_x \frac{x}{z} + c_x, \qquad v = f_y \frac{y}{z} + c_y.$$
+#
+# So the first thing needed is $P^{-1}$.
+
+# %% [markdown] exercise="world_to_camera" difficulty=1 minutes=8
+# ### Exercise 3: turn a pose round
+#
+# A pose consists of a rotation $R$ (3×3) and a position $t$: it maps $x$ to $Rx + t$. Write down the inverse
+# as a 4×4 matrix, without `np.linalg.inv`. A rotation's inverse is its transpose, $R^{-1} = R^\top$.
+#
+# <details><summary>Hint 1</summary>
+# Solve y = R x + t for x. What stands in front of y, and what is the constant?
+# </details>
+# <details><summary>Hint 2</summary>
+# x = Rᵀ y − Rᵀ t. The constant is not −t: it is −t seen with the camera's axes.
+# </details>
+
+
+# %% solution="world_to_camera"
+def world_to_camera(pose: np.ndarray) -> np.ndarray:
+    """Return the inverse of a rigid transform.
+
+    pose: (4, 4) camera to world, metres. Returns (4, 4) world to camera.
+    """
+    ### BEGIN SOLUTION
+    result = np.eye(4)
+    result[:3, :3] = pose[:3, :3].T
+    result[:3, 3] = -pose[:3, :3].T @ pose[:3, 3]
+    return result
+    ### END SOLUTION
+
+
+# %% check="world_to_camera" points=2
+from genima_lite.checks.robot import check_world_to_camera
+
+check_world_to_camera(world_to_camera)
+### BEGIN HIDDEN TESTS
+check_world_to_camera(world_to_camera, seed=1)
+### END HIDDEN TESTS
+
+# %% [markdown] why="world_to_camera"
+# **Why.** $y = Rx + t$ gives $x = R^\top y - R^\top t$. The position of the inverse answers another question: where
+# is the *world's* origin, seen from the camera? That is why $t$ has to be turned. `transforms.inverse` does
+# the same for arrays of poses; it is exact where a general matrix inversion would only be close.
+
+# %% [markdown]
+# With it, projection is four lines, first by hand, then the library's:
+
+# %%
+# NBVAL_CHECK_OUTPUT
+tip_point = arm[-1, :3, 3]
+local = inverse(front.pose) @ np.append(tip_point, 1.0)
+image = front.intrinsics @ local[:3]
+pixel = image[:2] / image[2]
+
+theirs, depth = front.project(tip_point)
+print("the same pixel:", np.allclose(pixel, theirs), "and the same depth:", np.isclose(local[2], depth))
+
+# %% [markdown]
+# ### Three families of axes
+#
+# "Camera axes" are a matter of taste, and there are three tastes in this project. The pictures show each
+# family's axes from behind the camera; it looks into the page, along the grey box.
+
+# %%
+from genima_lite.viz.arm_frames import axes_conventions
+
+OPENGL_IN_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])  # columns: OpenGL's axes in OpenCV's
+RLBENCH_IN_OPENCV = np.diag([-1.0, -1.0, 1.0, 1.0])
+families = {
+    "OpenCV, and this library": np.eye(3),
+    "OpenGL and MuJoCo": OPENGL_IN_OPENCV[:3, :3],
+    "RLBench": RLBENCH_IN_OPENCV[:3, :3],
+}
+axes_conventions(families)
+
+# %% [markdown]
+# RLBench's x points left and its y up. To make up for it, RLBench stores **negative focal lengths**: two
+# minus signs that cancel. Used together its two matrices are right. The trouble begins when you take
+# one of them and combine it with somebody else's other.
+
+# %% [markdown] exercise="from_rlbench" difficulty=2 minutes=8
+# ### Exercise 4: from RLBench's axes to OpenCV's
+#
+# Convert RLBench's pair of matrices into a pose with OpenCV's axes (x right, y down, z forward) and
+# intrinsics with positive focal lengths. The camera must not move.
+#
+# <details><summary>Hint 1</summary>
+# The axes are the <em>columns</em> of the pose. Two of them must change their sign; the position must not.
+# </details>
+# <details><summary>Hint 2</summary>
+# A diagonal matrix multiplied from the left scales rows, from the right it scales columns.
+# </details>
+# <details><summary>Hint 3</summary>
+# <code>extrinsics @ RLBENCH_IN_OPENCV</code> for the pose (the matrix is its own inverse). In the intrinsics the
+# focal lengths are the entries [0, 0] and [1, 1].
+# </details>
+
+
+# %% solution="from_rlbench"
+def from_rlbench(extrinsics: np.ndarray, intrinsics: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return pose (4, 4), camera (OpenCV axes) to world, and intrinsics (3, 3), focal lengths > 0.
+
+    extrinsics: (4, 4) camera (RLBench's axes) to world; intrinsics: (3, 3) with negative focal lengths.
+    """
+    ### BEGIN SOLUTION
+    return extrinsics @ RLBENCH_IN_OPENCV, intrinsics @ np.diag([-1.0, -1.0, 1.0])
+    ### END SOLUTION
+
+
+# %% check="from_rlbench" points=2
+from genima_lite.checks.robot import check_from_rlbench
+
+check_from_rlbench(from_rlbench)
+### BEGIN HIDDEN TESTS
+check_from_rlbench(from_rlbench, seed=1)
+### END HIDDEN TESTS
+
+# %% [markdown] why="from_rlbench"
+# **Why.** We re-name the axes of the camera's own frame, before anything moves it into the world. So the
+# change happens on the right, next to the camera's coordinates, and the fourth column, its place, stays. On
+# the left it would mirror the *world*. The same diagonal matrix has to be taken out of the intrinsics, or the
+# picture is turned upside down: $A' P'^{-1} = (A S)(S P^{-1})$ with $S S = 1$.
+
+# %% [markdown]
+# ### What wrong conventions look like
+#
+# The arm's frames again, drawn with the right camera and with five wrong ones. None of the six raises
+# an error.
+
+# %%
+extrinsics, negative = front.to_rlbench()
+cameras = {
+    "right": front,
+    "RLBench's axes taken as they are": Camera(front.intrinsics, extrinsics),
+    "its negative focal length kept": Camera(negative, front.pose),
+    "OpenGL's axes taken as they are": Camera(front.intrinsics, front.to_opengl()),
+    "multiplied from the left": Camera(front.intrinsics, RLBENCH_IN_OPENCV @ extrinsics),
+    "pose not inverted": Camera(front.intrinsics, inverse(front.pose)),
+}
+draw_frames(seen.front_rgb, {title: (camera, arm) for title, camera in cameras.items()})
+
+# %% [markdown]
+# Learn to read them.
+#
+# - Panels 2 and 3: the arm is turned by 180° about the picture's middle. One of the two minus signs is missing.
+# - Panel 4: **mirrored** left to right, and all points lie *behind* the camera. $x/z$ and $y/z$ do not notice
+#   a negative $z$; a renderer that does shows nothing at all.
+# - Panels 5 and 6: nothing fits. The camera stands somewhere else.
+#
+# A good habit: draw something you know, such as the arm, before you train on what you drew.
+#
+# ## 5 · From a pixel back into the world
+#
+# A depth picture makes a camera a measuring device: each pixel with its depth is a point in the room. Three
+# conventions decide whether it is the right one.
+#
+# - **Stored depth is a fraction** $\delta$ in [0, 1] between a near and a far plane: $z = n + \delta\,(f - n)$ metres.
+# - **It is measured along the optical axis**, not along the ray. It is the $z$ of the formula above.
+# - **A pixel has a centre.** Coordinates (0, 0) are the outer corner of the first pixel, whose centre is (0.5, 0.5).
+
+# %% [markdown] exercise="world_point" difficulty=2 minutes=12
+# ### Exercise 5: the point behind a pixel
+#
+# Return the world point seen in the middle of pixel `[row, column]` of a depth picture. `camera` has
+# `.intrinsics` (3, 3), `.pose` (4, 4) camera to world, `.near` and `.far` in metres. Do not use
+# `camera.unproject`: it is the answer.
+#
+# <details><summary>Hint 1</summary>
+# Solve the two formulas for u and v above for x and y. You know z.
+# </details>
+# <details><summary>Hint 2</summary>
+# A picture is indexed <code>[row, column]</code>, but u counts columns and v counts rows.
+# </details>
+# <details><summary>Hint 3</summary>
+# <code>ray = np.linalg.inv(camera.intrinsics) @ [column + 0.5, row + 0.5, 1]</code> has z = 1. Scale it by the depth in
+# metres, append a 1, and apply the pose.
+# </details>
+
+
+# %% solution="world_point"
+def world_point(camera: Camera, row: int, column: int, fraction: float) -> np.ndarray:
+    """Return the point (3,) in metres, world frame, behind the centre of a pixel.
+
+    fraction: stored depth in [0, 1] between camera.near and camera.far.
+    """
+    ### BEGIN SOLUTION
+    metres = camera.near + fraction * (camera.far - camera.near)
+    ray = np.linalg.inv(camera.intrinsics) @ [column + 0.5, row + 0.5, 1.0]
+    return (camera.pose @ np.append(ray * metres, 1.0))[:3]
+    ### END SOLUTION
+
+
+# %% check="world_point" points=3
+from genima_lite.checks.robot import check_world_point
+
+check_world_point(world_point)
+### BEGIN HIDDEN TESTS
+check_world_point(world_point, seed=1)
+### END HIDDEN TESTS
+
+# %% [markdown] why="world_point"
+# **Why.** $A^{-1}$ undoes the pinhole and leaves a ray with $z = 1$; depth along the axis is then simply the
+# factor. The half pixel looks pedantic until you see its size: half a pixel times depth over focal length. RLBench's
+# own point clouds leave it out, and a network that learns from them learns the shift as well.
+
+# %% [markdown]
+# The library does it for all pixels at once: `camera.point_cloud`. A level table is a wonderful test, because
+# everyone knows what it should look like from the side: a line, at a height of 0.75 m.
+
+# %%
+from genima_lite.cameras import depth_in_metres
+
+metres = depth_in_metres(seen.front_depth, front.near, front.far)
+rows, columns = np.indices(metres.shape)
+corners = np.stack([columns, rows], axis=-1)
+rays = front.unproject(corners + 0.5, np.ones(metres.shape)) - front.pose[:3, 3]
+clouds = {
+    "right": front.point_cloud(metres),
+    "half a pixel forgotten": front.unproject(corners, metres),
+    "fraction times far": front.point_cloud(seen.front_depth * front.far),
+    "row and column swapped": front.unproject(corners[..., ::-1] + 0.5, metres),
+    "depth taken along the ray": front.point_cloud(metres / np.linalg.norm(rays, axis=-1)),
+    "fraction taken for metres": front.point_cloud(seen.front_depth),
+}
+
+# %%
+from genima_lite.viz.point_clouds import side_views
+
+side_views(clouds, seen.front_rgb)
+
+# %% [markdown]
+# Below, the big mistakes: a table on end, a table like a bowl, a doll's house. They are harmless, because
+# you see them. Above are the two that survive a glance: half a centimetre. Half a pixel is half a
+# centimetre at 256 pixels, and two centimetres at 64, where it is wider than the knob's rim.
+#
+# ## 6 · Four numbers for a rotation
+#
+# RLBench stores poses as seven numbers: position, then a *unit quaternion*. A quaternion holds the cosine of
+# half the angle, $w = \cos(\theta/2)$, and the axis times the sine of half the angle, $(x, y, z)$. Nobody agrees where $w$
+# stands: RLBench and SciPy write `xyzw`, MuJoCo writes `wxyz`. The tip's orientation in both:
+
+# %%
+import mujoco
+
+simulator = np.zeros(4)
+mujoco.mju_mat2Quat(simulator, seen.gripper_matrix[:3, :3].ravel())
+print("MuJoCo  w x y z ", simulator)
+print("RLBench x y z w ", seen.gripper_pose[3:])
+
+# %% [markdown]
+# Both are four numbers with length 1, so no check of shape or norm can tell them apart. The picture can:
+
+# %%
+position = seen.gripper_pose[:3]
+tips = {
+    "order respected": pose_matrix(position, seen.gripper_pose[3:]),
+    "wxyz read as xyzw": pose_matrix(position, simulator),
+    "xyzw read as wxyz": pose_matrix(position, np.roll(seen.gripper_pose[3:], -1)),
+}
+draw_frames(seen.front_rgb, {name: (front, tip[None]) for name, tip in tips.items()}, axis=0.2)
+
+# %% [markdown]
+# On the left the blue axis, along which the gripper points, goes down to the pan. In the other two it does not:
+# a controller told to go there would twist the wrist by a large angle. How large? That is a question one asks
+# often, for example to tell whether a robot has reached its goal.
+
+# %% [markdown] exercise="turn_between" difficulty=2 minutes=10
+# ### Exercise 6: the angle between two orientations
+#
+# Two unit quaternions of the *same order*, $q$ and $q'$, are $2 \arccos(q \cdot q')$ apart. Almost. Three traps:
+#
+# 1. The two you get here are **not** of the same order.
+# 2. $q$ and $-q$ are the same rotation, so the product's sign means nothing.
+# 3. Rounding can make the product of two equal quaternions 1.0000000000000002, and the arc cosine of that is NaN.
+#
+# <details><summary>Hint 1</summary>
+# First bring w to the same end. <code>np.roll</code> moves the numbers of an array round in a circle.
+# </details>
+# <details><summary>Hint 2</summary>
+# <code>np.roll(q, -1)</code> takes the first number to the end. Against trap 2 helps <code>abs</code>, against trap 3
+# <code>min(..., 1.0)</code>.
+# </details>
+
+
+# %% solution="turn_between"
+def turn_between(simulator: np.ndarray, rlbench: np.ndarray) -> float:
+    """Return the smallest angle in radians, from 0 to pi, that turns one orientation into the other.
+
+    simulator: (4,) unit quaternion wxyz; rlbench: (4,) unit quaternion xyzw.
+    """
+    ### BEGIN SOLUTION
+    product = abs(np.roll(simulator, -1) @ rlbench)
+    return 2 * np.arccos(min(product, 1.0))
+    ### END SOLUTION
+
+
+# %% check="turn_between" points=2
+from genima_lite.checks.robot import check_turn_between
+
+check_turn_between(turn_between)
+### BEGIN HIDDEN TESTS
+check_turn_between(turn_between, seed=1)
+### END HIDDEN TESTS
+
+# %% [markdown] why="turn_between"
+# **Why.** The product of two unit quaternions is the cosine of half the angle between them. Two quaternions
+# stand for each rotation; without the absolute value, one orientation in two looks almost a full turn away
+# from its neighbour, and a loss computed that way pulls a network the long way round. The clip costs nothing and saves you
+# from a NaN that appears exactly when everything is right.
+
+# %% [markdown]
+# ## 7 · Actions, and chunks of them
+#
+# An **action** is eight numbers: seven *absolute* joint angles to be reached within 50 ms, then the gripper, 1 open or
+# 0 closed. `demo.actions()` has T − 1 rows for T observations: row t leads from observation t to t + 1.
+#
+# The controller does not predict one action, it predicts a **chunk** of the next $K = 20$ (paper, section 3.2). Near the end of a
+# demonstration fewer than $K$ are left. What to put there? First look at what two answers *do*: we run the
+# whole demonstration, then 20 more actions.
+
+# %%
+from genima_lite.viz.target_pictures import picture_grid
+
+
+def view_after(extra: np.ndarray) -> np.ndarray:
+    """Run the demonstration and then `extra` actions (n, 8); return the front view."""
+    env.reset(seed=28)
+    for action in [*demo.actions(), *extra]:
+        env.step_blindly(action)
+    return env.render()
+
+
+# %%
+actions = demo.actions()
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    picture_grid(
+        {
+            "the demonstration's end": view_after(actions[:0]),
+            "20 times the last action": view_after(np.repeat(actions[-1:], 20, axis=0)),
+            "20 zeros, as padding": view_after(np.zeros((20, 8))),
+        },
+        each=3.1,
+    )
+
+# %% [markdown]
+# The last action repeated holds the arm where it is. Zeros are no "nothing": they are the command to stretch
+# the arm up, lid and all. Zero padding is fine where every place that uses it masks it, and a mask is
+# forgotten sooner than one thinks: a well-known implementation of ACT averages its loss over the padding.
+# So we do both: repeat the last action, *and* mark what is real.
+
+# %% [markdown] exercise="action_chunk" difficulty=1 minutes=8
+# ### Exercise 7: K actions from any frame
+#
+# Return actions t, t + 1, ..., t + K − 1, the last one repeated where there are no more, and a mask that is
+# `True` where the action is real. `frame` goes from 0 to T − 2.
+#
+# <details><summary>Hint 1</summary>
+# Make the K row numbers first. Some are too large; the mask is a comparison, and the repeating is a minimum.
+# </details>
+# <details><summary>Hint 2</summary>
+# <code>rows = frame + np.arange(horizon)</code>, and index with <code>np.minimum(rows, len(actions) - 1)</code>.
+# </details>
+
+
+# %% solution="action_chunk"
+def action_chunk(
+    actions: np.ndarray, frame: int, horizon: int = 20
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the next actions (K, 8) and which of them are real, (K,) bool.
+
+    actions: (T - 1, 8), row t leads from frame t to frame t + 1. horizon: K.
+    """
+    ### BEGIN SOLUTION
+    rows = frame + np.arange(horizon)
+    return actions[np.minimum(rows, len(actions) - 1)], rows < len(actions)
+    ### END SOLUTION
+
+
+# %% check="action_chunk" points=2
+from genima_lite.checks.robot import check_action_chunk
+
+check_action_chunk(action_chunk)
+### BEGIN HIDDEN TESTS
+check_action_chunk(action_chunk, seed=1)
+### END HIDDEN TESTS
+
+# %% [markdown] why="action_chunk"
+# **Why.** Clamping the row numbers keeps the shape at (K, 8) everywhere, which batches need, and makes the padding a sensible
+# command should it ever be executed. The mask then keeps "stand still at the end" from being learned as if
+# the expert had shown it. Row t is the first to use: an offset of one would teach the controller to be a step ahead of
+# what it sees.
+
+# %% [markdown]
+# The library's version is `genima_lite.controller.sources.chunk`. One line was added: it can also stop at a
+# keypoint in the middle of an episode, for reasons that belong to a later notebook.
+#
+# ## 8 · The same on disk
+#
+# RLBench has a layout for demonstrations, and so do all the programs that read it. We collect two short
+# episodes into a temporary folder. `collect` deals them over a task's variations; we ask for one of them.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from genima_lite.demos.collect import CollectSettings, collect
+from genima_lite.demos.layout import episode_folder
+
+temporary = TemporaryDirectory()
+root = Path(temporary.name)
+list(collect(root, ["push_button"], 2, CollectSettings(seed=0, image_size=64, variations=(0,))))
+folder = episode_folder(root, "push_button", 0, 1)
+for path in sorted(folder.iterdir())[:7]:
+    print(path.relative_to(root))
+
+# %% [markdown]
+# States and actions of all frames are in one file, `low_dim_obs.pkl`; pictures are one PNG a frame, in a folder for each camera
+# and kind. Our files are named like RLBench's; `scene_state.json` is ours and makes replays possible.
+#
+# Now the frames of one camera, in order. Or not:
+
+# %%
+# NBVAL_CHECK_OUTPUT
+print([path.name for path in sorted((folder / "front_rgb").iterdir())][:6])
+
+# %% [markdown] exercise="image_files" difficulty=1 minutes=8
+# ### Exercise 8: a camera's pictures in the order of time
+#
+# Return the paths of all pictures of one camera and kind, such that entry t is frame t. The folder is
+# `<root>/<task>/variation<V>/episodes/episode<E>/<camera>_<kind>/`.
+#
+# <details><summary>Hint 1</summary>
+# The output above is sorted as text. What should it be sorted by?
+# </details>
+# <details><summary>Hint 2</summary>
+# <code>sorted</code> takes a <code>key</code>, a function of one path. <code>path.stem</code> is the name without ".png", still a text.
+# </details>
+
+
+# %% solution="image_files"
+def image_files(
+    root: Path, task: str, variation: int, episode: int, camera: str, kind: str = "rgb"
+) -> list[Path]:
+    """Return a camera's picture files in the order of time: entry t is frame t."""
+    ### BEGIN SOLUTION
+    folder = root / task / f"variation{variation}" / "episodes" / f"episode{episode}"
+    files = (folder / f"{camera}_{kind}").glob("*.png")
+    return sorted(files, key=lambda path: int(path.stem))
+    ### END SOLUTION
+
+
+# %% check="image_files" points=2
+from genima_lite.checks.robot import check_image_files
+
+check_image_files(image_files)
+### BEGIN HIDDEN TESTS
+check_image_files(image_files, seed=1)
+### END HIDDEN TESTS
+
+# %% [markdown] why="image_files"
+# **Why.** As text, "10" comes before "2". A loader that sorts so pairs pictures with the states of other frames, and
+# nothing fails: the shapes fit, the loss falls, only the policy is bad. An episode of at most ten frames would
+# hide it, so test with more. The library goes the other way and never sorts: `layout.image_path` makes the name from the
+# frame's number, and `read_episode` insists on exactly 0.png to T−1.png.
+
+# %% [markdown]
+# ### A picture that is none
+#
+# One more trap of this layout. Depth is stored as PNG too: a 24-bit number spread over red, green and blue. It
+# looks like a picture, so people resize it like one. On the right, what comes back after halving the size with the
+# usual smooth interpolation.
+
+# %%
+from PIL import Image
+
+from genima_lite.demos.images import decode_image
+from genima_lite.demos.layout import image_path
+
+stored = Image.open(image_path(folder, "front", "depth", 0))
+halved = stored.resize((32, 32), Image.Resampling.BILINEAR)
+shown = {
+    "the PNG's pixels": np.asarray(stored),
+    "decoded": decode_image(np.asarray(stored), "depth"),
+    "resized, then decoded": decode_image(np.asarray(halved), "depth"),
+}
+picture_grid(shown, each=3.0)
+
+# %% [markdown]
+# Averaging the low bytes of neighbours makes no sense, so spots appear wherever depth crosses a step of the high byte. Decode
+# first, resize then.
+#
+# ### Is the dataset sound?
+#
+# `inspect_dataset` reads every file and says what is wrong with it. `replay` executes the stored actions once
+# more: the strongest test there is, since it exercises scene, actions, order and conventions at once.
+
+# %%
+from genima_lite.demos import inspect_dataset, render_report
+
+report = render_report(inspect_dataset(root))
+print(report.split("\n", 1)[1])
+
+# %%
+# NBVAL_CHECK_OUTPUT
+from genima_lite.demos.replay import replay
+
+for replayed in replay(root):
+    same = replayed.deviation < 1e-3
+    print(replayed.episode.path.name, "solved:", replayed.success, "· within 1 mrad:", same)
+
+# %% [markdown]
+# And a test that must fail: the saucepan's actions, once as recorded and once as if they were Franka's angles.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+def solves(commands: np.ndarray) -> bool:
+    """Run commands (n, 8) from the start of the demonstration; return whether they solve it."""
+    env.reset(seed=28)
+    return [env.step_blindly(command)[0] for command in commands][-1]
+
+
+franka = np.hstack([panda.to_franka(actions[:, :7]), actions[:, 7:]])
+print("as recorded:", solves(actions))
+print("four degrees off at joint 4:", solves(franka))
+
+# %%
+env.close()
+temporary.cleanup()
+
+# %% [markdown]
+# ## Try it yourself
+#
+# - **A control.** Execute the *measured* joint positions (`measured[1:]`, with the gripper's state as the eighth
+#   column) instead of the commanded ones. Does the arm still solve the task? Where do the two differ most?
+# - **An ablation.** How many degrees of error at joint 4 does each task forgive? Sweep from 0 to 4 on a few
+#   tasks, and guess first which one forgives most.
+# - **A limitation.** Draw the arm into the *wrist* camera's view of frame t, with that camera's pose of frame 0.
+#   Which line of a careless loader would do that? Then think about what a moving camera means for Genima: in whose
+#   picture are the joints of frame t + 20 drawn?
+#
+# ## Where this lives in the library
+#
+# | here | there |
+# |---|---|
+# | joint frames, limits, four degrees | `genima_lite/panda.py` |
+# | rigid inverse, seven-number poses | `genima_lite/transforms.py` |
+# | pinhole, axes, depth | `genima_lite/cameras.py` |
+# | observation, action, demonstration | `genima_lite/observation.py` |
+# | the environment, the expert | `genima_lite/bench/env.py`, `genima_lite/bench/expert.py` |
+# | chunks and their mask | `genima_lite/controller/sources.py` |
+# | files | `genima_lite/demos/layout.py`, `images.py`, `read.py`, `inspection.py`, `replay.py` |
+#
+# **In the paper** ("Generative Image as Action Models", CoRL 2024): section 3.1 says what is drawn at the joints,
+# section 3.2 what the controller predicts, section 4 which tasks of RLBench are used. The next notebook draws the spheres.

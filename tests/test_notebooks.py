@@ -1,0 +1,197 @@
+"""The course's notebooks: made from one source, without leaks, and they run."""
+
+import copy
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+jupytext = pytest.importorskip("jupytext")
+pytest.importorskip("nbgrader")
+nbformat = pytest.importorskip("nbformat")
+nbclient = pytest.importorskip("nbclient")
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+import notebooks as course
+
+SOURCES = sorted((ROOT / "notebooks/source").glob("*.py"))
+NAMES = [path.stem for path in SOURCES]
+
+EXERCISE = """# %% [markdown]
+# # Title
+
+# %% [markdown] exercise="double" difficulty=1 minutes=5
+# ### Exercise 1: Double
+# Twice.
+#
+# <details><summary>Hint</summary>add</details>
+
+# %% solution="double"
+def double(x):
+    ### BEGIN SOLUTION
+    return 2 * x
+    ### END SOLUTION
+
+# %% check="double" points=2
+assert double(2) == 4
+### BEGIN HIDDEN TESTS
+assert double(3) == 6
+### END HIDDEN TESTS
+
+# %% [markdown] why="double"
+# Since two.
+"""
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    """A course of one small notebook."""
+    for name in ("notebooks", "solutions"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(course, "STUDENT", tmp_path / "notebooks")
+    monkeypatch.setattr(course, "SOLVED", tmp_path / "solutions")
+    path = tmp_path / "99_small.py"
+    path.write_text(EXERCISE)
+    return path
+
+
+def code(notebook, part):
+    return next(cell.source for cell in notebook.cells if part in cell.metadata)
+
+
+# --- one source, two notebooks
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=NAMES)
+def test_committed_notebooks_are_what_the_source_makes(path):
+    assert course.drift(path) == []
+
+
+def test_student_gets_stubs_and_the_reader_of_solutions_all(source):
+    notebook = course.read_source(source)
+    student, solved = course.student(notebook), course.solved(notebook)
+    assert "raise NotImplementedError()" in code(student, "solution")
+    assert "2 * x" not in nbformat.writes(student)
+    assert "Since two" not in nbformat.writes(student)
+    assert "double(3)" not in nbformat.writes(student)
+    assert "2 * x" in code(solved, "solution")
+    assert "double(3)" not in code(solved, "check")
+    assert any("Since two" in cell.source for cell in solved.cells)
+    assert "difficulty ●○○ · about 5 minutes · 2 points" in code(student, "exercise")
+
+
+def test_drift_is_noticed_whatever_drifts(source):
+    course.make(source)
+    assert course.drift(source) == []
+    source.write_text(EXERCISE.replace("Twice.", "Two times."))
+    assert len(course.drift(source)) == 2
+    course.make(source)
+    committed = course.STUDENT / "99_small.ipynb"
+    leaked = nbformat.read(committed, 4)
+    leaked.cells[2].source = "def double(x):\n    return 2 * x"
+    nbformat.write(leaked, committed)
+    assert course.drift(source) == ["notebooks/99_small.ipynb is not what 99_small.py makes"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "hint"),
+    [
+        ("### BEGIN SOLUTION", "", "BEGIN and END SOLUTION"),
+        ("### END HIDDEN TESTS", "", "HIDDEN TESTS"),
+        (" difficulty=1", "", "difficulty"),
+        ("<details>", "", "hints"),
+        (" points=2", "", "points"),
+        ('# %% [markdown] why="double"', "# %% [markdown]", "has"),
+        ("# ### Exercise 1", "# Exercise 1", "title"),
+    ],
+)
+def test_an_exercise_with_a_part_missing_stops_the_build(source, old, new, hint):
+    source.write_text(EXERCISE.replace(old, new))
+    with pytest.raises(course.SourceError, match=hint):
+        course.read_source(source)
+
+
+# --- the committed notebooks
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def committed(request):
+    """A student's and a solutions notebook."""
+    file = f"{request.param}.ipynb"
+    return nbformat.read(ROOT / "notebooks" / file, 4), nbformat.read(ROOT / "solutions" / file, 4)
+
+
+def test_exercises_are_four_to_eight_and_their_checks_lie_right_below(committed):
+    student, _ = committed
+    kinds = [next((p for p in course.PARTS if p in c.metadata), None) for c in student.cells]
+    exercises = [i for i, kind in enumerate(kinds) if kind == "exercise"]
+    assert 4 <= len(exercises) <= 8
+    for i in exercises:
+        assert kinds[i : i + 3] == ["exercise", "solution", "check"]
+
+
+def test_nothing_of_a_solution_is_in_the_students_notebook(committed):
+    student, solved = committed
+    text = nbformat.writes(student)
+    for cell in solved.cells:
+        if "solution" in cell.metadata:
+            region = re.search(
+                r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", cell.source, re.DOTALL
+            ).group(1)
+            for line in filter(None, map(str.strip, region.splitlines())):
+                written = nbformat.v4.new_code_cell(line)  # as JSON escapes it
+                if len(line) > 25:
+                    assert written.source not in "\n".join(c.source for c in student.cells)
+            assert region not in text
+
+
+def test_pictures_and_size(committed):
+    for notebook in committed:
+        shown = [o for c in notebook.cells for o in c.get("outputs", []) if "data" in o]
+        assert sum("image/png" in output.data for output in shown) >= 4
+        assert len(nbformat.writes(notebook).encode()) < course.MOST_BYTES
+
+
+def test_no_cell_failed_when_it_was_run(committed):
+    for notebook in committed:
+        outputs = [o for c in notebook.cells for o in c.get("outputs", [])]
+        assert not [o for o in outputs if o.output_type == "error"]
+
+
+def test_links_lead_somewhere(committed):
+    for notebook in committed:
+        text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+            if not link.startswith(("http", "attachment")):
+                assert (ROOT / "notebooks" / link).exists(), link
+
+
+def test_names_of_files_in_the_text_exist(committed):
+    for notebook in committed:
+        text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+        for name in re.findall(r"`((?:genima_lite|benchmarks|data|docs)/[\w/]+(?:\.py|/)?)`", text):
+            assert (ROOT / name).exists(), name
+
+
+@pytest.mark.notebook
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_students_notebook_runs_and_only_its_checks_wait_for_the_student(name):
+    notebook = copy.deepcopy(nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4))
+    nbclient.NotebookClient(
+        notebook,
+        timeout=600,
+        allow_errors=True,
+        resources={"metadata": {"path": str(ROOT / "notebooks")}},
+    ).execute(env={**os.environ, "GENIMA_FAST": "1"})
+    failed = {
+        cell.id: output.ename
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    }
+    waiting = {cell.id for cell in notebook.cells if "check" in cell.metadata}
+    assert failed == dict.fromkeys(waiting, "NotImplementedError")
