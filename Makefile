@@ -24,8 +24,9 @@ $(READY): pyproject.toml scripts/constraints.txt scripts/setup.sh
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" TORCH_BACKEND="$(TORCH_BACKEND)" bash scripts/setup.sh
 	@touch $@
 
-test: $(READY)  ## run all tests
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
+# GENIMA_FAST=1 shortens loops in notebooks; it changes nothing else.
+test: $(READY)  ## run all tests, the notebooks included
+	GENIMA_FAST=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: $(READY)  ## check style, formatting and types
 	$(BIN)/ruff check .
@@ -48,6 +49,9 @@ lab: $(READY)  ## open JupyterLab on the notebooks
 
 notebooks: $(READY)  ## make notebooks/ and solutions/ from notebooks/source
 	$(BIN)/python scripts/notebooks.py $(ARGS)
+
+docs: $(READY)  ## build the course as a site
+	$(BIN)/python scripts/build_site.py
 
 doctor: $(READY)  ## check this machine and say how to mend what is missing
 	$(BIN)/python -m genima_lite.doctor

@@ -23,6 +23,7 @@ def fast() -> bool:
 def begin(seed: int = 0) -> np.random.Generator:
     """Print versions and the seed, seed torch if it is installed, and return a generator."""
     print(f"Python {platform.python_version()}", *map(_named, SHOWN), sep=" · ")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # nothing about absent torchvision
     print(f"seed {seed}" + (" · short loops (GENIMA_FAST=1)" if fast() else ""))
     try:
         import torch

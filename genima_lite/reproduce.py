@@ -37,7 +37,7 @@ class Plan:
     """Demonstrations a task."""
     held_out: int = 4
     """Further demonstrations a task, for learning curves."""
-    diffusion_steps: int = 650
+    diffusion_steps: int = 1250
     """Of the ControlNet."""
     controller_steps: int = 600
     """Of the controller."""
@@ -107,7 +107,7 @@ def _stages(out: Path, plan: Plan) -> list[Stage]:
         for task in plan.tasks
     ]
     collected = tuple(stage.name for stage in collect)
-    drawing, following = 0.0125 * plan.diffusion_steps, 3 + 0.01 * plan.controller_steps
+    drawing, following = 0.0065 * plan.diffusion_steps, 3 + 0.01 * plan.controller_steps
     trained = [
         Stage("diffusion", _train_diffusion, (out, plan), drawing, collected),
         Stage("controller", _train_controller, (out, plan), following, collected),
@@ -150,10 +150,11 @@ def _train_diffusion(out: Path, plan: Plan, report: Report) -> None:
     """Fine-tune mini-turbo to draw targets."""
     from genima_lite.diffusion.finetune import CARD, FinetuneConfig, finetune
     from genima_lite.diffusion.train import TrainConfig
+    from genima_lite.precision import fast_precision
 
     if (out / "genima/diffusion" / CARD).exists():  # written last
         return
-    training = TrainConfig(steps=plan.diffusion_steps, seed=plan.seed)
+    training = TrainConfig(steps=plan.diffusion_steps, precision=fast_precision(), seed=plan.seed)
     config = FinetuneConfig(plan.tasks, training=training, seed=plan.seed)
     finetune(
         out / "genima/diffusion",

@@ -41,6 +41,23 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES, STUDENT, SOLVED = ROOT / "notebooks/source", ROOT / "notebooks", ROOT / "solutions"
 PARTS = ("exercise", "solution", "check", "why")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+PROJECT, VERSION = "genima-lite/genima-lite", "v0.1.0"
+"""Where the repository is, and which of its tags Colab and Binder install."""
+
+INSTALL = f"""from importlib.util import find_spec
+
+if find_spec("genima_lite") is None:  # on Colab
+    from IPython import get_ipython
+
+    wanted = "genima-lite[models,notebooks] @ git+https://github.com/{PROJECT}@{VERSION}"
+    get_ipython().run_line_magic("pip", f"install -q '{{wanted}}'")
+
+"""
+BADGES = """[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](\
+https://colab.research.google.com/github/{project}/blob/{version}/notebooks/{name}.ipynb) \
+[![Open in Binder](https://mybinder.org/badge_logo.svg)](\
+https://mybinder.org/v2/gh/{project}/{version}?labpath=notebooks%2F{name}.ipynb)
+"""
 CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
 MOST_BYTES = 1_500_000
 """Of a committed notebook."""
@@ -62,6 +79,7 @@ def read_source(path: Path) -> nbformat.NotebookNode:
     check_exercises(path.name, notebook.cells)
     checks = [cell.metadata for cell in notebook.cells if "check" in cell.metadata]
     points = {check["check"]: check["points"] for check in checks}
+    _add_launch(notebook.cells, path.stem)
     for number, cell in enumerate(notebook.cells):
         if "exercise" in cell.metadata:
             cell.source = _with_effort(cell, points[cell.metadata["exercise"]])
@@ -92,6 +110,17 @@ def _metadata(given: dict[str, Any]) -> dict[str, Any]:
     if tags:
         kept["tags"] = tags
     return kept
+
+
+def _add_launch(cells: list[Any], name: str) -> None:
+    """Put launch buttons below the title, and the installation into the set-up cell."""
+    setup = [cell for cell in cells if "setup" in cell.metadata.get("tags", [])]
+    if not cells or not cells[0].source.startswith("# ") or len(setup) != 1:
+        raise SourceError(f"{name}: a title first, and one cell tagged setup")
+    title, _, text = cells[0].source.partition("\n")
+    badges = BADGES.format(project=PROJECT, version=VERSION, name=name)
+    cells[0].source = f"{title}\n\n{badges}{text}"
+    setup[0].source = INSTALL + setup[0].source
 
 
 def _with_effort(task: Any, points: int) -> str:
@@ -184,7 +213,8 @@ def _smaller(png: str) -> str:
     """Return a picture in 256 colours if that takes fewer bytes; base64 PNG in and out."""
     picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
     buffer = io.BytesIO()
-    picture.quantize(256, method=Image.Quantize.MEDIANCUT).save(buffer, "png", optimize=True)
+    # an octree keeps colours of few pixels, such as a joint's marker; median cut mixes them
+    picture.quantize(256, method=Image.Quantize.FASTOCTREE).save(buffer, "png", optimize=True)
     small = base64.b64encode(buffer.getvalue()).decode()
     return small if len(small) < len(png) else png
 
@@ -229,7 +259,7 @@ def drift(path: Path) -> list[str]:
 def make(path: Path) -> None:
     """Run a source and write both of its notebooks."""
     notebook, name = read_source(path), path.with_suffix(".ipynb").name
-    ran = run(notebook)
+    ran = run(solved(notebook))
     write(with_outputs(solved(notebook), ran), SOLVED / name)
     write(student(with_outputs(notebook, ran)), STUDENT / name)
 

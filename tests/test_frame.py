@@ -17,7 +17,17 @@ else:
 ROOT = Path(__file__).resolve().parents[1]
 
 TOP_LEVEL = {
-    *("genima_lite", "tests", "notebooks", "solutions", "data", "benchmarks", "scripts", ".ci"),
+    *(
+        "genima_lite",
+        "tests",
+        "notebooks",
+        "solutions",
+        "data",
+        "benchmarks",
+        "scripts",
+        "docs",
+        ".ci",
+    ),
     *("README.md", "CONTRIBUTING.md", "LICENSE", "Makefile", ".gitignore"),
     *("pyproject.toml", "environment.yml"),
 }

@@ -23,6 +23,9 @@ NAMES = [path.stem for path in SOURCES]
 EXERCISE = """# %% [markdown]
 # # Title
 
+# %% tags=["setup"]
+x = 1
+
 # %% [markdown] exercise="double" difficulty=1 minutes=5
 # ### Exercise 1: Double
 # Twice.
@@ -91,7 +94,7 @@ def test_drift_is_noticed_whatever_drifts(source):
     course.make(source)
     committed = course.STUDENT / "99_small.ipynb"
     leaked = nbformat.read(committed, 4)
-    leaked.cells[2].source = "def double(x):\n    return 2 * x"
+    leaked.cells[3].source = "def double(x):\n    return 2 * x"
     nbformat.write(leaked, committed)
     assert course.drift(source) == ["notebooks/99_small.ipynb is not what 99_small.py makes"]
 

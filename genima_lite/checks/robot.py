@@ -183,7 +183,7 @@ def check_world_point(attempt: Callable[..., Any], seed: int = 0) -> None:
     for name in ("front", "left_shoulder"):
         camera = mounted_camera(name, 128, np.eye(4))
         row, column, stored = int(rng.integers(8, 50)), int(rng.integers(70, 120)), rng.uniform(0.2)
-        metres = float(depth_in_metres(stored, camera.near, camera.far))
+        metres = float(depth_in_metres(np.array(stored), camera.near, camera.far))
         centre = np.array([column + 0.5, row + 0.5])
         _compare(
             attempt(camera, row, column, stored),

@@ -56,12 +56,16 @@ def draw_frames(
 
 
 def where_seen(camera: Camera, frames: np.ndarray, shape: tuple[int, ...]) -> str:
-    """Return in words how many frames (N, 4, 4) land in a picture of (H, W, ...) pixels."""
+    """Return in words how many frames (N, 4, 4) land in a picture of (H, W, ...) pixels.
+
+    Nothing is said where all do, in front of the camera.
+    """
     pixels, depth = camera.project(frames[:, :3, 3])
     inside = ((pixels >= 0) & (pixels < [shape[1], shape[0]])).all(axis=1)
-    words = f"{np.count_nonzero(inside)} of {len(frames)} in the picture"
     behind = np.count_nonzero(depth <= 0)
-    return words + (f", {behind} behind the camera" if behind else "")
+    words = [] if inside.all() else [f"{np.count_nonzero(~inside)} of {len(frames)} outside"]
+    words += [f"{behind} of {len(frames)} behind the camera"] if behind else []
+    return ", ".join(words)
 
 
 def _draw_chain(axes: Axes, camera: Camera, frames: np.ndarray, axis: float) -> None:
@@ -133,9 +137,10 @@ def axes_conventions(conventions: Mapping[str, np.ndarray]) -> Figure:
             axes.plot(*np.stack([start, start + 0.3]).T, color="#C0C0C0", lw=1.0)
         for k, colour in enumerate(AXIS_COLOURS):
             end = slant @ axes_of[:, k]
+            x, y = 1.18 * end
             arrow = {"arrowstyle": "-|>", "color": colour, "lw": 2.6, "shrinkA": 0, "shrinkB": 0}
             axes.annotate("", xy=tuple(end), xytext=(0, 0), arrowprops=arrow)
-            axes.text(*(1.18 * end), "xyz"[k], color=colour, ha="center", va="center", size=13)
+            axes.text(x, y, "xyz"[k], color=colour, ha="center", va="center", size=13)
         axes.set(xlim=(-1.35, 1.35), ylim=(-1.3, 1.3), aspect="equal", xticks=[], yticks=[])
         axes.set_title(title, fontsize=FONT + 1, color=TEXT_COLOUR)
         axes.spines[:].set_visible(False)

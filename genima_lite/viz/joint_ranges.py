@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def joint_ranges(
     axes.barh(rows, np.maximum(high - low, 0.02), left=low, height=0.22, color=JOINT_COLOURS)
     for mark, (name, posture) in zip(MARKS, postures.items(), strict=False):
         outside = (posture < lower) | (posture > upper)
-        style = {"marker": mark, "s": 58, "color": "#9A9A9A", "zorder": 3.0}
+        style: dict[str, Any] = {"marker": mark, "s": 58, "color": "#9A9A9A", "zorder": 3.0}
         axes.scatter(posture, rows, label=name, **style)
         rim = {**style, "color": "#D00000", "edgecolors": "black"}
         axes.scatter(posture[outside], rows[outside], **rim)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,12 @@ def side_views(
         axes.set_title(title, fontsize=FONT + 1, color=TEXT_COLOUR)
         off = 100 * np.median(np.linalg.norm(cloud - truth, axis=-1))
         if place:
-            said = {"ha": "right", "va": "top", "fontsize": FONT, "color": "#B04000"}
+            said: dict[str, Any] = {
+                "ha": "right",
+                "va": "top",
+                "fontsize": FONT,
+                "color": "#B04000",
+            }
             axes.text(0.97, 0.96, f"{off:.1f} cm off", transform=axes.transAxes, **said)
         axes.tick_params(labelsize=FONT - 1, colors=QUIET_COLOUR)
         if place % columns == 0:

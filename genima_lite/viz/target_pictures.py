@@ -1,31 +1,23 @@
-"""Pictures of targets: views side by side, a sphere taken apart, and what wrong conventions draw."""
+"""Pictures of targets: views side by side with spheres on them, and a sphere taken apart."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.patches import Circle
 from scipy.spatial.transform import Rotation
 
-from genima_lite.cameras import Camera
+from genima_lite.cameras import Camera, intrinsics_of
 from genima_lite.observation import Observation
-from genima_lite.targets import (
-    FoundSphere,
-    JointTargets,
-    Spheres,
-    draw_spheres,
-    joint_targets,
-    spheres_in_view,
-)
+from genima_lite.targets import FoundSphere, Spheres, draw_spheres
 from genima_lite.targets.joints import COLORS, JOINT_POSES_INDEX
 from genima_lite.targets.outline import outlines
 from genima_lite.targets.trace import Tracer
-from genima_lite.transforms import inverse, pose_matrix
+from genima_lite.transforms import pose_matrix
 from genima_lite.viz.figure import Figure
 
 WHITE = 255
-GREY = 225
 
 
 def picture_grid(
@@ -76,12 +68,25 @@ def drawn_on(picture: np.ndarray, camera: Camera, spheres: Spheres) -> np.ndarra
     return draw_spheres(picture[None], [camera], batch).pictures[0]
 
 
-def one_after_another(picture: np.ndarray, camera: Camera, spheres: Spheres) -> np.ndarray:
-    """Return a picture (H, W, 3) with whole spheres painted over one another in their order."""
-    for i in range(len(spheres.radii)):
+def one_after_another(
+    picture: np.ndarray, camera: Camera, spheres: Spheres, order: Sequence[int]
+) -> np.ndarray:
+    """Return a picture (H, W, 3) with whole spheres painted over one another in an order."""
+    for i in order:
         one = Spheres(spheres.poses[[i]], spheres.colors[[i]], spheres.radii[[i]])
         picture = drawn_on(picture, camera, one)
     return picture
+
+
+def crossing_pair(size: int = 128) -> tuple[Camera, Spheres]:
+    """Return a camera and two spheres that cross, a purple one left of a green one."""
+    half = np.sqrt(0.5)
+    quaternion = (0.0, 0.0, half, half)  # rings across the picture
+    places = [[-0.045, -0.012, 1.0], [0.045, 0.012, 1.01]]
+    poses = np.stack([pose_matrix(place, quaternion) for place in places])
+    colors = np.array([COLORS["wrist"], COLORS["elbow"]], np.uint8)
+    camera = Camera(intrinsics_of(0.36, size), np.eye(4))
+    return camera, Spheres(poses, colors, np.array([0.11, 0.11]))
 
 
 def arm_on_views(observation: Observation, cameras: Sequence[str]) -> Figure:
@@ -98,7 +103,11 @@ def arm_on_views(observation: Observation, cameras: Sequence[str]) -> Figure:
         axes.plot(*pixels.T, "-", color="#D55E00", lw=1.5)
         for index, joint in names.items():
             colour = np.array(COLORS["gripper_open" if joint == "gripper" else joint]) / 255
-            axes.plot(*pixels[index], "o", ms=7, color=colour, mec="white")
+            axes.plot(*pixels[index], "o", ms=9, color=colour, mec="white")
+            if camera == "front":
+                box = {"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 1.0}
+                place = (float(pixels[index][0]) + 8, float(pixels[index][1]) + 2)
+                axes.text(*place, joint, fontsize=8, bbox=box)
     return figure
 
 
@@ -138,88 +147,6 @@ def turned_spheres(turns: Mapping[str, Sequence[float]], size: int = 128) -> dic
         sphere = Spheres(poses, colors, np.array([1.1]))
         pictures[title] = drawn_on(np.full((size, size, 3), WHITE, np.uint8), camera, sphere)
     return pictures
-
-
-def wrong_conventions(
-    observation: Observation, targets: JointTargets, name: str = "front"
-) -> dict[str, np.ndarray]:
-    """Return one view with its targets drawn under five wrong conventions and the right one.
-
-    Returns:
-        (H, W, 3) uint8 under "right", "y up", "pose not inverted", "half converted" (RLBench's
-        axes with positive focal lengths), "wxyz" and "bgr".
-    """
-    view, camera = observation.image(name), Camera.from_observation(observation, name)
-    right = spheres_in_view(targets, name)
-    half = observation.misc[f"{name}_camera_extrinsics"]
-    y_up = camera.pose @ np.diag([1.0, -1.0, 1.0, 1.0])
-    turned = np.stack([_read_as_wxyz(pose) for pose in right.poses])
-    cases = {
-        "right": (camera.pose, right),
-        "y up": (y_up, right),
-        "pose not inverted": (inverse(camera.pose), right),
-        "half converted": (half, right),
-        "wxyz": (camera.pose, Spheres(turned, right.colors, right.radii)),
-        "bgr": (camera.pose, Spheres(right.poses, right.colors[:, ::-1], right.radii)),
-    }
-    return {
-        case: drawn_on(view, Camera(camera.intrinsics, pose), spheres)
-        for case, (pose, spheres) in cases.items()
-    }
-
-
-def _read_as_wxyz(pose: np.ndarray) -> np.ndarray:
-    """Return a pose (4, 4) whose quaternion was stored as xyzw and read as wxyz."""
-    stored = Rotation.from_matrix(pose[:3, :3]).as_quat()
-    return pose_matrix(pose[:3, 3], np.roll(stored, -1))
-
-
-def yours_beside_ours(
-    observation: Observation,
-    name: str,
-    ray_depth: Callable[..., np.ndarray],
-    is_coloured: Callable[..., np.ndarray],
-    nearest: Callable[..., np.ndarray],
-) -> dict[str, np.ndarray]:
-    """Return one view with the arm's spheres by three functions of the reader's and by ours.
-
-    A grey picture stands for functions that are not written yet.
-    """
-    camera = Camera.from_observation(observation, name)
-    view, spheres = observation.image(name), spheres_in_view(joint_targets(observation), name)
-    ours = {"the library's": drawn_on(view, camera, spheres)}
-    try:
-        yours = assembled(view, camera, spheres, ray_depth, is_coloured, nearest)
-    except NotImplementedError:
-        return {"yours: solve exercises 2 to 4": np.full_like(view, GREY), **ours}
-    return {"your three functions": yours, **ours}
-
-
-def assembled(
-    picture: np.ndarray,
-    camera: Camera,
-    spheres: Spheres,
-    ray_depth: Callable[..., np.ndarray],
-    is_coloured: Callable[..., np.ndarray],
-    nearest: Callable[..., np.ndarray],
-) -> np.ndarray:
-    """Return a picture (H, W, 3) with spheres drawn by the functions of notebook 02."""
-    rows, columns = np.indices(picture.shape[:2])
-    pixels = np.stack([columns, rows], axis=-1) + 0.5
-    rays = camera.unproject(pixels, np.ones(pixels.shape[:2])) - camera.pose[:3, 3]
-    directions = rays @ camera.pose[:3, :3]
-    to_camera = inverse(camera.pose)
-    centers = [to_camera[:3, :3] @ pose[:3, 3] + to_camera[:3, 3] for pose in spheres.poses]
-    depths = np.stack(
-        [ray_depth(directions, c, r) for c, r in zip(centers, spheres.radii, strict=True)]
-    )
-    owner, canvas = nearest(depths), picture.copy()
-    for i, pose in enumerate(spheres.poses):
-        mine = owner == i
-        points = camera.unproject(pixels[mine], depths[i][mine])
-        coloured = is_coloured(points, pose, spheres.radii[i])
-        canvas[mine] = np.where(coloured[:, None], spheres.colors[i], 0)
-    return canvas
 
 
 def found_on_views(

@@ -27,7 +27,9 @@ def ray_and_sphere(slopes: Sequence[float] = (0.0, 0.3, 0.62)) -> Figure:
         "#8468F0",
         alpha=0.25,
     )
-    axes.annotate("", center[::-1], (0, 0), arrowprops={"arrowstyle": "->", "color": QUIET})
+    axes.annotate(
+        "", (center[1], center[0]), (0, 0), arrowprops={"arrowstyle": "->", "color": QUIET}
+    )
     axes.plot(*center[::-1], "o", color=QUIET, ms=4)
     axes.text(center[1] + 0.04, center[0] + 0.03, "c", color=QUIET, fontsize=12)
     axes.plot([0, 0], [-0.14, 0.14], "k", lw=3)
@@ -119,5 +121,6 @@ def meeting_rays(
         axes.set(aspect="equal", xlabel="x, metres", ylabel=f"{'xyz'[up]}, metres")
         axes.set_title(title, fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right", fontsize=8)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", fontsize=8)
     return figure

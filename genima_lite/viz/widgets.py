@@ -9,17 +9,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 import numpy as np
 from PIL import Image
 
 from genima_lite import panda
-from genima_lite.controller.act import ACT
-from genima_lite.controller.draw import targets_of
-from genima_lite.controller.policies import predict_actions
-from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.observation import Demo, Observation
 from genima_lite.targets.horizon import HORIZON
 from genima_lite.viz.playground import (
@@ -32,6 +28,10 @@ from genima_lite.viz.playground import (
     views_of,
     with_spheres,
 )
+
+if TYPE_CHECKING:  # the networks take seconds to import, and most widgets need none
+    from genima_lite.controller.act import ACT
+    from genima_lite.diffusion.agent import DiffusionAgent
 
 Picture = Callable[..., tuple[np.ndarray, str]]
 """From the controls' values, by name, to a picture (H, W, 3) uint8 and a line of text."""
@@ -53,7 +53,8 @@ class Playground:
     def __init__(self, picture: Picture, controls: dict[str, Any]):
         self._picture, self.controls = picture, controls
         self.image = ipywidgets.Image(format="png")
-        self.image.layout.max_width = "100%"
+        self.image.layout.max_width = "720px"
+        self.image.layout.align_self = "flex-start"
         self.text = ipywidgets.Label()
         for control in controls.values():
             control.observe(self._update, "value")
@@ -143,6 +144,9 @@ def lead_by_hand(model: ACT, stage: Stage) -> Playground:
         model: a controller that follows spheres.
         stage: with views of the size that it was trained for.
     """
+    from genima_lite.controller.draw import targets_of
+    from genima_lite.controller.policies import predict_actions
+
     seen = stage.pose(panda.HOME)
 
     def picture(x: float, y: float, z: float, gripper: bool) -> tuple[np.ndarray, str]:

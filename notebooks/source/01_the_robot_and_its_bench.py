@@ -1,16 +1,18 @@
 # %% [markdown]
 # # 01 · The robot and its bench
 #
-# **An arm is seven numbers, a camera is two matrices, a demonstration is a table of both. Most bugs of
-# robot learning live in the conventions between them, and none of those bugs raises an error.**
+# **An arm is seven numbers, a camera is two matrices, a demonstration is a table of both. Most bugs
+# of robot learning live in the conventions between them, and none of those bugs raises an error.**
 #
 # After this notebook you can
 #
-# - compute where every joint of a Panda arm is from its seven angles, and say which commands it cannot obey;
-# - move a point from the world into any camera's picture and back, whatever axes the camera's author liked;
+# - compute where every joint of a Panda arm is from its seven angles, and say which commands it
+#   cannot obey;
+# - move a point from the world into any camera's picture and back, whatever axes the camera's
+#   author liked;
 # - read a demonstration: observations, absolute joint actions, chunks of K = 20 of them;
 # - find your way through RLBench's files, and collect a small dataset of your own;
-# - recognise eight wrong conventions by what they look like.
+# - recognise a dozen wrong conventions by what they look like.
 #
 # | | |
 # |---|---|
@@ -20,12 +22,6 @@
 # | writes | a temporary folder, removed at the end |
 
 # %% tags=["setup"]
-try:
-    import genima_lite
-except ImportError:  # on Colab and Binder
-    # %pip install -q "genima-lite[models,notebooks] @ git+https://github.com/genima-lite/genima-lite@v0.1.0"
-    import genima_lite
-
 from genima_lite.course import begin, fast
 
 rng = begin(seed=0)
@@ -34,8 +30,8 @@ rng = begin(seed=0)
 # ## 1 · A demonstration, first of all as pictures
 #
 # The *bench* is a small copy of RLBench: a table, a Franka Panda arm, five cameras, eight tasks. A
-# *task* comes with a scripted *expert* that knows where everything stands and drives there. Its episodes
-# are the demonstrations from which Genima learns.
+# *task* comes with a scripted *expert* that knows where everything stands and drives there. Its
+# episodes are the demonstrations from which Genima learns.
 #
 # Here is one. It takes two seconds to record: the simulation runs in this process.
 
@@ -58,12 +54,12 @@ from genima_lite.viz import filmstrip
 filmstrip(demo, 6, env.task_name, instruction)
 
 # %% [markdown]
-# Each picture is four views tiled two by two, as the paper's diffusion model sees them. Below them are
-# the seven joint angles over time. The broad pale lines are what the arm *did*, the thin dashed ones are
-# what it was *told*. The band at the bottom is the gripper.
+# Each picture is four views tiled two by two, as the paper's diffusion model sees them. Below them
+# are the seven joint angles over time. The broad pale lines are what the arm *did*, the thin dashed
+# ones are what it was *told*. The band at the bottom is the gripper.
 #
-# One step lasts 50 ms. We pick one observation to look at closely: eight steps before the gripper closes
-# on the knob.
+# One step lasts 50 ms. We pick one observation to look at closely: eight steps before the gripper
+# closes on the knob.
 
 # %%
 closes = next(t for t in range(len(demo)) if demo[t].gripper_open < 0.5)
@@ -76,13 +72,13 @@ print("front picture        ", seen.front_rgb.shape, seen.front_rgb.dtype)
 # %% [markdown]
 # ## 2 · From seven angles to eight frames
 #
-# Genima never shows angles to its diffusion model. It shows *where joints are*: coloured spheres at the
-# joints' places (paper, section 3.1). Whoever wants to draw them must turn angles into places. This is
-# *forward kinematics*.
+# Genima never shows angles to its diffusion model. It shows *where joints are*: coloured spheres at
+# the joints' places (paper, section 3.1). Whoever wants to draw them must turn angles into places.
+# This is *forward kinematics*.
 #
-# A **frame** is a point with three axes, written as a 4×4 matrix: the first three columns are the axes, the
-# fourth is the point. Red is x, green is y, blue is z. Joint k turns about the **z axis** of frame k, the
-# blue one. The last frame is the *tip*, between the fingers.
+# A **frame** is a point with three axes, written as a 4×4 matrix: the first three columns are the
+# axes, the fourth is the point. Red is x, green is y, blue is z. Joint k turns about the **z axis**
+# of frame k, the blue one. The last frame is the *tip*, between the fingers.
 
 # %%
 from genima_lite import panda
@@ -99,18 +95,23 @@ def arm_at(joint_positions: np.ndarray) -> np.ndarray:
 # %%
 front = Camera.from_observation(seen, "front")
 arm = arm_at(seen.joint_positions)
-picture = draw_frames(seen.front_rgb, {"origins": (front, arm)})
-draw_frames(seen.front_rgb, {"origins": (front, arm), "with axes": (front, arm)}, axis=0.09)
+growing = {
+    "joints 1 and 2": (front, arm[:2]),
+    "joints 1 to 4": (front, arm[:4]),
+    "all seven, and the tip": (front, arm),
+}
+draw_frames(seen.front_rgb, growing, axis=0.09)
 
 # %% [markdown]
-# You count fewer than eight dots: joints 1 and 2, and joints 5 and 6... sit in one place. Each pair of joints
-# shares an origin and turns about different axes, like a shoulder.
+# Eight frames, but only six dots: joints 1 and 2 share a point, and so do joints 5 and 6. They turn
+# about different axes there, as your shoulder does.
 #
 # ### Two kinds of step
 #
-# The way from one joint to the next has a part that never changes, the metal **link** $L_k$, and a part
-# that does, the **turn** $R_z(q_k)$ about the joint's own z axis. Matrices compose from left to right
-# when each step is meant *in the frame reached so far*. Order matters, as a walk on the floor shows:
+# The way from one joint to the next has a part that never changes, the metal **link** $L_k$, and a
+# part that does, the **turn** $R_z(q_k)$ about the joint's own z axis. Matrices compose from left
+# to right when each step is meant *in the frame reached so far*. Order matters, as a walk on the
+# floor shows:
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -128,13 +129,13 @@ print("one metre ahead, then turn left: ends at", (ahead @ left)[:3, 3].round(6)
 print("turn left, then one metre ahead: ends at", (left @ ahead)[:3, 3].round(6) + 0.0)
 
 # %% [markdown]
-# Franka publishes its links in *modified Denavit-Hartenberg* form. Three numbers a link: twist by $\alpha$
-# about x, then walk $a$ along x and $d$ along z. We put them into seven matrices, `LINKS`.
+# Franka publishes its links in *modified Denavit-Hartenberg* form, three numbers per link: twist by
+# $\alpha$ about x, then walk $a$ along x and $d$ along z. We put them into seven matrices, `LINKS`.
 
 # %%
-A = [0.0, 0.0, 0.0, 0.0825, -0.0825, 0.0, 0.088]  # metres along x
-D = [0.333, 0.0, 0.316, 0.0, 0.384, 0.0, 0.0]  # metres along z
-ALPHA = [0, -90, 90, 90, -90, 90, 90]  # degrees about x
+TWISTS = [0, -90, 90, 90, -90, 90, 90]  # alpha: degrees about x
+WALKS_X = [0.0, 0.0, 0.0, 0.0825, -0.0825, 0.0, 0.088]  # a: metres along x
+WALKS_Z = [0.333, 0.0, 0.316, 0.0, 0.384, 0.0, 0.0]  # d: metres along z
 
 
 def turn_x(angle: float) -> np.ndarray:
@@ -142,32 +143,36 @@ def turn_x(angle: float) -> np.ndarray:
     return pose_matrix(np.zeros(3), [np.sin(angle / 2), 0, 0, np.cos(angle / 2)])
 
 
-walks = zip(A, ALPHA, D, strict=True)
-LINKS = np.stack([turn_x(np.deg2rad(alpha)) @ pose_matrix([a, 0, d]) for a, alpha, d in walks])
+numbers = zip(TWISTS, WALKS_X, WALKS_Z, strict=True)
+LINKS = np.stack([turn_x(np.deg2rad(alpha)) @ pose_matrix([a, 0, d]) for alpha, a, d in numbers])
 
 # %% [markdown] exercise="joint_frames" difficulty=2 minutes=12
 # ### Exercise 1: seven frames
 #
-# Start at the robot's base, `panda.BASE`, and go through the arm. Before each turn, keep the frame: RLBench
-# stores joint k's frame $T_k$ **before the joint's own rotation**,
+# Start at the robot's base, `panda.BASE`, and go through the arm. Before each turn, keep the frame:
+# RLBench stores joint k's frame $T_k$ **before the joint's own rotation**,
 #
-# $$T_1 = B\,L_1, \qquad T_{k+1} = T_k\,R_z(q_k)\,L_{k+1}.$$
+# $$T_1 = B\,L_1, \qquad T_{k+1} = T_k\,R_z(q_k)\,L_{k+1},$$
 #
-# One trap is waiting. The angles in an observation are RLBench's, the links are Franka's, and the two do
-# not agree where joint 4 has its zero: they are four degrees apart. `panda.to_franka` converts.
+# with $B$ the base's pose and $q_k$ joint k's angle as *Franka* counts it.
+#
+# There is the trap. The angles in an observation are RLBench's, and the two do not agree where
+# joint 4 has its zero: they are four degrees apart. `panda.to_franka` converts.
 #
 # You have `LINKS` (7, 4, 4), `turn_z(angle)` and `panda.BASE` (4, 4).
 #
 # <details><summary>Hint 1</summary>
-# Keep one variable for where you are. It begins at the base. Two things happen a joint: you walk a link and
-# you turn. Between the two you write down where you are.
+# Keep one variable for where you are. It begins at the base. Two things happen per joint: you walk
+# a link and you turn. Between the two you write down where you are.
 # </details>
 # <details><summary>Hint 2</summary>
-# A step that is meant in your own frame is multiplied from the right: <code>frame = frame @ step</code>.
+# A step that is meant in your own frame is multiplied from the right: <code>frame = frame @
+# step</code>.
 # </details>
 # <details><summary>Hint 3</summary>
-# Loop over <code>zip(LINKS, panda.to_franka(joint_positions))</code>; append <code>frame @ link</code> to a
-# list, go on from there with <code>@ turn_z(angle)</code>, and <code>np.stack</code> the list.
+# Loop over <code>zip(LINKS, panda.to_franka(joint_positions))</code>; append <code>frame @
+# link</code> to a list, go on from there with <code>@ turn_z(angle)</code>, and
+# <code>np.stack</code> the list.
 # </details>
 
 
@@ -195,15 +200,15 @@ check_joint_frames(joint_frames, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] why="joint_frames"
-# **Why.** Each factor is a step taken in the frame that was reached before it, so new factors go to the
-# right. Keeping $T_k$ before the turn makes its axes independent of $q_k$ itself: joint 1's frame never moves
-# at all. And the four degrees are no rounding matter. They move everything behind joint 4 by several
-# centimetres, as the next picture shows.
+# **Why.** Each factor is a step taken in the frame that was reached before it, so new factors go to
+# the right. Keeping $T_k$ before the turn makes its axes independent of $q_k$ itself: joint 1's
+# frame never moves at all. And the four degrees are no rounding matter. They move everything behind
+# joint 4 by several centimetres, as the next picture shows.
 
 # %% [markdown]
-# The library's `panda.forward_kinematics` is the same loop. Two lines changed: `turn_z` is written for
-# whole arrays of angles, so that a thousand postures cost hardly more than one; and after the seventh turn
-# it walks on to the tip. Now let us get it wrong on purpose.
+# The library's `panda.forward_kinematics` is the same loop. Two lines changed: `turn_z` is written
+# for whole arrays of angles, so that a thousand postures cost hardly more than one; and after the
+# seventh turn it walks on to the tip. Now let us get it wrong on purpose.
 
 # %%
 q = seen.joint_positions
@@ -219,15 +224,15 @@ print(f"four degrees move the tip by {100 * tip_off:.1f} cm")
 draw_frames(seen.front_rgb, {name: (front, chain) for name, chain in mistakes.items()}, axis=0.09)
 
 # %% [markdown]
-# The middle one is the nasty sort of bug: the arm looks plausible, and every sphere from the wrist on sits
-# a few centimetres off, in training and in evaluation alike. The right one hides even better. All origins
-# are where they should be; only the axes are turned. Genima's spheres carry **stripes** across their x axis, so
-# there it would be the stripes that lie.
+# The middle one is the nasty sort of bug: the arm looks plausible, and every sphere from the wrist
+# on sits a few centimetres off, in training and in evaluation alike. The right one hides even
+# better. All origins are where they should be; only the axes are turned. Genima's spheres carry
+# **stripes** across their x axis, so there it would be the stripes that lie.
 #
 # ## 3 · What the arm cannot do
 #
-# Each joint has a lower and an upper limit. Genima commands absolute joint angles, and nothing stops a
-# network from asking for a posture outside them. Somebody has to notice.
+# Each joint has a lower and an upper limit. Genima commands absolute joint angles, and nothing
+# stops a network from asking for a posture outside them. Somebody has to notice.
 
 # %%
 from genima_lite.viz.joint_ranges import joint_ranges
@@ -237,22 +242,24 @@ postures = {"all zeros": np.zeros(7), "home with its signs flipped": -panda.HOME
 joint_ranges(panda.LOWER, panda.UPPER, measured, postures)
 
 # %% [markdown]
-# Pale bars: what is allowed. Coloured bars: where the demonstration went. Red marks: commands outside.
-# Look at joint 4. **Zero is not a legal angle for it**, a fact that will come back when we pad a sequence
-# of actions.
+# Pale bars: what is allowed. Coloured bars: where the demonstration went. Red marks: commands
+# outside. Look at joint 4. **Zero is not a legal angle for it**, a fact that will come back when we
+# pad a sequence of actions.
 
 # %% [markdown] exercise="excess" difficulty=1 minutes=6
 # ### Exercise 2: beyond the limits, and by how much
 #
-# For joint angles in RLBench's convention, return by how many radians each is beyond its limit: 0 inside,
-# **positive above** the upper limit, **negative below** the lower one. The arm's limits are
-# `panda.FRANKA_LOWER` and `panda.FRANKA_UPPER`, both (7,), and as the names say they are in *Franka's* angles.
+# For joint angles in RLBench's convention, return by how many radians each is beyond its limit: 0
+# inside, **positive above** the upper limit, **negative below** the lower one. The arm's limits are
+# `panda.FRANKA_LOWER` and `panda.FRANKA_UPPER`, both (7,), and as the names say they are in
+# *Franka's* angles.
 #
 # <details><summary>Hint 1</summary>
 # How far is a number from the nearest number that is allowed?
 # </details>
 # <details><summary>Hint 2</summary>
-# <code>np.clip</code> gives that nearest number. Both sides of the subtraction must be in the same convention.
+# <code>np.clip</code> gives that nearest number. Both sides of the subtraction must be in the same
+# convention.
 # </details>
 
 
@@ -277,14 +284,14 @@ check_excess(excess, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] why="excess"
-# **Why.** `clip` is the projection onto the allowed box, so the difference is exactly what is too much, sign
-# included. The conversion matters here because Genima's reference code applies Franka's numbers to RLBench's
-# angles, four degrees off at joint 4. The library's `panda.LOWER` and `panda.UPPER` allow only what both
-# readings allow.
+# **Why.** `clip` is the projection onto the allowed box, so the difference is exactly what is too
+# much, sign included. The conversion matters here because Genima's reference code applies Franka's
+# numbers to RLBench's angles, four degrees off at joint 4. The library's `panda.LOWER` and
+# `panda.UPPER` allow only what both readings allow.
 
 # %% [markdown]
-# The bench clips such a command and warns once an episode and joint; `out_of_limits="raise"` makes it an
-# error. Ask it for the posture zero:
+# The bench clips such a command and warns once per episode and joint; `out_of_limits="raise"` makes
+# it an error. Ask it for the posture zero:
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -299,8 +306,9 @@ print(caught[0].message)
 # %% [markdown]
 # ## 4 · Cameras: a pose and a pinhole
 #
-# RLBench has five cameras. Four are bolted to the room, the fifth rides on the wrist, so its pose differs
-# at every step. Thick lines show where each looks, thin ones the edges of its view.
+# RLBench has five cameras. Four are bolted to the room, the fifth rides on the wrist, so its pose
+# differs at every step. Thick lines show where each looks, thin ones the edges of its view. (From
+# the side, the left shoulder camera hides behind the right one.)
 
 # %%
 from genima_lite.observation import CAMERAS
@@ -311,24 +319,29 @@ camera_map({name: Camera.from_observation(seen, name) for name in CAMERAS}, arm)
 # %% [markdown]
 # A pinhole camera is two matrices.
 #
-# - Its **pose** $P$ (4×4) is a frame like the arm's: the columns are the camera's axes and its place, in the
-#   world. It maps *camera coordinates to world coordinates*, hence "camera-to-world". RLBench calls it
-#   `extrinsics`. Beware: many computer-vision texts give that name to the inverse.
-# - Its **intrinsics** $A$ (3×3) hold the focal length $f$ and the picture's centre $(c_x, c_y)$, in pixels. (Books
-#   say $K$; here $K$ is the paper's number of actions.)
+# - Its **pose** $P$ (4×4) is a frame like the arm's: the columns are the camera's axes and its
+#   place, in the world. It maps *camera coordinates to world coordinates*, hence "camera-to-world".
+#   RLBench calls it `extrinsics`. Beware: many computer-vision texts give that name to the inverse.
+# - Its **intrinsics** $A$ (3×3) hold two focal lengths and the picture's centre, all in pixels.
+#   (Books say $K$; here $K$ is the paper's number of actions.)
 #
-# A world point $X$ lands on pixel $(u, v)$, column and row:
+# $$A = \begin{pmatrix} f_x & 0 & c_x \\ 0 & f_y & c_y \\ 0 & 0 & 1 \end{pmatrix}$$
 #
-# $$\begin{pmatrix} x \\ y \\ z \\ 1 \end{pmatrix} = P^{-1} \begin{pmatrix} X \\ 1 \end{pmatrix}, \qquad
-# u = f_x \frac{x}{z} + c_x, \qquad v = f_y \frac{y}{z} + c_y.$$
+# To find the pixel of a world point $X$, take it into the camera's coordinates, where it is
+# $(x, y, z)$, then divide by the depth $z$. The result is $u$, counted in columns, and $v$, counted
+# in rows. (The 1 below each point lets one matrix both turn and move it.)
 #
-# So the first thing needed is $P^{-1}$.
+# $$\begin{pmatrix} x \\ y \\ z \\ 1 \end{pmatrix} = P^{-1} \begin{pmatrix} X \\ 1 \end{pmatrix},
+# \qquad u = f_x \frac{x}{z} + c_x, \qquad v = f_y \frac{y}{z} + c_y.$$
+#
+# The last two equations are $(u, v, 1) = A\,(x, y, z) / z$. The first thing needed is $P^{-1}$.
 
 # %% [markdown] exercise="world_to_camera" difficulty=1 minutes=8
 # ### Exercise 3: turn a pose round
 #
-# A pose consists of a rotation $R$ (3×3) and a position $t$: it maps $x$ to $Rx + t$. Write down the inverse
-# as a 4×4 matrix, without `np.linalg.inv`. A rotation's inverse is its transpose, $R^{-1} = R^\top$.
+# A pose consists of a rotation $R$ (3×3) and a position $t$: it maps $x$ to $Rx + t$. Write down
+# the inverse as a 4×4 matrix, without `np.linalg.inv`. A rotation's inverse is its transpose,
+# $R^{-1} = R^\top$.
 #
 # <details><summary>Hint 1</summary>
 # Solve y = R x + t for x. What stands in front of y, and what is the constant?
@@ -361,9 +374,10 @@ check_world_to_camera(world_to_camera, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] why="world_to_camera"
-# **Why.** $y = Rx + t$ gives $x = R^\top y - R^\top t$. The position of the inverse answers another question: where
-# is the *world's* origin, seen from the camera? That is why $t$ has to be turned. `transforms.inverse` does
-# the same for arrays of poses; it is exact where a general matrix inversion would only be close.
+# **Why.** $y = Rx + t$ gives $x = R^\top y - R^\top t$. The position of the inverse answers another
+# question: where is the *world's* origin, seen from the camera? That is why $t$ has to be turned.
+# `transforms.inverse` does the same for arrays of poses; it is exact where a general matrix
+# inversion would only be close.
 
 # %% [markdown]
 # With it, projection is four lines, first by hand, then the library's:
@@ -376,13 +390,14 @@ image = front.intrinsics @ local[:3]
 pixel = image[:2] / image[2]
 
 theirs, depth = front.project(tip_point)
-print("the same pixel:", np.allclose(pixel, theirs), "and the same depth:", np.isclose(local[2], depth))
+print("the same pixel:", np.allclose(pixel, theirs))
+print("the same depth:", np.isclose(local[2], depth))
 
 # %% [markdown]
 # ### Three families of axes
 #
-# "Camera axes" are a matter of taste, and there are three tastes in this project. The pictures show each
-# family's axes from behind the camera; it looks into the page, along the grey box.
+# "Camera axes" are a matter of taste, and there are three tastes in this project. The pictures show
+# each family's axes from behind the camera; it looks into the page, along the grey box.
 
 # %%
 from genima_lite.viz.arm_frames import axes_conventions
@@ -397,9 +412,9 @@ families = {
 axes_conventions(families)
 
 # %% [markdown]
-# RLBench's x points left and its y up. To make up for it, RLBench stores **negative focal lengths**: two
-# minus signs that cancel. Used together its two matrices are right. The trouble begins when you take
-# one of them and combine it with somebody else's other.
+# RLBench's x points left and its y up. To make up for it, RLBench stores **negative focal
+# lengths**: two minus signs that cancel. Used together its two matrices are right. The trouble
+# begins when you take one of them and combine it with somebody else's other.
 
 # %% [markdown] exercise="from_rlbench" difficulty=2 minutes=8
 # ### Exercise 4: from RLBench's axes to OpenCV's
@@ -408,14 +423,15 @@ axes_conventions(families)
 # intrinsics with positive focal lengths. The camera must not move.
 #
 # <details><summary>Hint 1</summary>
-# The axes are the <em>columns</em> of the pose. Two of them must change their sign; the position must not.
+# The axes are the <em>columns</em> of the pose. Two of them must change their sign; the position
+# must not.
 # </details>
 # <details><summary>Hint 2</summary>
 # A diagonal matrix multiplied from the left scales rows, from the right it scales columns.
 # </details>
 # <details><summary>Hint 3</summary>
-# <code>extrinsics @ RLBENCH_IN_OPENCV</code> for the pose (the matrix is its own inverse). In the intrinsics the
-# focal lengths are the entries [0, 0] and [1, 1].
+# <code>extrinsics @ RLBENCH_IN_OPENCV</code> for the pose (the matrix is its own inverse). In the
+# intrinsics the focal lengths are the entries [0, 0] and [1, 1].
 # </details>
 
 
@@ -423,7 +439,8 @@ axes_conventions(families)
 def from_rlbench(extrinsics: np.ndarray, intrinsics: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return pose (4, 4), camera (OpenCV axes) to world, and intrinsics (3, 3), focal lengths > 0.
 
-    extrinsics: (4, 4) camera (RLBench's axes) to world; intrinsics: (3, 3) with negative focal lengths.
+    extrinsics: (4, 4) camera (RLBench's axes) to world.
+    intrinsics: (3, 3) pixels, with negative focal lengths.
     """
     ### BEGIN SOLUTION
     return extrinsics @ RLBENCH_IN_OPENCV, intrinsics @ np.diag([-1.0, -1.0, 1.0])
@@ -439,16 +456,17 @@ check_from_rlbench(from_rlbench, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] why="from_rlbench"
-# **Why.** We re-name the axes of the camera's own frame, before anything moves it into the world. So the
-# change happens on the right, next to the camera's coordinates, and the fourth column, its place, stays. On
-# the left it would mirror the *world*. The same diagonal matrix has to be taken out of the intrinsics, or the
-# picture is turned upside down: $A' P'^{-1} = (A S)(S P^{-1})$ with $S S = 1$.
+# **Why.** We re-name the axes of the camera's own frame, before anything moves it into the world.
+# So the change happens on the right, next to the camera's coordinates, and the fourth column, its
+# place, stays. On the left it would mirror the *world*. The same diagonal matrix has to be taken
+# out of the intrinsics, or the picture is turned upside down: $A' P'^{-1} = (A S)(S P^{-1})$ with
+# $S S = 1$.
 
 # %% [markdown]
 # ### What wrong conventions look like
 #
-# The arm's frames again, drawn with the right camera and with five wrong ones. None of the six raises
-# an error.
+# The arm's frames again, drawn with the right camera and with five wrong ones. None of the six
+# raises an error.
 
 # %%
 extrinsics, negative = front.to_rlbench()
@@ -465,27 +483,31 @@ draw_frames(seen.front_rgb, {title: (camera, arm) for title, camera in cameras.i
 # %% [markdown]
 # Learn to read them.
 #
-# - Panels 2 and 3: the arm is turned by 180° about the picture's middle. One of the two minus signs is missing.
-# - Panel 4: **mirrored** left to right, and all points lie *behind* the camera. $x/z$ and $y/z$ do not notice
-#   a negative $z$; a renderer that does shows nothing at all.
+# - Panels 2 and 3: the arm is turned by 180° about the picture's middle. One of the two minus signs
+#   is missing.
+# - Panel 4: **mirrored** left to right, and all points lie *behind* the camera. $x/z$ and $y/z$ do
+#   not notice a negative $z$; a renderer that does shows nothing at all.
 # - Panels 5 and 6: nothing fits. The camera stands somewhere else.
 #
 # A good habit: draw something you know, such as the arm, before you train on what you drew.
 #
 # ## 5 · From a pixel back into the world
 #
-# A depth picture makes a camera a measuring device: each pixel with its depth is a point in the room. Three
-# conventions decide whether it is the right one.
+# A depth picture makes a camera a measuring device: each pixel with its depth is a point in the
+# room. Three conventions decide whether it is the right one.
 #
-# - **Stored depth is a fraction** $\delta$ in [0, 1] between a near and a far plane: $z = n + \delta\,(f - n)$ metres.
-# - **It is measured along the optical axis**, not along the ray. It is the $z$ of the formula above.
-# - **A pixel has a centre.** Coordinates (0, 0) are the outer corner of the first pixel, whose centre is (0.5, 0.5).
+# - **Stored depth is a fraction** $\delta$ in [0, 1] between a near and a far plane. In metres it
+#   is $z = \text{near} + \delta\,(\text{far} - \text{near})$.
+# - **It is measured along the optical axis**, not along the ray. It is the $z$ of the formula
+#   above.
+# - **A pixel has a centre.** Coordinates (0, 0) are the outer corner of the first pixel, whose
+#   centre is (0.5, 0.5).
 
 # %% [markdown] exercise="world_point" difficulty=2 minutes=12
 # ### Exercise 5: the point behind a pixel
 #
-# Return the world point seen in the middle of pixel `[row, column]` of a depth picture. `camera` has
-# `.intrinsics` (3, 3), `.pose` (4, 4) camera to world, `.near` and `.far` in metres. Do not use
+# Return the world point seen in the middle of pixel `[row, column]` of a depth picture. `camera`
+# has `.intrinsics` (3, 3), `.pose` (4, 4) camera to world, `.near` and `.far` in metres. Do not use
 # `camera.unproject`: it is the answer.
 #
 # <details><summary>Hint 1</summary>
@@ -495,8 +517,8 @@ draw_frames(seen.front_rgb, {title: (camera, arm) for title, camera in cameras.i
 # A picture is indexed <code>[row, column]</code>, but u counts columns and v counts rows.
 # </details>
 # <details><summary>Hint 3</summary>
-# <code>ray = np.linalg.inv(camera.intrinsics) @ [column + 0.5, row + 0.5, 1]</code> has z = 1. Scale it by the depth in
-# metres, append a 1, and apply the pose.
+# <code>ray = np.linalg.inv(camera.intrinsics) @ [column + 0.5, row + 0.5, 1]</code> has z = 1.
+# Scale it by the depth in metres, append a 1, and apply the pose.
 # </details>
 
 
@@ -522,13 +544,15 @@ check_world_point(world_point, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] why="world_point"
-# **Why.** $A^{-1}$ undoes the pinhole and leaves a ray with $z = 1$; depth along the axis is then simply the
-# factor. The half pixel looks pedantic until you see its size: half a pixel times depth over focal length. RLBench's
-# own point clouds leave it out, and a network that learns from them learns the shift as well.
+# **Why.** $A^{-1}$ undoes the pinhole and leaves a ray with $z = 1$; depth along the axis is then
+# simply the factor. The half pixel looks pedantic until you see its size: half a pixel times depth
+# over focal length. RLBench's own point clouds leave it out, and a network that learns from them
+# learns the shift as well.
 
 # %% [markdown]
-# The library does it for all pixels at once: `camera.point_cloud`. A level table is a wonderful test, because
-# everyone knows what it should look like from the side: a line, at a height of 0.75 m.
+# The library does it for all pixels at once: `camera.point_cloud`. A level table is a wonderful
+# test, because everyone knows what it should look like from the side: a line, at a height of 0.75
+# m.
 
 # %%
 from genima_lite.cameras import depth_in_metres
@@ -552,15 +576,16 @@ from genima_lite.viz.point_clouds import side_views
 side_views(clouds, seen.front_rgb)
 
 # %% [markdown]
-# Below, the big mistakes: a table on end, a table like a bowl, a doll's house. They are harmless, because
-# you see them. Above are the two that survive a glance: half a centimetre. Half a pixel is half a
-# centimetre at 256 pixels, and two centimetres at 64, where it is wider than the knob's rim.
+# Below, the big mistakes: a table on end, a table bent upwards, a doll's house. They are harmless,
+# because you see them. Above are the two that survive a glance; the numbers are medians. Half a
+# pixel is only 0.3 cm here, with 256 pixels; with 64 it is 1.2 cm, and the knob's radius is 1.8 cm.
 #
 # ## 6 · Four numbers for a rotation
 #
-# RLBench stores poses as seven numbers: position, then a *unit quaternion*. A quaternion holds the cosine of
-# half the angle, $w = \cos(\theta/2)$, and the axis times the sine of half the angle, $(x, y, z)$. Nobody agrees where $w$
-# stands: RLBench and SciPy write `xyzw`, MuJoCo writes `wxyz`. The tip's orientation in both:
+# RLBench stores poses as seven numbers: position, then a *unit quaternion*. A quaternion holds the
+# cosine of half the angle, $w = \cos(\theta/2)$, and the axis times the sine of half the angle,
+# $(x, y, z)$. Nobody agrees where $w$ stands: RLBench and SciPy write `xyzw`, MuJoCo writes `wxyz`.
+# The tip's orientation in both:
 
 # %%
 import mujoco
@@ -571,7 +596,8 @@ print("MuJoCo  w x y z ", simulator)
 print("RLBench x y z w ", seen.gripper_pose[3:])
 
 # %% [markdown]
-# Both are four numbers with length 1, so no check of shape or norm can tell them apart. The picture can:
+# Both are four numbers with length 1, so no check of shape or norm can tell them apart. The picture
+# can:
 
 # %%
 position = seen.gripper_pose[:3]
@@ -583,31 +609,38 @@ tips = {
 draw_frames(seen.front_rgb, {name: (front, tip[None]) for name, tip in tips.items()}, axis=0.2)
 
 # %% [markdown]
-# On the left the blue axis, along which the gripper points, goes down to the pan. In the other two it does not:
-# a controller told to go there would twist the wrist by a large angle. How large? That is a question one asks
-# often, for example to tell whether a robot has reached its goal.
+# The blue axis is where the gripper points. On the left it goes down to the pan. In the middle it
+# points at the ceiling. On the right it points down again, only the fingers have changed places; a
+# gripper with two equal fingers would not even notice. That is luck of this one posture, and a good
+# reason to test with others.
+#
+# How far are two orientations apart? One asks that often, for example to tell whether a robot has
+# reached its goal.
 
 # %% [markdown] exercise="turn_between" difficulty=2 minutes=10
 # ### Exercise 6: the angle between two orientations
 #
-# Two unit quaternions of the *same order*, $q$ and $q'$, are $2 \arccos(q \cdot q')$ apart. Almost. Three traps:
+# Two unit quaternions of the *same order*, $q$ and $q'$, are $2 \arccos(q \cdot q')$ apart. Almost.
+# Three traps:
 #
 # 1. The two you get here are **not** of the same order.
 # 2. $q$ and $-q$ are the same rotation, so the product's sign means nothing.
-# 3. Rounding can make the product of two equal quaternions 1.0000000000000002, and the arc cosine of that is NaN.
+# 3. Rounding can make the product of two equal quaternions 1.0000000000000002, and the arc cosine
+#    of that is NaN.
 #
 # <details><summary>Hint 1</summary>
-# First bring w to the same end. <code>np.roll</code> moves the numbers of an array round in a circle.
+# First bring w to the same end. <code>np.roll</code> moves the numbers of an array round in a
+# circle.
 # </details>
 # <details><summary>Hint 2</summary>
-# <code>np.roll(q, -1)</code> takes the first number to the end. Against trap 2 helps <code>abs</code>, against trap 3
-# <code>min(..., 1.0)</code>.
+# <code>np.roll(q, -1)</code> takes the first number to the end. Against trap 2 helps
+# <code>abs</code>, against trap 3 <code>min(..., 1.0)</code>.
 # </details>
 
 
 # %% solution="turn_between"
 def turn_between(simulator: np.ndarray, rlbench: np.ndarray) -> float:
-    """Return the smallest angle in radians, from 0 to pi, that turns one orientation into the other.
+    """Return the smallest angle, 0 to pi rad, that turns one orientation into the other.
 
     simulator: (4,) unit quaternion wxyz; rlbench: (4,) unit quaternion xyzw.
     """
@@ -626,20 +659,22 @@ check_turn_between(turn_between, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] why="turn_between"
-# **Why.** The product of two unit quaternions is the cosine of half the angle between them. Two quaternions
-# stand for each rotation; without the absolute value, one orientation in two looks almost a full turn away
-# from its neighbour, and a loss computed that way pulls a network the long way round. The clip costs nothing and saves you
-# from a NaN that appears exactly when everything is right.
+# **Why.** The product of two unit quaternions is the cosine of half the angle between them. Two
+# quaternions stand for each rotation; without the absolute value, one orientation in two looks
+# almost a full turn away from its neighbour, and a loss computed that way pulls a network the long
+# way round. The clip costs nothing and saves you from a NaN that appears exactly when everything is
+# right.
 
 # %% [markdown]
 # ## 7 · Actions, and chunks of them
 #
-# An **action** is eight numbers: seven *absolute* joint angles to be reached within 50 ms, then the gripper, 1 open or
-# 0 closed. `demo.actions()` has T − 1 rows for T observations: row t leads from observation t to t + 1.
+# An **action** is eight numbers: seven *absolute* joint angles to be reached within 50 ms, then the
+# gripper, 1 open or 0 closed. `demo.actions()` has T − 1 rows for T observations: row t leads from
+# observation t to t + 1.
 #
-# The controller does not predict one action, it predicts a **chunk** of the next $K = 20$ (paper, section 3.2). Near the end of a
-# demonstration fewer than $K$ are left. What to put there? First look at what two answers *do*: we run the
-# whole demonstration, then 20 more actions.
+# The controller does not predict one action, it predicts a **chunk** of the next $K = 20$ (paper,
+# section 3.2). Near the end of a demonstration fewer than $K$ are left. What to put there? First
+# look at what two answers *do*: we run the whole demonstration, then 20 more actions.
 
 # %%
 from genima_lite.viz.target_pictures import picture_grid
@@ -655,34 +690,35 @@ def view_after(extra: np.ndarray) -> np.ndarray:
 
 # %%
 actions = demo.actions()
-with warnings.catch_warnings():
+with warnings.catch_warnings():  # zero is outside joint 4's limits, as we know by now
     warnings.simplefilter("ignore")
-    picture_grid(
-        {
-            "the demonstration's end": view_after(actions[:0]),
-            "20 times the last action": view_after(np.repeat(actions[-1:], 20, axis=0)),
-            "20 zeros, as padding": view_after(np.zeros((20, 8))),
-        },
-        each=3.1,
-    )
+    endings = {
+        "the demonstration's end": view_after(actions[:0]),
+        "20 times the last action": view_after(np.repeat(actions[-1:], 20, axis=0)),
+        "20 zeros, as padding": view_after(np.zeros((20, 8))),
+    }
+picture_grid(endings, each=3.1)
 
 # %% [markdown]
-# The last action repeated holds the arm where it is. Zeros are no "nothing": they are the command to stretch
-# the arm up, lid and all. Zero padding is fine where every place that uses it masks it, and a mask is
-# forgotten sooner than one thinks: a well-known implementation of ACT averages its loss over the padding.
-# So we do both: repeat the last action, *and* mark what is real.
+# The last action repeated holds the arm where it is. Zeros are no "nothing": they are the command
+# to stretch the arm straight up, out of the picture, lid and all. Zero padding is fine as long as
+# everything behind it masks it, and a mask is forgotten sooner than one thinks: in a well-known
+# implementation of ACT the average over the loss still counts the padded rows. So we do both:
+# repeat the last action, *and* mark what is real.
 
 # %% [markdown] exercise="action_chunk" difficulty=1 minutes=8
 # ### Exercise 7: K actions from any frame
 #
-# Return actions t, t + 1, ..., t + K − 1, the last one repeated where there are no more, and a mask that is
-# `True` where the action is real. `frame` goes from 0 to T − 2.
+# Return actions t, t + 1, ..., t + K − 1, the last one repeated where there are no more, and a mask
+# that is `True` where the action is real. `frame` goes from 0 to T − 2.
 #
 # <details><summary>Hint 1</summary>
-# Make the K row numbers first. Some are too large; the mask is a comparison, and the repeating is a minimum.
+# Make the K row numbers first. Some are too large; the mask is a comparison, and the repeating is a
+# minimum.
 # </details>
 # <details><summary>Hint 2</summary>
-# <code>rows = frame + np.arange(horizon)</code>, and index with <code>np.minimum(rows, len(actions) - 1)</code>.
+# <code>rows = frame + np.arange(horizon)</code>, and index with <code>np.minimum(rows, len(actions)
+# - 1)</code>.
 # </details>
 
 
@@ -709,19 +745,20 @@ check_action_chunk(action_chunk, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] why="action_chunk"
-# **Why.** Clamping the row numbers keeps the shape at (K, 8) everywhere, which batches need, and makes the padding a sensible
-# command should it ever be executed. The mask then keeps "stand still at the end" from being learned as if
-# the expert had shown it. Row t is the first to use: an offset of one would teach the controller to be a step ahead of
-# what it sees.
+# **Why.** Clamping the row numbers keeps the shape at (K, 8) everywhere, which batches need, and
+# makes the padding a sensible command should it ever be executed. The mask then keeps "stand still
+# at the end" from being learned as if the expert had shown it. Row t is the first to use: an offset
+# of one would teach the controller to be a step ahead of what it sees.
 
 # %% [markdown]
-# The library's version is `genima_lite.controller.sources.chunk`. One line was added: it can also stop at a
-# keypoint in the middle of an episode, for reasons that belong to a later notebook.
+# The library's version is `genima_lite.controller.sources.chunk`. One line was added: it can also
+# stop at a keypoint in the middle of an episode, for reasons that belong to a later notebook.
 #
 # ## 8 · The same on disk
 #
-# RLBench has a layout for demonstrations, and so do all the programs that read it. We collect two short
-# episodes into a temporary folder. `collect` deals them over a task's variations; we ask for one of them.
+# RLBench has a layout for demonstrations, and so do all the programs that read it. We collect two
+# short episodes into a temporary folder. `collect` deals them over a task's variations; we ask for
+# one of them.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -739,8 +776,9 @@ for path in sorted(folder.iterdir())[:7]:
     print(path.relative_to(root))
 
 # %% [markdown]
-# States and actions of all frames are in one file, `low_dim_obs.pkl`; pictures are one PNG a frame, in a folder for each camera
-# and kind. Our files are named like RLBench's; `scene_state.json` is ours and makes replays possible.
+# States and actions of all frames are in one file, `low_dim_obs.pkl`; pictures are one PNG per
+# frame, in a folder for each camera and kind. Our files are named like RLBench's;
+# `scene_state.json` is ours and makes replays possible.
 #
 # Now the frames of one camera, in order. Or not:
 
@@ -751,14 +789,15 @@ print([path.name for path in sorted((folder / "front_rgb").iterdir())][:6])
 # %% [markdown] exercise="image_files" difficulty=1 minutes=8
 # ### Exercise 8: a camera's pictures in the order of time
 #
-# Return the paths of all pictures of one camera and kind, such that entry t is frame t. The folder is
-# `<root>/<task>/variation<V>/episodes/episode<E>/<camera>_<kind>/`.
+# Return the paths of all pictures of one camera and kind, such that entry t is frame t. The folder
+# is `<root>/<task>/variation<V>/episodes/episode<E>/<camera>_<kind>/`.
 #
 # <details><summary>Hint 1</summary>
 # The output above is sorted as text. What should it be sorted by?
 # </details>
 # <details><summary>Hint 2</summary>
-# <code>sorted</code> takes a <code>key</code>, a function of one path. <code>path.stem</code> is the name without ".png", still a text.
+# <code>sorted</code> takes a <code>key</code>, a function of one path. <code>path.stem</code> is
+# the name without ".png", still a text.
 # </details>
 
 
@@ -783,17 +822,18 @@ check_image_files(image_files, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] why="image_files"
-# **Why.** As text, "10" comes before "2". A loader that sorts so pairs pictures with the states of other frames, and
-# nothing fails: the shapes fit, the loss falls, only the policy is bad. An episode of at most ten frames would
-# hide it, so test with more. The library goes the other way and never sorts: `layout.image_path` makes the name from the
-# frame's number, and `read_episode` insists on exactly 0.png to T−1.png.
+# **Why.** As text, "10" comes before "2". A loader that sorts so pairs pictures with the states of
+# other frames, and nothing fails: the shapes fit, the loss falls, only the policy is bad. An
+# episode of at most ten frames would hide it, so test with more. The library goes the other way and
+# never sorts: `layout.image_path` makes the name from the frame's number, and `read_episode`
+# insists on exactly 0.png to T−1.png.
 
 # %% [markdown]
 # ### A picture that is none
 #
-# One more trap of this layout. Depth is stored as PNG too: a 24-bit number spread over red, green and blue. It
-# looks like a picture, so people resize it like one. On the right, what comes back after halving the size with the
-# usual smooth interpolation.
+# One more trap of this layout. Depth is stored as PNG too: a 24-bit number, its high byte in red,
+# its low byte in blue. It looks like a picture, so people resize it like one. Compare that with
+# decoding first.
 
 # %%
 from PIL import Image
@@ -801,23 +841,26 @@ from PIL import Image
 from genima_lite.demos.images import decode_image
 from genima_lite.demos.layout import image_path
 
+half = ((32, 32), Image.Resampling.BILINEAR)
 stored = Image.open(image_path(folder, "front", "depth", 0))
-halved = stored.resize((32, 32), Image.Resampling.BILINEAR)
-shown = {
-    "the PNG's pixels": np.asarray(stored),
-    "decoded": decode_image(np.asarray(stored), "depth"),
-    "resized, then decoded": decode_image(np.asarray(halved), "depth"),
-}
-picture_grid(shown, each=3.0)
+decoded = decode_image(np.asarray(stored), "depth")
+good = np.asarray(Image.fromarray(decoded).resize(*half))
+bad = decode_image(np.asarray(stored.resize(*half)), "depth")
+error = 100 * (bad - good) * (front.far - front.near)
+raw = np.asarray(stored)
+picture_grid({"stored": raw, "decoded": decoded, "resized first: error in cm": error}, each=3.0)
 
 # %% [markdown]
-# Averaging the low bytes of neighbours makes no sense, so spots appear wherever depth crosses a step of the high byte. Decode
-# first, resize then.
+# About a centimetre, in stripes and spots where the scene has none: resizing rounds each byte to a
+# whole number, and half a step of the *high* byte is 0.9 cm. Nobody would find that by looking at
+# the resized depth. Decode first, resize then. (The object masks have their low byte in red, the
+# other way round, and must not be averaged at all.)
 #
 # ### Is the dataset sound?
 #
-# `inspect_dataset` reads every file and says what is wrong with it. `replay` executes the stored actions once
-# more: the strongest test there is, since it exercises scene, actions, order and conventions at once.
+# `inspect_dataset` reads every file and says what is wrong with it. `replay` executes the stored
+# actions once more: the strongest test there is, since it exercises scene, actions, order and
+# conventions at once.
 
 # %%
 from genima_lite.demos import inspect_dataset, render_report
@@ -834,19 +877,38 @@ for replayed in replay(root):
     print(replayed.episode.path.name, "solved:", replayed.success, "· within 1 mrad:", same)
 
 # %% [markdown]
-# And a test that must fail: the saucepan's actions, once as recorded and once as if they were Franka's angles.
+# And a test that should fail: the saucepan's actions again, with joint 4 off by more and more.
+
 
 # %%
-# NBVAL_CHECK_OUTPUT
 def solves(commands: np.ndarray) -> bool:
     """Run commands (n, 8) from the start of the demonstration; return whether they solve it."""
     env.reset(seed=28)
     return [env.step_blindly(command)[0] for command in commands][-1]
 
 
-franka = np.hstack([panda.to_franka(actions[:, :7]), actions[:, 7:]])
-print("as recorded:", solves(actions))
-print("four degrees off at joint 4:", solves(franka))
+joint_4 = np.eye(8)[3]
+for degrees in (0, 4) if fast() else (0, 1, 2, 3, 4):
+    solved = solves(actions + np.deg2rad(degrees) * joint_4)
+    print(f"{degrees} degrees off: {'solved' if solved else 'failed'}")
+
+# %% [markdown]
+# ## What all this is for
+#
+# One last picture. Take the joints as they will be 20 steps later, and draw them as spheres into
+# the four views of *now*, with forward kinematics, gripper state and cameras as above. (The bench's
+# episodes are quick, so the library stops at the next rest of the arm if that comes sooner.) This
+# is what Genima's diffusion model learns to draw, and what notebook 02 is about.
+
+# %%
+from genima_lite.targets.views import draw_targets
+from genima_lite.tiling import TILE_ORDER, tile
+
+now = 25
+views = {name: demo[now].image(name) for name in TILE_ORDER}
+drawn = draw_targets(demo, now)
+titles = (f"frame {now}", f"with the joints of frame {drawn.target}")
+picture_grid(dict(zip(titles, (tile(views), tile(drawn.views)), strict=True)), each=4.2)
 
 # %%
 env.close()
@@ -855,13 +917,16 @@ temporary.cleanup()
 # %% [markdown]
 # ## Try it yourself
 #
-# - **A control.** Execute the *measured* joint positions (`measured[1:]`, with the gripper's state as the eighth
-#   column) instead of the commanded ones. Does the arm still solve the task? Where do the two differ most?
-# - **An ablation.** How many degrees of error at joint 4 does each task forgive? Sweep from 0 to 4 on a few
-#   tasks, and guess first which one forgives most.
-# - **A limitation.** Draw the arm into the *wrist* camera's view of frame t, with that camera's pose of frame 0.
-#   Which line of a careless loader would do that? Then think about what a moving camera means for Genima: in whose
-#   picture are the joints of frame t + 20 drawn?
+# `env` is closed but wakes up when you reset it.
+#
+# - **A control.** Execute the *measured* joint positions (`measured[1:]`, with the gripper's state
+#   as the eighth column) instead of the commanded ones. Does the arm still solve the task? Where do
+#   the two differ most?
+# - **An ablation.** How many degrees of error at joint 4 do the other seven tasks forgive? Guess
+#   first which forgives most.
+# - **A limitation.** Draw the arm into the *wrist* camera's view of frame t, with that camera's
+#   pose of frame 0. Which line of a careless loader would do that? Then think about what a moving
+#   camera means for Genima: in whose picture are the joints of frame t + 20 drawn?
 #
 # ## Where this lives in the library
 #
@@ -875,5 +940,6 @@ temporary.cleanup()
 # | chunks and their mask | `genima_lite/controller/sources.py` |
 # | files | `genima_lite/demos/layout.py`, `images.py`, `read.py`, `inspection.py`, `replay.py` |
 #
-# **In the paper** ("Generative Image as Action Models", CoRL 2024): section 3.1 says what is drawn at the joints,
-# section 3.2 what the controller predicts, section 4 which tasks of RLBench are used. The next notebook draws the spheres.
+# **In the paper** ("Generative Image as Action Models", CoRL 2024): section 3.1 says what is drawn
+# at the joints, section 3.2 what the controller predicts, section 4 which tasks of RLBench are
+# used. The next notebook draws the spheres.

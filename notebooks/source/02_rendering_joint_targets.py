@@ -1,30 +1,25 @@
 # %% [markdown]
 # # 02 · Rendering joint targets
 #
-# **Claim: an action can be a drawing.** Four striped spheres per camera view hold where the arm shall
-# be a second from now, exactly enough that a few lines of geometry read it back to millimetres.
+# **Claim: an action can be a drawing.** Four striped spheres per camera view hold where the arm
+# shall be a second from now, exactly enough that a few lines of geometry read it back to
+# millimetres.
 #
 # After this notebook you can
 #
 # - project points into a camera and intersect rays with spheres,
 # - draw stripes that show how a joint is turned, and decide which sphere hides which,
 # - recognise by eye a flipped axis, a pose that was not inverted, a misread quaternion and BGR,
-# - choose the future frame that is drawn, also at the end of an episode, and say where this library
-#   leaves the paper's rule and why,
+# - choose the future frame that is drawn, also at the end of an episode, and say where this
+#   library leaves the paper's rule and why,
 # - tile four views, put random backgrounds behind the spheres, find the spheres again and
 #   triangulate them.
 #
-# **Time:** 90 to 120 minutes with the exercises. All cells together run in about a minute on two cores;
-# a GPU is not used.
-# **Reads:** nothing; it records one demonstration on the bench. **Writes:** nothing.
+# **Time:** 90 to 120 minutes with the exercises. All cells together run in about a minute on two
+# cores; a GPU is not used. **Reads:** nothing; it records one demonstration on the bench.
+# **Writes:** nothing.
 
 # %% tags=["setup"]
-try:
-    import genima_lite
-except ImportError:  # on Colab and Binder
-    # %pip install -q "genima-lite[models,notebooks] @ git+https://github.com/genima-lite/genima-lite@v0.1.0"
-    import genima_lite
-
 from genima_lite.course import begin, fast
 
 rng = begin(seed=0)
@@ -32,8 +27,8 @@ rng = begin(seed=0)
 # %% [markdown]
 # ## 1 · What is drawn
 #
-# The expert takes the lid off a saucepan. We keep every step of it, with the pictures of the four cameras
-# that Genima uses. One step lasts 0.05 s.
+# The expert takes the lid off a saucepan. We keep every step of it, with the pictures of the four
+# cameras that Genima uses. One step lasts 0.05 s.
 
 # %%
 import numpy as np
@@ -58,25 +53,26 @@ picture_grid(
 
 # %% [markdown]
 # On the left is what the four cameras see. On the right is the same picture with four spheres on
-# it: **this right-hand picture is what Genima's diffusion model learns to produce** (paper, section
-# 3.1). The spheres sit where the arm's joints *will* be:
+# it: **this right-hand picture is what Genima's diffusion model learns to produce** (paper,
+# section 3.1). The spheres sit where the arm's joints *will* be:
 #
 # | sphere | sits at | colour |
 # |---|---|---|
-# | base | joint 2, which leaves its place in no motion | dark red |
+# | base | joint 2, which never leaves its place | dark red |
 # | elbow | joint 4 | green |
 # | wrist | joint 6 | purple |
 # | gripper | the tip, between the fingers | cyan: open, yellow: closed |
 #
-# Read the right picture: go down to the knob, and then be closed. Nobody told the picture about joint
-# angles, and yet they are in it. The rest of this notebook builds that picture from nothing, and
-# then reads it back.
+# Read the right picture: go down to the knob, and then be closed. Nobody told the picture about
+# joint angles, and yet they are in it. The rest of this notebook builds that picture from
+# nothing, and then reads it back.
 
 # %% [markdown]
 # ## 2 · From the world to a pixel
 #
 # First the same arm with its joints marked in all four views. One set of points in space, four
-# cameras, four different pictures.
+# cameras, four different pictures. All places are given in **world** coordinates: metres, z up,
+# the table top at z = 0.75.
 
 # %%
 from genima_lite.viz.target_pictures import arm_on_views
@@ -85,9 +81,9 @@ arm_on_views(seen, TILE_ORDER)
 
 # %% [markdown]
 # A **pinhole camera** is two matrices. Its **pose**, 4×4, takes points in the camera's own axes
-# to the world: columns 0 to 2 are the camera's x, y and z axis, column 3 is where it stands. Its **intrinsics**
-# $K$, 3×3, hold the focal lengths $f_x, f_y$ and the principal point $(c_x, c_y)$ in pixels.
-# This library's cameras have OpenCV's axes: **x right, y down, z forward.**
+# to the world: columns 0 to 2 are the camera's x, y and z axis, column 3 is where it stands. Its
+# **intrinsics**, 3×3, hold the focal lengths $f_x, f_y$ and the principal point $(c_x, c_y)$ in
+# pixels. This library's cameras have OpenCV's axes: **x right, y down, z forward.**
 #
 # Projecting takes two steps. Bring the point into camera axes, where it is $(X, Y, Z)$. Then
 #
@@ -101,15 +97,15 @@ arm_on_views(seen, TILE_ORDER)
 from genima_lite.cameras import Camera
 
 camera = Camera.from_observation(seen, "front")
-print("stands at", np.round(camera.pose[:3, 3], 2), "m")
-print("looks along", np.round(camera.pose[:3, 2], 2))
+print("stands at", np.round(camera.pose[:3, 3], 2) + 0.0, "m")
+print("looks along", np.round(camera.pose[:3, 2], 2) + 0.0)
 print("focal length", round(camera.intrinsics[0, 0]), "pixels")
 
 # %% [markdown] exercise="project" difficulty=1 minutes=10
 # ### Exercise 1: a point becomes a pixel
 #
-# Write `project`. Mind which way the pose takes points; this is the most common mistake in code that
-# draws onto camera views. (`np.linalg.inv` is allowed.)
+# Write `project`. Mind which way the pose takes points; this is the most common mistake in code
+# that draws onto camera views. (`np.linalg.inv` is allowed.)
 #
 # <details><summary>Hint 1</summary>
 #
@@ -123,7 +119,8 @@ print("focal length", round(camera.intrinsics[0, 0]), "pixels")
 #
 # <details><summary>Hint 3</summary>
 #
-# $K\,(X, Y, Z)^T = (f_x X + c_x Z,\; f_y Y + c_y Z,\; Z)$. Divide the first two by the third.
+# The intrinsics times $(X, Y, Z)$ are $(f_x X + c_x Z,\; f_y Y + c_y Z,\; Z)$. Divide the first
+# two by the third.
 # </details>
 
 
@@ -158,29 +155,30 @@ check_project(project, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] why="project"
-# **Why.** Everything in this notebook hangs on this one function, and its mistakes are silent: a pose that was
-# not inverted still gives numbers, often even inside the picture. The library's
-# `Camera.project` is the same four lines; it inverts with a transpose, since a rotation's inverse is its
-# transpose.
+# **Why.** Everything in this notebook hangs on this one function, and its mistakes are silent: a
+# pose that was not inverted still gives numbers, often even inside the picture.
 
 # %% [markdown]
-# RLBench's files hold cameras differently: x *left*, y *up*, and **negative** focal lengths. The two
-# minus signs cancel as long as nobody "repairs" only one of them. `Camera.from_rlbench` converts both,
-# in one place. Section 6 shows the picture that you get if only half is converted.
+# The library's `Camera.project` is this function with one line changed: it inverts by
+# transposing, because the inverse of a rotation is its transpose.
+#
+# RLBench's files hold cameras differently: x *left*, y *up*, and **negative** focal lengths. The
+# two minus signs cancel as long as nobody "repairs" only one of them. `Camera.from_rlbench`
+# converts both, in one place. Section 6 shows the picture that you get if only half is converted.
 
 # %%
 # NBVAL_CHECK_OUTPUT
 extrinsics, intrinsics = camera.to_rlbench()
-print("RLBench's K, diagonal:", np.round(np.diag(intrinsics)))
-print("ours:                 ", np.round(np.diag(camera.intrinsics)))
+print("RLBench's focal lengths:", np.round(np.diag(intrinsics))[:2])
+print("ours:                   ", np.round(np.diag(camera.intrinsics))[:2])
 
 # %% [markdown]
 # ## 3 · Where a ray meets a sphere
 #
 # A renderer asks the question backwards: not "which pixel does this point hit?" but "what does
-# this pixel see?". Through every pixel goes a ray. In camera axes its points are $t\,\mathbf d$ with
-# $\mathbf d = (x, y, 1)$, where $x = (\text{column} - c_x)/f_x$ and $y = (\text{row} - c_y)/f_y$.
-# Because the last entry is 1, **$t$ is the depth.**
+# this pixel see?". Through every pixel goes a ray. In camera axes its points are $z\,\mathbf d$
+# with $\mathbf d = (x, y, 1)$, where $x = (\text{column} - c_x)/f_x$ and
+# $y = (\text{row} - c_y)/f_y$. Because the last entry is 1, **$z$ is the depth.**
 
 # %%
 from genima_lite.viz.target_sketches import ray_and_sphere
@@ -188,18 +186,19 @@ from genima_lite.viz.target_sketches import ray_and_sphere
 ray_and_sphere()
 
 # %% [markdown]
-# The point $t\,\mathbf d$ lies on the sphere with centre $\mathbf c$ and radius $r$ if
-# $|t\,\mathbf d - \mathbf c|^2 = r^2$. Written out, this is a quadratic in $t$:
+# The point $z\,\mathbf d$ lies on the sphere with centre $\mathbf c$ and radius $r$ if
+# $|z\,\mathbf d - \mathbf c|^2 = r^2$. Written out, this is a quadratic in $z$:
 #
-# $$t^2\,(\mathbf d\cdot\mathbf d) - 2t\,(\mathbf c\cdot\mathbf d) + (\mathbf c\cdot\mathbf c - r^2) = 0.$$
+# $$z^2\,(\mathbf d\cdot\mathbf d) - 2z\,(\mathbf c\cdot\mathbf d)
+# + (\mathbf c\cdot\mathbf c - r^2) = 0.$$
 #
 # Two roots, near and far; none where the ray misses.
 
 # %% [markdown] exercise="ray_depth" difficulty=2 minutes=12
 # ### Exercise 2: how deep does the ray hit?
 #
-# Write `ray_depth` for many rays at once: the depth of the *near* hit, and infinity where a ray misses.
-# The whole sphere is in front of the camera.
+# Write `ray_depth` for many rays at once: the depth of the *near* hit, and infinity where a ray
+# misses. The whole sphere is in front of the camera.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -208,13 +207,14 @@ ray_and_sphere()
 #
 # <details><summary>Hint 2</summary>
 #
-# With $a = \mathbf d\cdot\mathbf d$, $b = \mathbf c\cdot\mathbf d$ and $q = b^2 - a\,(\mathbf c\cdot\mathbf c - r^2)$ the
-# roots are $(b \pm \sqrt q)/a$.
+# With $a = \mathbf d\cdot\mathbf d$, $b = \mathbf c\cdot\mathbf d$ and
+# $q = b^2 - a\,(\mathbf c\cdot\mathbf c - r^2)$ the roots are $(b \pm \sqrt q)/a$.
 # </details>
 #
 # <details><summary>Hint 3</summary>
 #
-# A miss has $q < 0$. `np.sqrt(np.maximum(q, 0))` stays finite, and `np.where(q >= 0, ..., np.inf)` chooses.
+# A miss has $q < 0$. `np.sqrt(np.maximum(q, 0))` stays finite, and
+# `np.where(q >= 0, ..., np.inf)` chooses.
 # </details>
 
 
@@ -247,13 +247,13 @@ check_ray_depth(ray_depth, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] why="ray_depth"
-# **Why.** Taking the far root draws the *inside* of the back of every sphere: the outline is right, the stripes
-# run the wrong way, and nobody notices for weeks. Leaving the rays unnormalised is a choice: it makes $t$ the
-# same depth that cameras and depth pictures mean.
+# **Why.** Taking the far root draws the *inside* of the back of every sphere: the outline is
+# right, the stripes run the wrong way, and nobody notices for weeks. Leaving the rays
+# unnormalised is a choice: it makes $z$ the same depth that cameras and depth pictures mean.
 
 # %% [markdown]
-# Here is what the library computes for the elbow's sphere in the front view, pixel by pixel. It solves
-# your quadratic, but only inside a box around the outline, and rewritten around the
+# Here is what the library computes for the elbow's sphere in the front view, pixel by pixel. It
+# solves your quadratic, but only inside a box around the outline, and rewritten around the
 # outline's middle so that 32-bit floats suffice (`targets/trace.py` has the formula).
 
 # %%
@@ -267,16 +267,17 @@ layers = sphere_layers(camera, elbow, 160)
 picture_grid({name: cut_out(layer, middle, 32) for name, layer in layers.items()})
 
 # %% [markdown]
-# Left: the sphere bulges towards the camera. Right: pixels at the rim are only partly covered. The library
-# counts that in quarters, as graphics hardware with four samples a pixel does, and mixes them with the view below.
-# The middle is next.
+# Left: the sphere bulges towards the camera. Right: pixels at the rim are only partly covered.
+# The library counts that in quarters, as graphics hardware with four samples a pixel does, and
+# mixes them with the view below. The middle is next.
 
 # %% [markdown]
 # ## 4 · Stripes: how far a joint has turned
 #
-# A plain ball looks the same however it is turned. Genima's spheres carry **graduations**, like the
-# rings on a spindle: they lie across the sphere's own x axis and turn with it. One number says which ring
-# a surface point is on: $s$, from 0 at one pole to 1 at the other.
+# A plain ball looks the same however it is turned. Genima's spheres carry **graduations**, like
+# the rings on a spindle: they lie across the sphere's own x axis and turn with it. Each sphere is
+# fixed to its joint's own axes, so its rings show how the joints before it have turned it. One
+# number says which ring a surface point is on: $s$, from 0 at one pole to 1 at the other.
 
 # %%
 from genima_lite.viz.target_sketches import ring_scale
@@ -293,21 +294,21 @@ picture_grid(turned_spheres(turns), each=1.7)
 
 # %% [markdown]
 # Five coloured rings, each 3/32 wide, black between them, and a wide black cap at the end.
-# Because the two poles differ, "upside down" does not look like "upright". A turn about the sphere's own x
-# does not show at all: that is the price of rings. (The small dot on each pole comes from the paper's
-# renderer, whose pattern is a texture that repeats.)
+# Because the two poles differ, "upside down" does not look like "upright". A turn about the
+# sphere's own x does not show at all: that is the price of rings. (The small dot on each pole
+# comes from the paper's renderer, whose pattern is a texture that repeats.)
 
 # %% [markdown] exercise="is_coloured" difficulty=2 minutes=10
 # ### Exercise 3: rings that turn with the joint
 #
-# For points on a sphere's surface say which are coloured. The sphere's pose is sphere-to-world, as for cameras.
-# First compute $s$: how far along the sphere's x axis a point lies, scaled so that $x=-r$ gives 0 and
-# $x=+r$ gives 1.
+# For points on a sphere's surface say which are coloured. The sphere's pose is sphere-to-world,
+# as for cameras. First compute $s$: how far along the sphere's x axis a point lies, scaled so
+# that $x=-r$ gives 0 and $x=+r$ gives 1.
 #
 # <details><summary>Hint 1</summary>
 #
-# The sphere's x axis, written in world coordinates, is one column of its pose. Which point must be subtracted
-# before you measure along it?
+# The sphere's x axis, written in world coordinates, is one column of its pose. Which point must
+# be subtracted before you measure along it?
 # </details>
 #
 # <details><summary>Hint 2</summary>
@@ -348,13 +349,15 @@ check_is_coloured(is_coloured, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] why="is_coloured"
-# **Why.** The positions of four spheres do not fix seven joint angles: the hand can roll about its own
-# axis without moving any of them. The rings carry the rest, so a mistake here does not look wrong, it
-# only makes the controller worse. A column of a pose is a body axis in the world; a row is a world axis in the body.
+# **Why.** The positions of four spheres do not fix seven joint angles: the hand can roll about
+# its own axis without moving any of them. The rings carry the rest, so a mistake here does not
+# look wrong, it only makes the controller worse. A column of a pose is a body axis in the world;
+# a row is a world axis in the body.
 
 # %% [markdown]
-# One line changed in the library: your answer is yes or no, and a far sphere whose rings are narrower than
-# a pixel would flicker. `stripe_intensity` returns the pattern's *mean* over what a pixel spans.
+# One line changed in the library: your answer is yes or no, and a far sphere whose rings are
+# narrower than a pixel would flicker. `stripe_intensity` returns the pattern's *mean* over what a
+# pixel spans.
 
 # %%
 from genima_lite.targets.stripes import RING, stripe_intensity
@@ -370,23 +373,21 @@ for span in (0.01, 0.1, 1.0):
 # target behind the arm must still be seen. Now look at two spheres that cross.
 
 # %%
-from genima_lite.cameras import intrinsics_of
-from genima_lite.targets.joints import COLORS
-from genima_lite.viz.target_pictures import drawn_on, one_after_another
-from genima_lite.transforms import pose_matrix
+from genima_lite.viz.target_pictures import crossing_pair, drawn_on, one_after_another
 
-places = np.stack([pose_matrix([-0.06, 0, 1.00]), pose_matrix([0.06, 0.03, 1.03])])
-pair = Spheres(places, np.uint8([COLORS["wrist"], COLORS["elbow"]]), np.array([0.12, 0.12]))
-eye, paper = Camera(intrinsics_of(0.5, 128), np.eye(4)), np.full((128, 128, 3), 255, np.uint8)
-turned = Spheres(places[::-1], pair.colors[::-1], pair.radii)
-orders = {"green last": pair, "purple, the nearer one, last": turned}
-pictures = {name: one_after_another(paper, eye, spheres) for name, spheres in orders.items()}
-picture_grid(pictures | {"nearest, pixel by pixel": drawn_on(paper, eye, pair)}, each=2.3)
+eye, pair = crossing_pair()
+paper = np.full((128, 128, 3), 255, np.uint8)
+pictures = {
+    "purple, then green": one_after_another(paper, eye, pair, (0, 1)),
+    "green, then purple": one_after_another(paper, eye, pair, (1, 0)),
+    "the nearest, pixel by pixel": drawn_on(paper, eye, pair),
+}
+picture_grid(pictures, each=2.3)
 
 # %% [markdown]
-# Whole spheres painted far to near are right as long as they do not touch. Real targets do: wrist and
-# gripper come close, and the spheres are much larger than the joints. Then only a comparison at
-# every pixel is right.
+# Whole spheres painted far to near are right as long as they do not touch. Real targets do: wrist
+# and gripper come close, and the spheres are much larger than the joints. Then only a comparison
+# at every pixel is right.
 
 # %% [markdown] exercise="nearest" difficulty=1 minutes=6
 # ### Exercise 4: who owns the pixel?
@@ -429,16 +430,17 @@ check_nearest(nearest, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] why="nearest"
-# **Why.** This is a z-buffer, all of it. The library sorts spheres by distance while they stay apart,
-# because that is quicker, and switches to the z-buffer once two come within the sum of their radii.
+# **Why.** This is a z-buffer, all of it. The library sorts spheres by distance while they stay
+# apart, because that is quicker, and switches to the z-buffer once two come within the sum of
+# their radii.
 
 # %% [markdown]
-# With these three functions you have a renderer. Below, yours (once exercises 2 to 4 are solved) beside
-# the library's. The spheres are the arm's own, at this very frame. Look closely at the rims
-# and at the narrow rings: what differs is coverage and averaging, nothing else.
+# With these three functions you have a renderer. Below, yours (once exercises 2 to 4 are solved)
+# beside the library's, with the arm's own spheres at this very frame. Look closely at the rims,
+# at the narrow rings and at the poles: that is all that differs.
 
 # %%
-from genima_lite.viz.target_pictures import yours_beside_ours
+from genima_lite.viz.own_renderer import yours_beside_ours
 
 both = yours_beside_ours(seen, "front", ray_depth, is_coloured, nearest)
 picture_grid({name: cut_out(picture, (70, 60), 110) for name, picture in both.items()}, each=3.4)
@@ -446,30 +448,29 @@ picture_grid({name: cut_out(picture, (70, 60), 110) for name, picture in both.it
 # %% [markdown]
 # ### How large is a sphere?
 #
-# All spheres have radius 1 cm times a factor of the *camera*: 3 for the wrist camera, 8 for the front, 6.5 for both
-# shoulders. Above: 1 cm everywhere. Below: with the factors.
+# All spheres have radius 1 cm times a factor of the *camera*: 3 for the wrist camera, 8 for the
+# front, 6.5 for both shoulders. Here are two views with 1 cm, and with the factors.
 
 # %%
 from genima_lite.targets.joints import RADIUS, RADIUS_SCALE
 
 views = {}
 for name in ("1 cm", "scaled"):
-    for camera_name in TILE_ORDER:
-        sphere = spheres_in_view(joint_targets(demo[35]), camera_name)
-        radii = sphere.radii if name == "scaled" else np.full(4, RADIUS)
-        sphere, lens = (
-            Spheres(sphere.poses, sphere.colors, radii),
-            Camera.from_observation(seen, camera_name),
-        )
-        views[f"{camera_name}, {name}"] = drawn_on(seen.image(camera_name), lens, sphere)
-picture_grid(views, columns=4, each=2.2)
+    for view in ("wrist", "front"):
+        lens, targets = Camera.from_observation(seen, view), joint_targets(demo[35])
+        spheres = spheres_in_view(targets, view)
+        radii = spheres.radii if name == "scaled" else np.full(4, RADIUS)
+        spheres = Spheres(spheres.poses, spheres.colors, radii)
+        views[f"{view}, {name}"] = drawn_on(seen.image(view), lens, spheres)
+picture_grid(views, each=2.3)
 
 # %% [markdown]
-# A sphere of radius $r$ at depth $Z$ covers about $f\,r / Z$ pixels. The front camera stands 1.3 m away, the
-# wrist camera sits a few centimetres from the fingers. Without the factors the front view's
-# spheres are three pixels wide: too few for rings, and too few for a diffusion model whose autoencoder
-# squeezes 8×8 pixels into one. Note what the factors cost: the same sphere is 8 cm in one view and 3 cm
-# in another. **It is a marker, not a thing in the room;** only its centre means something.
+# A sphere of radius $r$ at depth $Z$ covers about $f\,r / Z$ pixels. The front camera stands 1.3
+# m away, the wrist camera sits nine centimetres behind the tip. Without the factors the front
+# view's spheres are three pixels wide: too few for rings, and too few for a diffusion model whose
+# autoencoder squeezes 8×8 pixels into one. Note what the factors cost: the same sphere is 8 cm in
+# one view and 3 cm in another. **It is a marker, not a thing in the room;** only its centre means
+# something.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -479,11 +480,11 @@ for name, factor in RADIUS_SCALE.items():
 # %% [markdown]
 # ## 6 · What wrong conventions look like
 #
-# All five mistakes below have happened in published code. The right picture is the first. Look at A to
-# E: **which line of code is wrong in each?** Write your guesses down, then open the answers.
+# Each of the five mistakes below runs without an error. The first picture is right. Look at A to
+# E: **which convention was broken in each?** Write your guesses down, then open the answers.
 
 # %%
-from genima_lite.viz.target_pictures import wrong_conventions
+from genima_lite.viz.wrong_conventions import wrong_conventions
 
 gallery = wrong_conventions(demo[20], joint_targets(demo[35]))
 titles = ("right", "A", "B", "C", "D", "E")
@@ -492,41 +493,43 @@ picture_grid(dict(zip(titles, gallery.values(), strict=True)), columns=3, each=2
 # %% [markdown]
 # <details><summary>A</summary>
 #
-# **y axis up.** Everything is mirrored at the picture's middle row: what should be high is low. Spheres near
-# the middle row look almost right, so look at the base.
+# **y axis up.** Everything is mirrored at the picture's middle row: what should be high is low.
+# Spheres near the middle row look almost right, so look at the base.
 # </details>
 #
 # <details><summary>B</summary>
 #
-# **The camera-to-world pose was used as world-to-camera.** The spheres keep some order but
-# ignore the arm, and with other cameras they are simply gone: behind the camera. "No spheres at all"
+# **The camera-to-world pose was used as world-to-camera.** The spheres keep some order but ignore
+# the arm, and in the wrist view they are simply gone: behind the camera. "No spheres at all"
 # usually means this.
 # </details>
 #
 # <details><summary>C</summary>
 #
-# **Half converted from RLBench:** the focal lengths were made positive, but the axes are still x left, y up.
-# The picture is turned by 180° about its middle.
+# **Half converted from RLBench:** the focal lengths were made positive, but the axes are still x
+# left, y up. The picture is turned by 180° about its middle.
 # </details>
 #
 # <details><summary>D</summary>
 #
-# **A quaternion stored as x y z w was read as w x y z.** Every sphere is in the right *place*; only the rings lie
-# wrong. This is the most dangerous one: every test of positions passes.
+# **A quaternion stored as x y z w was read as w x y z.** Every sphere is in the right *place*;
+# only the rings lie wrong. This is the most dangerous one: every test of positions passes.
 # </details>
 #
 # <details><summary>E</summary>
 #
-# **BGR.** The dark red base is dark blue, the wrist is pink, and above all: yellow has become cyan. The picture
-# says *open* where it should say *closed*. OpenCV's `imread` and `imwrite` are BGR; everything else is RGB.
+# **BGR.** The dark red base is dark blue, the wrist is pink, and above all: yellow has become
+# cyan. The picture says *open* where it should say *closed*. OpenCV's `imread` and `imwrite` are
+# BGR; Pillow, matplotlib and this library are RGB.
 # </details>
 
 # %% [markdown]
 # ## 7 · Which future is drawn
 #
-# At frame $t$ Genima draws the joints of frame $t + K$ with $K = 20$, one second ahead (paper, section 3.1). Simple, until
-# one asks two questions. What happens at the end of an episode? And what if the arm stops in between?
-# Here is our demonstration: the height of the tip, and for every frame $t$ the frame that is drawn.
+# At frame $t$ Genima draws the joints of frame $t + K$ with $K = 20$, one second ahead (paper,
+# section 3.1). Simple, until one asks two questions. What happens at the end of an episode? And
+# what if the arm stops in between? Here is our demonstration: the height of the tip, and for
+# every frame $t$ the frame that is drawn.
 
 # %%
 from genima_lite.viz.target_sketches import target_timeline
@@ -534,14 +537,17 @@ from genima_lite.viz.target_sketches import target_timeline
 target_timeline(demo)
 
 # %% [markdown]
-# **The end.** With $T$ frames the target is frame $\min(t + K,\; T - 1)$. The last 20 frames all say "go there and
-# stay". The paper's reference code stops one frame earlier, at $T - 2$, and so never draws the last frame,
-# which is where a gripper that opens at the very end shows.
+# **The end.** With $T$ frames the target is frame $\min(t + K,\; T - 1)$. The last 20 frames all
+# say "go there and stay". The paper's reference code stops one frame earlier, at $T - 2$, and so
+# never draws the last frame, which is where a gripper that opens at the very end shows.
 #
-# **The stops.** This library leaves the paper here. The bench's experts are quick: within 20 steps lies a whole
-# grasp. Look at frame 24, above the lid. By the paper's rule its target is 44, *after* the grasp: closed, and lifted.
-# Where to grasp is no longer in the picture. So we cut: the target is $t + K$ or the **next stop**,
-# whichever comes sooner. A stop is a frame at which the gripper changes or the arm rests.
+# **The stops.** This library leaves the paper here. The bench's experts are quick: within 20
+# steps lies a whole grasp. Look at frame 24, above the lid. By the paper's rule its target is 44,
+# *after* the grasp: closed, and lifted. Where to grasp is no longer in the picture. So we cut:
+# the target is $t + K$ or the **next stop**, whichever comes sooner. A stop is a frame at which
+# the gripper changes or the arm rests (grey lines in the figure). Frames 21 to 23 already aim
+# past the rest at 24: the last 1 % of a smooth motion shows in no picture, so a rest that is less
+# than four frames away counts as reached.
 
 # %%
 views = {}
@@ -555,6 +561,7 @@ picture_grid(views, each=2.3)
 # ### Exercise 5: the frame that is drawn
 #
 # Write `target_of`: $t + K$, but never behind the next stop, and never behind the last frame.
+# Take all stops alike, without the rule of four frames.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -563,7 +570,8 @@ picture_grid(views, each=2.3)
 #
 # <details><summary>Hint 2</summary>
 #
-# The smallest of three kinds of numbers: `t + horizon`, `length - 1`, and all stops later than `t`.
+# The smallest of three kinds of numbers: `t + horizon`, `length - 1`, and all stops later than
+# `t`.
 # </details>
 
 
@@ -592,14 +600,14 @@ check_target_of(target_of, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] why="target_of"
-# **Why.** `stop >= t` instead of `stop > t` is a deadlock: at the stop the picture says "be where you are", the
-# arm obeys, and sees the same picture again. The library adds one thing: a *rest* that is less than four frames away
-# counts as reached (`NEAR` in `targets/horizon.py`), because the last centimetres of a smooth motion show in no picture.
+# **Why.** `stop >= t` instead of `stop > t` is a deadlock: at the stop the picture says "be where
+# you are", the arm obeys, and sees the same picture again. The library's `target_frames` also
+# skips rests that are near (`NEAR` in `targets/horizon.py`).
 
 # %% [markdown]
-# Does the cut matter? We can measure that without any network. Take the expert's plan, jump from target to target,
-# and drive *straight* to the exact joints of each. No trained controller can be expected to do much better, so
-# this is the ceiling that the rule sets.
+# Does the cut matter? We can measure that without any network. Take the expert's plan, jump from
+# target to target, and drive *straight* to the exact joints of each. No trained controller can be
+# expected to do much better, so this is the ceiling that the rule sets.
 
 # %%
 from genima_lite.bench.expert import plan
@@ -639,35 +647,34 @@ for name, stops in (("t + 20", False), ("cut at stops", True)):
     print(f"{name:13s}{solved} of {n}")
 
 # %% [markdown]
-# Over all eight tasks, ten episodes each, `python benchmarks/drive_to_targets.py` counts 33 of 80 for
-# $t + 20$ and **80 of 80** with the cut. That measures these quick demonstrations, not the paper:
-# RLBench's own are slower. `draw_targets(..., stops=False)` brings the paper's rule back.
+# Over all eight tasks, ten episodes each, `python benchmarks/drive_to_targets.py` counts 33 of 80
+# for $t + 20$ and **80 of 80** with the cut. That says something about these quick
+# demonstrations, not about the paper's results: where motions are slower, less fits into 20
+# steps. `draw_targets(..., stops=False)` brings the paper's rule back.
 
 # %% [markdown]
 # ## 8 · Four views, one picture
 #
-# A diffusion model that draws four views one by one may put the elbow in four places that do not fit.
-# Genima draws all four at once, as tiles of one picture. Attention then sees all of them (paper, section
-# 3.1). Left: the paper's order. Right: a bug with the right shape.
+# A diffusion model that draws four views one by one may put the elbow in four places that do not
+# fit. Genima draws all four at once, as tiles of one picture. Attention then sees all of them
+# (paper, section 3.1). Left: the paper's order. Right: a bug with the right shape.
 
 # %%
 views = draw_targets(demo, 24).views
 stacked = np.stack([views[camera] for camera in TILE_ORDER])  # (4, 160, 160, 3)
 wrong = stacked.reshape(320, 320, 3)
-picture_grid(
-    {"wrist, front / right, left shoulder": tile(views), "stack, then reshape": wrong}, each=3
-)
+picture_grid({"tiled": tile(views), "stacked, then reshaped": wrong}, each=3)
 
 # %% [markdown] exercise="tile_views" difficulty=1 minutes=6
 # ### Exercise 6: lay the tiles
 #
-# Write `tile_views` in the paper's order: wrist and front above, right and left shoulder below. The
-# dictionary may be in any order and hold more cameras than these four.
+# Write `tile_views` in the paper's order: wrist and front above, right and left shoulder below.
+# The dictionary may be in any order and hold more cameras than these four.
 #
 # <details><summary>Hint 1</summary>
 #
-# Why does `reshape` scramble? In memory, the second row of pixels of view 0 comes before the first row of view 1;
-# in the tiled picture it comes after.
+# Why does `reshape` scramble? In memory, the second row of pixels of view 0 comes before the
+# first row of view 1; in the tiled picture it comes after.
 # </details>
 #
 # <details><summary>Hint 2</summary>
@@ -702,9 +709,13 @@ check_tile_views(tile_views, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] why="tile_views"
-# **Why.** A model trained with one order and evaluated with another fails without any error message: both
-# pictures have four views of a robot. Training, evaluation and figures of this library all call
-# the same `tile`, and `TILE_ORDER` is written down once.
+# **Why.** A model trained with one order and evaluated with another fails without any error
+# message: both pictures have four views of a robot. Training, evaluation and figures of this
+# library all call the same `tile`, and `TILE_ORDER` is written down once.
+
+# %% [markdown]
+# The library's `tile` adds one thing: it refuses views that differ in size or dtype. `untile`
+# cuts the picture into views again, for the controller and for finding spheres.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -716,9 +727,10 @@ print("round trip exact:", all((again[camera] == views[camera]).all() for camera
 # ## 9 · Random backgrounds: make the controller look at the spheres
 #
 # Stage 2 turns the drawn picture into 20 joint actions. A network that is given a picture uses
-# whatever helps, and the scene itself helps: it could ignore the spheres and act on the saucepan. Then every
-# drawing, good or bad, would give the same motion. So the controller is trained on views that are mostly painted
-# over (paper, section 3.2): 0.7 of a random texture, 0.3 of the view, and the spheres, opaque, on top.
+# whatever helps, and the scene itself helps: it could ignore the spheres and act on the saucepan.
+# Then every drawing, good or bad, would give the same motion. So the controller is trained on
+# views that are mostly painted over (paper, section 3.2): 0.7 of a random texture, 0.3 of the
+# view, and the spheres, opaque, on top.
 
 # %%
 from genima_lite.targets import RandomBackdrop
@@ -732,8 +744,8 @@ picture_grid(views, each=2.3)
 # %% [markdown] exercise="controller_picture" difficulty=1 minutes=8
 # ### Exercise 7: a picture for the controller
 #
-# Write `controller_picture`. `draw` is a function that takes a uint8 picture and returns it with spheres on
-# it. Two traps: the order of the steps, and numbers beyond 255.
+# Write `controller_picture`. `draw` is a function that takes a uint8 picture and returns it with
+# spheres on it. Two traps: the order of the steps, and numbers beyond 255.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -742,8 +754,8 @@ picture_grid(views, each=2.3)
 #
 # <details><summary>Hint 2</summary>
 #
-# `0.7 * texture` is float and safe; `texture * 7 // 10` stays uint8 and wraps around at 256. `np.rint(...)`, then
-# `.astype(np.uint8)`.
+# `0.7 * texture` is float and safe; `texture * 7 // 10` stays uint8 and wraps around at 256.
+# `np.rint(...)`, then `.astype(np.uint8)`.
 # </details>
 
 
@@ -779,8 +791,9 @@ check_controller_picture(controller_picture, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] why="controller_picture"
-# **Why.** Blend after drawing and the spheres become pale exactly where they must be read best. The wrap-around is no
-# invention either: the reference code once computed a validation error on uint8 pictures, and it wrapped too.
+# **Why.** Blend after drawing and the spheres become pale exactly where they must be read best.
+# The wrap-around is no invention either: the reference code once computed a validation error on
+# uint8 pictures, and it wrapped too.
 
 # %% [markdown]
 # The library's textures are made by a program, so nothing is downloaded; a folder of your own
@@ -788,15 +801,15 @@ check_controller_picture(controller_picture, seed=1)
 
 # %%
 backdrop = RandomBackdrop(rng)
-random = {f"sample {i}": tile(draw_targets(demo, 24, backdrop=backdrop).views) for i in range(3)}
+random = {f"sample {i}": tile(draw_targets(demo, 24, backdrop=backdrop).views) for i in range(2)}
 picture_grid(random, each=3)
 
 # %% [markdown]
 # ## 10 · Read the drawing back
 #
 # Once a diffusion model draws, we need to know how well. So we find the spheres again. Every
-# pixel of a sphere mixes its colour, black, and at the rim some background. `find_spheres` lets such
-# pixels vote for discs, then fits each outline to a fraction of a pixel.
+# pixel of a sphere mixes its colour, black, and at the rim some background. `find_spheres` lets
+# such pixels vote for discs, then fits each outline to a fraction of a pixel.
 
 # %%
 from genima_lite.targets import find_spheres, plausible_radii
@@ -806,13 +819,13 @@ drawn = draw_targets(demo, 24)
 lenses = {camera: Camera.from_observation(seen, camera) for camera in TILE_ORDER}
 found = {}
 for name, lens in lenses.items():
-    K = lens.intrinsics
-    found[name] = find_spheres(drawn.views[name], K, plausible_radii(name, K))
+    sizes = plausible_radii(name, lens.intrinsics)
+    found[name] = find_spheres(drawn.views[name], lens.intrinsics, sizes)
 found_on_views(drawn.views, found)
 
 # %% [markdown]
-# One view gives a ray for each sphere, not a point. Two or more views give the point: where their rays meet.
-# They never meet exactly, so we take the point that is nearest to all of them.
+# One view gives a ray for each sphere, not a point. Two or more views give the point: where their
+# rays meet. They never meet exactly, so we take the point that is nearest to all of them.
 
 # %%
 from genima_lite.targets import triangulate
@@ -824,11 +837,13 @@ point = triangulate(pixels, [lenses[name] for name in names])
 meeting_rays(pixels, [lenses[name] for name in names], names, point)
 
 # %% [markdown]
-# A ray starts at $\mathbf o$ and runs along the unit vector $\mathbf u$. From $\mathbf p - \mathbf o$ the part
-# *across* the ray is $(I - \mathbf u\mathbf u^T)(\mathbf p - \mathbf o)$; its length is the distance. The sum of
-# squared distances over all rays is least where its gradient vanishes:
+# A ray starts at $\mathbf o$ and runs along the unit vector $\mathbf u$. From
+# $\mathbf p - \mathbf o$ the part *across* the ray is
+# $(I - \mathbf u\mathbf u^T)(\mathbf p - \mathbf o)$; its length is the distance. The sum of
+# squared distances over all rays $i$ is least where its gradient vanishes:
 #
-# $$\Big[\sum_i (I - \mathbf u_i\mathbf u_i^T)\Big]\,\mathbf p \;=\; \sum_i (I - \mathbf u_i\mathbf u_i^T)\,\mathbf o_i.$$
+# $$\Big[\sum_i (I - \mathbf u_i\mathbf u_i^T)\Big]\,\mathbf p \;=\;
+# \sum_i (I - \mathbf u_i\mathbf u_i^T)\,\mathbf o_i.$$
 
 # %% [markdown] exercise="nearest_point" difficulty=3 minutes=15
 # ### Exercise 8: the point nearest to all rays
@@ -837,7 +852,8 @@ meeting_rays(pixels, [lenses[name] for name in names], names, point)
 #
 # <details><summary>Hint 1</summary>
 #
-# Build the (3, 3) matrix $I - \mathbf u\mathbf u^T$ of one ray first: `np.eye(3) - np.outer(u, u)`.
+# Build the (3, 3) matrix $I - \mathbf u\mathbf u^T$ of one ray first:
+# `np.eye(3) - np.outer(u, u)`.
 # </details>
 #
 # <details><summary>Hint 2</summary>
@@ -875,12 +891,14 @@ check_nearest_point(nearest_point, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] why="nearest_point"
-# **Why.** The matrix $I - \mathbf u\mathbf u^T$ says what a view knows: everything across its ray, nothing along it. Add two views and
-# the gaps fill. The library's `triangulate` adds weights and solves a second time with distances measured in
-# pixels rather than metres, since a pixel is wider farther away.
+# **Why.** The matrix $I - \mathbf u\mathbf u^T$ says what a view knows: everything across its
+# ray, nothing along it. Add two views and the gaps fill. The library's `triangulate` adds weights
+# and solves a second time with distances measured in pixels rather than metres, since a pixel is
+# wider farther away.
 
 # %% [markdown]
-# From demonstration to picture and back: how far are the spheres that we read from those that we drew?
+# From demonstration to picture and back: how far are the spheres that we read from those that we
+# drew?
 
 # %%
 from genima_lite.targets import JOINTS, position_errors
@@ -890,20 +908,34 @@ for joint, error in zip(JOINTS, position_errors(found, lenses, drawn.joints), st
     print(f"{joint:8s} {1000 * error:5.1f} mm, found in {', '.join(seen_by)}")
 
 # %% [markdown]
-# Millimetres, from 160-pixel views. The base is `nan`: only the front camera sees it, and one ray is no point.
-# Spheres that are cut off by the picture's edge or half hidden are the least exact. This is the
-# ruler with which the drawings of the trained model are measured in the notebooks that follow.
+# Millimetres, from 160-pixel views. The base is `nan`: only the front camera sees it, and one ray
+# is no point. Spheres that are cut off by the picture's edge or half hidden are the least exact;
+# look for the wrist in the two shoulder views. This is the ruler with which the drawings of the
+# trained model are measured later in the course.
+
+# %% [markdown]
+# ## 11 · Play
+#
+# Move through the episode and change $K$. Watch three things: at a stop the spheres jump to the
+# next one; near the end they stay; and with a small $K$ they sit on the arm itself and say
+# nothing. (Without a running kernel you see the first frame only.)
+
+# %%
+from genima_lite.viz.widgets import scrub_episode
+
+scrub_episode(demo)
 
 # %% [markdown]
 # ## Try it yourself
 #
-# - **Control.** What does the ruler itself do? Draw, find and triangulate all frames of `demo` and plot the
-#   errors. Then find spheres in views *without* targets: how many does it invent?
+# - **Control.** What does the ruler itself do? Draw, find and triangulate all frames of `demo`
+#   and plot the errors. Then find spheres in views *without* targets: how many does it invent?
 # - **Ablation.** `HORIZON` in `drive`: try `target_frames(..., horizon=K)` with K = 5, 10 and 40,
-#   with and without stops. Which K needs no cut on this bench, and what does a small K cost a slow diffusion model?
-# - **Limitation.** Record the demonstration with `image_size=64`, the size of the shipped models. How many millimetres is
-#   a pixel now, and which joint suffers first? Then turn the hand about its own axis
-#   (`genima_lite.panda.forward_kinematics`): which spheres show it?
+#   with and without stops. Which K needs no cut on this bench, and what does a small K cost a
+#   slow diffusion model?
+# - **Limitation.** Record the demonstration with `image_size=64`, the size of the shipped models.
+#   How many millimetres is a pixel now, and which joint suffers first? Then turn the hand about
+#   its own axis (`genima_lite.panda.forward_kinematics`): which spheres show it?
 #
 # ## Where this lives in the library
 #
@@ -917,6 +949,6 @@ for joint, error in zip(JOINTS, position_errors(found, lenses, drawn.joints), st
 # | random backgrounds | `targets/backgrounds.py`, `textures.py` |
 # | finding, triangulating, scoring | `targets/find.py`, `triangulate.py`, `score.py` |
 #
-# **References.** M. Shridhar, Y. L. Lo, S. James, *Generative Image as Action Models*, CoRL 2024: section 3.1
-# for targets and tiles, 3.2 for the controller and its random backgrounds. Stops as keypoints: S. James and
-# A. J. Davison, *Q-attention*, 2022.
+# **References.** M. Shridhar, Y. L. Lo, S. James, *Generative Image as Action Models*, CoRL 2024:
+# section 3.1 for targets and tiles, 3.2 for the controller and its random backgrounds. Stops as
+# keypoints: S. James and A. J. Davison, *Q-attention*, 2022.

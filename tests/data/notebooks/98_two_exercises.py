@@ -1,11 +1,17 @@
 # %% [markdown]
 # # Two exercises, to try graders on
 
+# %% tags=["setup"]
+from genima_lite.course import begin
+
+rng = begin()
+
 # %% [markdown] exercise="double" difficulty=1 minutes=5
 # ### Exercise 1: Double
 # Twice as much.
 #
 # <details><summary>Hint</summary>Add.</details>
+
 
 # %% solution="double"
 def double(x: float) -> float:

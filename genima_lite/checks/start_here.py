@@ -1,0 +1,138 @@
+"""Checks of notebook 00."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from genima_lite.bench.task import COLORS
+from genima_lite.checks.verdict import close, expect, passed
+from genima_lite.diffusion.prompts import task_prompt
+from genima_lite.evaluate import wilson_interval
+
+Loop = Callable[..., int]
+
+
+class _PretendEnv:
+    """Counts steps: its observation is the number of steps, and it ends after `last` of them."""
+
+    def __init__(self, last: int):
+        self.observation, self.actions, self._last = 0, [], last  # type: ignore[var-annotated]
+
+    def step(self, action: np.ndarray) -> tuple[int, float, bool, bool, dict[str, bool]]:
+        """Take one step; the episode must not be over."""
+        expect(self.observation < self._last, "the loop goes on after the episode has ended")
+        self.observation += 1
+        self.actions.append(action)
+        done = self.observation == self._last
+        return self.observation, float(done), done, False, {"success": done}
+
+
+def check_loop(attempt: Loop, seed: int = 0) -> None:
+    """Check `attempt(env, draw, control) -> decisions` on an environment that only counts.
+
+    It must draw on the newest observation, execute all K actions of a decision in their order,
+    and stop within a decision when the episode ends.
+    """
+    rng = np.random.default_rng(seed)
+    horizon = int(rng.integers(5, 9))
+    last = 3 * horizon + int(rng.integers(1, horizon))  # within a decision, not at its end
+    env, drawn_on = _PretendEnv(last), []
+
+    def draw(observation: int) -> str:
+        drawn_on.append(observation)
+        return f"drawn on {observation}"
+
+    def control(picture: str, observation: int) -> np.ndarray:
+        hint = "the controller must see the picture that was just drawn"
+        expect(picture == f"drawn on {env.observation}", hint)
+        expect(observation == env.observation, "the controller must know where the arm is now")
+        return observation + 1 + np.arange(horizon)
+
+    decisions = attempt(env, draw, control)
+    expect(drawn_on, "nothing was drawn: call draw(observation) before you control")
+    expect(env.observation == last, "the loop stops before the episode has ended")
+    expect(
+        len(drawn_on) == -(-last // horizon),
+        f"{len(drawn_on)} pictures for {last} steps: a picture is drawn once for all "
+        f"{horizon} actions, not once a step",
+    )
+    close(env.actions, np.arange(last) + 1, "actions must be executed in their order, each once")
+    expect(decisions == len(drawn_on), "return how many decisions were made")
+    passed("the loop draws, acts K times, and looks again")
+
+
+def check_prompt(attempt: Callable[[str], str], seed: int = 0) -> None:
+    """Check `attempt(instruction) -> prompt`: it must hold the instruction."""
+    colors = np.random.default_rng(seed).permutation(list(COLORS))[:2]
+    one, other = (f"pick up the {color} cup" for color in colors)
+    expect(isinstance(attempt(one), str), "the function must return a string")
+    expect(
+        attempt(one) != attempt(other),
+        "two instructions give one prompt: does the second string belong to the first? A string "
+        "on a line of its own is a statement that does nothing",
+    )
+    expect(one in attempt(one), "the prompt must hold the whole instruction")
+    expect(
+        attempt(one) == task_prompt(one),
+        f"nearly: the model was trained on exactly {task_prompt(one)!r}",
+    )
+    passed("two instructions, two prompts")
+
+
+def check_verdict(attempt: Callable[[bool, bool, bool], str], seed: int = 0) -> None:
+    """Check `attempt(expert, oracle, genima) -> verdict` on all eight outcomes."""
+    rng = np.random.default_rng(seed)
+    for outcome in rng.permutation([[i & 1, i & 2, i & 4] for i in range(8)]).astype(bool):
+        expert, oracle, genima = outcome.tolist()
+        found = attempt(expert, oracle, genima)
+        said = f"expert {expert}, oracle {oracle}, genima {genima}"
+        if genima:
+            hint = f"{said}: genima solved it, so nothing failed, whatever the others did"
+            expect(found == "success", hint)
+        elif not expert:
+            hint = f"{said}: not even the expert solves this scene; say 'scene'"
+            expect(found == "scene", hint)
+        elif not oracle:
+            hint = f"{said}: with true targets the same controller fails too; say 'following'"
+            expect(found == "following", hint)
+        else:
+            hint = f"{said}: true targets help, so the drawing was wrong; say 'drawing'"
+            expect(found == "drawing", hint)
+    passed("you know whom to blame")
+
+
+def check_interval(attempt: Callable[[int, int], tuple[float, float]], seed: int = 0) -> None:
+    """Check `attempt(successes, n) -> (low, high)` against the library's Wilson interval."""
+    low, high = attempt(5, 5)
+    expect(
+        low < 0.999,
+        "five of five does not prove certainty: the normal approximation p ± z sqrt(p(1-p)/n) "
+        "has no width there, Wilson's interval has",
+    )
+    expect(high <= 1 + 1e-9, "a rate cannot be above 1: is the centre pulled towards 1/2?")
+    rng = np.random.default_rng(seed)
+    for n in rng.integers(3, 80, 4).tolist():
+        successes = int(rng.integers(0, n + 1))
+        low, high = attempt(successes, n)
+        hint = (
+            f"for {successes} of {n} the interval is off: look at the centre, then the half width"
+        )
+        close([low, high], wilson_interval(successes, n), hint, 1e-3)
+    passed("a rate with its uncertainty")
+
+
+def check_millimetres(attempt: Callable[[float, float], float], seed: int = 0) -> None:
+    """Check `attempt(focal, distance) -> metres` that one pixel covers."""
+    rng = np.random.default_rng(seed)
+    for _ in range(3):
+        focal, distance = float(rng.uniform(40, 200)), float(rng.uniform(0.3, 2))
+        found = attempt(focal, distance)
+        expect(found is not None, "the function returned nothing: is there a `return`?")
+        expect(
+            not np.isclose(found, focal / distance),
+            "upside down: a pixel covers more of the world the farther away that is",
+        )
+        close(found, distance / focal, "similar triangles: 1 / focal = size / distance", 1e-9)
+    passed("pixels to metres")

@@ -1,0 +1,502 @@
+# %% [markdown]
+# # 00 Start here: a robot that obeys drawings
+#
+# **Claim.** Robot control can be drawing: one network *draws* where the arm's joints will be a
+# second from now, and a second network, which never looks at the scene, *follows* the drawing.
+#
+# After this notebook you can
+#
+# - watch the shipped agent draw and act, and write the loop that does it;
+# - change the instruction and see the drawing change (or not: language is the weak side of this
+#   small model);
+# - watch it fail, and say whether the *drawing* or the *following* failed;
+# - put an honest interval around a success rate;
+# - find your way through the course.
+#
+# | | |
+# |---|---|
+# | time to read and solve | about 75 minutes |
+# | time to run | about 1 minute on two laptop cores; a GPU makes no difference here |
+# | reads | the shipped models in `data/genima` |
+# | writes | nothing |
+#
+# Genima is the work of Shridhar, Lo and James, "Generative Image as Action Models", CoRL 2024.
+# Numbers of sections are those of the paper.
+
+# %% tags=["setup"]
+from genima_lite.course import begin, fast
+
+rng = begin(seed=0)
+
+# %% [markdown]
+# ## The idea, as a picture
+#
+# A robot arm has seven joints. Somebody says "push the maroon button". What should each joint do
+# in the next second?
+#
+# Networks that are good at pictures know nothing about joint angles. But they can draw. So let
+# them draw the answer *into the picture*: a coloured ball where the arm's base, elbow, wrist and
+# gripper shall be.
+#
+# Below is a table with a button, as four cameras see it. Each camera's view is small, 64 by 64
+# pixels. They lie side by side as one picture: wrist camera and front camera in the first row,
+# right and left shoulder in the second.
+
+# %%
+from genima_lite.policy import PolicySettings, make_env, make_policy
+
+env = make_env("genima", "push_button", PolicySettings())
+genima = make_policy("genima", env)
+_, info = env.reset(seed=2001, options={"variation": 0})
+instruction = info["instruction"]
+print(instruction)
+
+# %%
+from genima_lite.viz.playground import views_of
+from genima_lite.viz.tiles import show_views
+
+seen = views_of(env.observation)
+show_views(seen)
+
+# %% [markdown]
+# ### Stage 1 draws
+#
+# The first network is a *diffusion model*: the kind that makes pictures from text. It gets the
+# picture above and the instruction, and draws the same picture with four striped balls, the
+# **joint targets**, in it. They say where the joints should be $K = 20$ steps later. A step is 50
+# ms, so that is one second.
+#
+# | ball | joint |
+# |---|---|
+# | red | base (joint 2) |
+# | green | elbow (joint 4) |
+# | violet | wrist (joint 6) |
+# | cyan or yellow | gripper: cyan open, yellow closed |
+#
+# The stripes show how a joint is turned: a ball without stripes would look the same from every
+# side.
+
+# %%
+drawn = genima.agent.draw(seen, instruction, seed=0)
+show_views(drawn)
+
+# %% [markdown]
+# The picture is softer than the camera's. It was drawn in one step, from pure noise, by a model
+# of ten million weights that was trained on a laptop. SD-Turbo, which the paper uses, has a
+# hundred times as many.
+#
+# ### Stage 2 follows
+#
+# The second network is called the *controller*. It gets the drawn picture and the present joint
+# angles, and returns the next $K$ actions: an array of shape $(K, 8)$. Seven columns are joint
+# angles in radians, the eighth says how far the gripper is open, from 0 to 1.
+#
+# The controller was trained on balls in front of *random textures*. It has never seen a button.
+# All that it knows about the task is in the drawing. That makes the drawing a *plan that you can
+# look at*.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+from genima_lite.controller.policies import predict_actions
+
+actions = predict_actions(genima.model, drawn, env.observation)
+print("actions:", actions.shape, "gripper open at the end:", actions[-1, 7] > 0.5)
+
+# %%
+from genima_lite.viz.method import method_figure
+
+for action in actions:
+    env.step(action)
+method_figure(seen, drawn, actions, views_of(env.observation), instruction)
+
+# %% [markdown]
+# That is the whole method. The arm is where the balls were drawn. Now look again, draw again, act
+# again.
+
+# %% [markdown] exercise="loop" difficulty=1 minutes=10
+# ### Exercise 1: Close the loop
+#
+# Write the loop: look, draw, control, execute **all** $K$ actions, look again, until the episode
+# ends. Stop at once when it ends, even in the middle of a decision.
+#
+# - `env.observation` is what the robot sees now; `env.step(action)` returns five things, of which
+#   the third and fourth say that the episode was solved (`terminated`) or that time is up
+#   (`truncated`).
+# - `draw(observation)` returns a picture, `control(picture, observation)` the actions.
+#
+# <details><summary>Hint 1</summary>
+#
+# Two loops, one in the other. Which of the two calls `draw`?
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The inner loop goes over the actions. Return from within it when the episode is over: `break`
+# leaves only one of the two loops.
+# </details>
+
+
+# %% solution="loop"
+def run_loop(env, draw, control) -> int:
+    """Act until the episode ends; return how many decisions (drawn pictures) it took."""
+    ### BEGIN SOLUTION
+    decisions = 0
+    while True:
+        picture = draw(env.observation)
+        decisions += 1
+        for action in control(picture, env.observation):
+            _, _, terminated, truncated, _ = env.step(action)
+            if terminated or truncated:
+                return decisions
+    ### END SOLUTION
+
+
+# %% check="loop" points=2
+from genima_lite.checks.start_here import check_loop
+
+check_loop(run_loop)
+### BEGIN HIDDEN TESTS
+check_loop(run_loop, seed=7)
+### END HIDDEN TESTS
+
+# %% [markdown] why="loop"
+# **Why this matters.** Twenty actions are executed without looking: *open loop*. Between two
+# pictures nothing can be corrected, so $K$ trades speed (one drawing a second) against the
+# distance that a mistake can travel. The paper executes all $K$ actions too. Returning from the
+# inner loop matters in real runs: an episode that is over must not be stepped further, and
+# success may come in the middle of a decision.
+
+# %% [markdown]
+# ## Watch a whole episode
+#
+# The library's loop is `run_episode` in `genima_lite/evaluate.py`. It is yours with three things
+# more: a clock, a limit, and somebody who watches. Rows: what the cameras saw, what stage 1 drew,
+# and the *true* targets, which the bench's scripted expert knows.
+
+# %%
+from genima_lite.evaluate import run_episode
+from genima_lite.recording import Recorder
+from genima_lite.viz.drawn_strip import drawn_strip
+
+watcher = Recorder("genima", each=1)
+result = run_episode(env, genima, seed=2001, variation=0, recorder=watcher)
+print("solved:", result.success, "after", result.steps, "steps and", result.decisions, "drawings")
+
+# %%
+episode = watcher.recordings[-1]
+drawn_strip(episode.moments, "push_button", episode.instruction)
+
+# %% [markdown]
+# Look at the columns. Early drawings are blurred: the arm is far from the button, and the model
+# is not sure which way it will have gone in a second. What a network trained with squared error
+# draws when it is unsure is the *average* of what it believes. Near the button it is sure, and
+# the balls are crisp.
+
+# %% [markdown] exercise="prompt" difficulty=1 minutes=10
+# ### Exercise 2: Does the prompt hold the instruction?
+#
+# The reference code of the paper built its training captions like this:
+#
+# ```python
+# caption = "tiled perspectives of a robot arm "
+# f"executing '{instruction}'"
+# ```
+#
+# Find what is wrong, and write a function that does what was meant: `tiled perspectives of a
+# robot arm executing 'open the top drawer'`.
+#
+# <details><summary>Hint 1</summary>
+#
+# What is the value of `caption` after the second line? Try it.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Python joins neighbouring strings only within one expression: within brackets, for example.
+# </details>
+
+
+# %% solution="prompt"
+def prompt_of(instruction: str) -> str:
+    """Return the prompt that asks the diffusion model for an instruction's joint targets."""
+    ### BEGIN SOLUTION
+    return f"tiled perspectives of a robot arm executing '{instruction}'"
+    ### END SOLUTION
+
+
+# %% check="prompt" points=2
+from genima_lite.checks.start_here import check_prompt
+
+check_prompt(prompt_of)
+### BEGIN HIDDEN TESTS
+check_prompt(prompt_of, seed=7)
+### END HIDDEN TESTS
+
+# %% [markdown] why="prompt"
+# **Why this matters.** The second line is a statement of its own: Python computes the string and
+# throws it away. Training then saw *one* caption for all tasks, while evaluation sent the
+# instruction: words that the model had never seen. Nothing crashed. Such mistakes are found by a
+# test that asks for a property, "two instructions give two prompts", and avoided by building the
+# prompt in **one** function for training and evaluation: `task_prompt` in
+# `genima_lite/diffusion/prompts.py`.
+
+# %% [markdown]
+# ## Change the instruction
+#
+# Where two things can be done, the instruction must decide. Here is a scene with two cups, and
+# one drawing for each. Only the words differ; the noise is the same.
+
+# %%
+from genima_lite.bench.env import BenchEnv
+from genima_lite.tiling import TILE_ORDER
+from genima_lite.viz.tiles import show_side_by_side
+
+cups = BenchEnv("pick_up_cup", TILE_ORDER, 64)
+_, info = cups.reset(seed=4007, options={"variation": 6})
+asked = [info["instruction"], "pick up the magenta cup"]
+pictures = {sentence: genima.agent.draw(views_of(cups.observation), sentence) for sentence in asked}
+show_side_by_side({"seen": views_of(cups.observation), **pictures})
+
+# %% [markdown]
+# Do the balls go to the right cup? Try other words below, and another noise seed. The card beside
+# the model, `data/genima/diffusion/README.md`, says in how many of fifty such pairs both drawings
+# go where they should: read it before you trust a single picture.
+
+# %%
+from genima_lite.viz.widgets import instruct
+
+instruct(genima.agent, cups.observation, info["instruction"])
+
+# %% [markdown]
+# ## Watch it fail, and find out why
+#
+# A drawing is a plan that one can look at. So when an episode fails, one can ask *which half*
+# failed. Two stand-ins answer that:
+#
+# - the **expert** is a script that sees the simulator's state. If it fails, the scene is at
+#   fault;
+# - the **oracle** is our controller with *true* targets, drawn from the expert's plan. If it
+#   fails too, then *following* is at fault; if it succeeds, the *drawing* was.
+
+# %% [markdown] exercise="verdict" difficulty=2 minutes=10
+# ### Exercise 3: Whom to blame
+#
+# Given whether each of the three solved the same episode, return the verdict on genima:
+# `"success"`, `"scene"`, `"following"` or `"drawing"`.
+#
+# <details><summary>Hint 1</summary>
+#
+# Begin with the case in which there is nothing to blame anybody for.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Then ask from the best informed to the least: expert, oracle, genima. The first who fails
+# decides.
+# </details>
+
+
+# %% solution="verdict"
+def verdict(expert: bool, oracle: bool, genima: bool) -> str:
+    """Return "success", or what failed: "scene", "following" or "drawing"."""
+    ### BEGIN SOLUTION
+    if genima:
+        return "success"
+    if not expert:
+        return "scene"
+    return "drawing" if oracle else "following"
+    ### END SOLUTION
+
+
+# %% check="verdict" points=2
+from genima_lite.checks.start_here import check_verdict
+
+check_verdict(verdict)
+### BEGIN HIDDEN TESTS
+check_verdict(verdict, seed=7)
+### END HIDDEN TESTS
+
+# %% [markdown] why="verdict"
+# **Why this matters.** A success rate says *that* something is wrong, this says *where*. It works
+# because the two halves talk through a picture that a human, and a script, can also make. Try
+# that with a network that maps pixels to joint angles in one go. The verdict is a simplification:
+# the oracle may succeed by luck with a drawing just as bad, and a decision early in the episode
+# can spoil a later one. The report of `genima-lite eval --report` shows drawn beside true targets
+# so that you can judge for yourself.
+
+# %% [markdown]
+# Let us run it: the same episodes, three policies. `n` is small so that the notebook stays quick.
+
+# %%
+from genima_lite.evaluate import evaluate
+
+n = 2 if fast() else 5
+tasks = ("push_button", "lamp_on", "pick_up_cup")
+outcomes = {
+    policy: {(r.task, r.seed): r.success for r in evaluate(policy, tasks, n, seed=1000)}
+    for policy in ("expert", "oracle", "genima")
+}
+solved = {policy: sum(each.values()) for policy, each in outcomes.items()}
+print(f"solved of {n * len(tasks)}:", solved)
+
+# %%
+from genima_lite.viz.outcomes import outcome_figure
+
+outcome_figure(outcomes)
+
+# %% [markdown]
+# Pick a column in which the oracle succeeds and genima fails: there the drawing is to blame. Pick
+# one in which both fail: there the controller is. For the shipped models on eight tasks with
+# fifty episodes each, the table is in the repository's README; the drawing is what limits them.
+
+# %% [markdown] exercise="interval" difficulty=2 minutes=15
+# ### Exercise 4: How sure are you?
+#
+# Four of five episodes solved: is that 80 %? With $k$ successes in $n$ episodes and $\hat p =
+# k/n$, **Wilson's interval** with $z = 1.96$ is
+#
+# $$\frac{\hat p + \frac{z^2}{2n} \pm z\sqrt{\frac{\hat p(1-\hat p)}{n} + \frac{z^2}{4n^2}}}{1 + \frac{z^2}{n}}$$
+#
+# It holds the true rate in about 95 of 100 such experiments. Write it.
+#
+# <details><summary>Hint 1</summary>
+#
+# Compute the centre and the half width, then divide both by $1 + z^2/n$.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# At $k = n$ the naive interval $\hat p \pm z\sqrt{\hat p (1 - \hat p)/n}$ has width zero. Yours
+# must not.
+# </details>
+
+
+# %% solution="interval"
+def interval(successes: int, n: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval (low, high) of a success rate, within [0, 1]."""
+    ### BEGIN SOLUTION
+    z, p = 1.96, successes / n
+    centre = p + z**2 / (2 * n)
+    half = z * (p * (1 - p) / n + z**2 / (4 * n**2)) ** 0.5
+    return (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
+    ### END SOLUTION
+
+
+# %% check="interval" points=3
+from genima_lite.checks.start_here import check_interval
+
+check_interval(interval)
+### BEGIN HIDDEN TESTS
+check_interval(interval, seed=7)
+### END HIDDEN TESTS
+
+# %% [markdown] why="interval"
+# **Why this matters.** Robot papers often run 10 or 25 episodes a task. With 25, a rate of 60 %
+# may be anything from 41 to 77 %: two methods that differ by 15 points have not been told apart.
+# The naive interval is worst where we like to look most, near 0 and 1: five of five gives it "100
+# %, for sure". Every rate in this project comes with its $n$ and this interval.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+from genima_lite.evaluate import wilson_interval
+
+for n_episodes in (5, 20, 50, 400):
+    low, high = wilson_interval(round(0.8 * n_episodes), n_episodes)
+    print(f"80 % of {n_episodes:3d} episodes: {100 * low:.0f} to {100 * high:.0f} %")
+
+# %% [markdown] exercise="millimetres" difficulty=2 minutes=10
+# ### Exercise 5: How sharp must a drawing be?
+#
+# A button is 4 cm wide. The views have 64 pixels. By how many metres is the gripper off if its
+# ball is drawn one pixel off?
+#
+# A camera with focal length $f$ (in pixels) sees a thing of size $s$ metres at distance $d$
+# metres as $f s / d$ pixels. Return the size of one pixel at distance $d$.
+#
+# <details><summary>Hint 1</summary>
+#
+# Set the number of pixels to 1 and solve for $s$.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Things far away cover fewer pixels, so one pixel covers *more* of the world there.
+# </details>
+
+
+# %% solution="millimetres"
+def metres_per_pixel(focal: float, distance: float) -> float:
+    """Return the metres that one pixel covers; `focal` in pixels, `distance` in metres."""
+    ### BEGIN SOLUTION
+    return distance / focal
+    ### END SOLUTION
+
+
+# %% check="millimetres" points=1
+from genima_lite.checks.start_here import check_millimetres
+
+check_millimetres(metres_per_pixel)
+### BEGIN HIDDEN TESTS
+check_millimetres(metres_per_pixel, seed=7)
+### END HIDDEN TESTS
+
+# %% [markdown] why="millimetres"
+# **Why this matters.** It explains most of what this small agent can and cannot do. One pixel of
+# the front camera is more than a centimetre at the table (the next cell computes it). Balls drawn
+# a fraction of a pixel off, seen by several cameras, leave about a centimetre: enough for a
+# button or a cup's rim, not for pulling a brick out of a tower. The paper draws at 256 pixels a
+# view, four times finer.
+
+# %%
+import numpy as np
+
+from genima_lite.cameras import Camera
+
+env.reset(seed=2001)
+tip = np.asarray(env.observation.gripper_pose)[:3]
+for name in ("front", "left_shoulder", "wrist"):
+    camera = Camera.from_observation(env.observation, name)
+    distance = np.linalg.norm(camera.pose[:3, 3] - tip)
+    print(
+        f"{name:13s} one pixel at the gripper: {1000 * distance / camera.intrinsics[0, 0]:.0f} mm"
+    )
+
+# %% [markdown]
+# ## Lead it by hand
+#
+# The controller follows balls, whoever draws them. Here *you* move the gripper's ball (the others
+# follow, as the arm's geometry demands). On the right: where its twenty actions bring the arm.
+
+# %%
+from genima_lite.viz.playground import Stage
+from genima_lite.viz.widgets import lead_by_hand
+
+lead_by_hand(genima.model, Stage("push_button", seed=2001, size=64))
+
+# %% [markdown]
+# ## Map of the course
+#
+# | notebook | question | what runs |
+# |---|---|---|
+# | [00 Start here](00_start_here.ipynb) | what does it do, and where does it fail? | the shipped agent |
+# | [01 The robot and its bench](01_the_robot_and_its_bench.ipynb) | what is an arm, a camera, a demonstration? | simulator |
+# | [02 Rendering joint targets](02_rendering_joint_targets.ipynb) | how do joints become balls, and balls joints? | NumPy |
+#
+# Notebooks on fine-tuning the diffusion model, training the controller, evaluation, RLBench and a
+# real arm are to follow; until then `genima-lite train-diffusion --help`, `genima-lite
+# train-controller --help` and the README lead through them.
+#
+# What stands behind the same interfaces:
+#
+# | part | here, on a laptop | the paper |
+# |---|---|---|
+# | world | MuJoCo bench, eight RLBench tasks | RLBench in CoppeliaSim, 25 tasks; a Franka arm, 9 tasks |
+# | stage 1 | mini-turbo, 10 million weights, 64 pixels a view | SD-Turbo, 256 pixels a view |
+# | stage 2 | ACT, 2 million weights | ACT with ResNet-18 |
+# | demonstrations | scripted experts | RLBench's planner; people |
+#
+# ## Try it yourself
+#
+# - **A control.** Give the controller the views *without* any balls:
+#   `predict_actions(genima.model, seen, env.observation)`. What does it do, and what does that
+#   say about where the task's knowledge is?
+# - **An ablation.** Execute only five actions of each decision: `PolicySettings(execute=5)`, as
+#   the third argument of `make_policy` and `make_env`. Better or worse? Use `evaluate` and
+#   intervals.
+# - **A limitation.** Ask for something that no demonstration showed: "push the lamp", "open the
+#   cup". What is drawn? Would you have noticed from the actions alone?
