@@ -24,9 +24,10 @@ $(READY): pyproject.toml scripts/constraints.txt scripts/setup.sh
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" TORCH_BACKEND="$(TORCH_BACKEND)" bash scripts/setup.sh
 	@touch $@
 
-# GENIMA_FAST=1 shortens loops in notebooks; it changes nothing else.
+# GENIMA_FAST=1 shortens loops in notebooks; it changes nothing else. One thread a process: the
+# processes share the cores.
 test: $(READY)  ## run all tests, the notebooks included
-	GENIMA_FAST=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
+	GENIMA_FAST=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: $(READY)  ## check style, formatting and types
 	$(BIN)/ruff check .

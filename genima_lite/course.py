@@ -30,6 +30,7 @@ def begin(seed: int = 0) -> np.random.Generator:
     except ImportError:
         return np.random.default_rng(seed)
     torch.manual_seed(seed)
+    torch.set_num_threads(1)  # small networks; more threads on busy cores make them slower
     return np.random.default_rng(seed)
 
 

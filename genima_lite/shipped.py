@@ -6,8 +6,9 @@ from pathlib import Path
 
 from genima_lite.errors import UserError
 
-DATA = Path(__file__).resolve().parents[1] / "data"
-"""The repository's `data/` folder; absent where only the package is installed."""
+_HERE = Path(__file__).resolve().parent
+DATA = _HERE / "data" if (_HERE / "data").is_dir() else _HERE.parent / "data"
+"""The repository's `data/` folder; within the package where that was installed without a clone."""
 
 
 def shipped(name: str) -> Path:
@@ -19,7 +20,7 @@ def shipped(name: str) -> Path:
     folder = DATA / name
     if not folder.is_dir():
         raise UserError(
-            f"no trained model in {folder}: clone the repository instead of installing the bare "
-            "package, or train one and give its folder with --checkpoint"
+            f"no trained model in {folder}: clone the repository or install the package from it, "
+            "or train one and give its folder with --checkpoint"
         )
     return folder

@@ -245,6 +245,15 @@ joint_ranges(panda.LOWER, panda.UPPER, measured, postures)
 # Pale bars: what is allowed. Coloured bars: where the demonstration went. Red marks: commands
 # outside. Look at joint 4. **Zero is not a legal angle for it**, a fact that will come back when we
 # pad a sequence of actions.
+#
+# Move the joints yourself, each within its limits. The spheres sit on the arm's own joints: base,
+# elbow, wrist and gripper. Which joints move no sphere's place, and what do they move?
+# (Without a running kernel you see the home posture only.)
+
+# %%
+from genima_lite.viz.widgets import move_joints
+
+move_joints("take_lid_off_saucepan")
 
 # %% [markdown] exercise="excess" difficulty=1 minutes=6
 # ### Exercise 2: beyond the limits, and by how much
