@@ -129,9 +129,12 @@ def test_lora_behind_frozen_zero_convolutions_would_get_no_gradient(pictures):
     assert any(p.grad.any() for p in lora)
 
 
-@pytest.mark.parametrize("setting", ["up-blocks", "controlnet-lora"])
-def test_a_killed_run_goes_on_exactly(setting, pictures, tmp_path):
-    config = replace(short(setting), steps=4, save_every=1)
+@pytest.mark.parametrize(
+    ("setting", "precision"),
+    [("up-blocks", "float32"), ("controlnet-lora", "float32"), ("up-blocks", "bfloat16")],
+)
+def test_a_killed_run_goes_on_exactly(setting, precision, pictures, tmp_path):
+    config = replace(short(setting), steps=4, save_every=1, precision=precision)
     whole = list(Trainer(base_parts(), pictures, config, tmp_path / "whole").run())
     first = Trainer(base_parts(), pictures, config, tmp_path / "killed").run()
     losses = [next(first), next(first)]
@@ -377,3 +380,30 @@ def test_a_stable_diffusion_folder_goes_through_the_same_code(setting, pictures,
     stock = StableDiffusionControlNetPipeline.from_pretrained(tmp_path / "out")
     assert isinstance(stock.vae, AutoencoderKL)
     _assert_same(agent, stock, pictures, 2)
+
+
+def test_half_precision_trains_alike_and_leaves_single_precision_weights(pictures, tmp_path):
+    single, half = (
+        Trainer(base_parts(), pictures, short("up-blocks", precision=name), tmp_path / name)
+        for name in ("float32", "bfloat16")
+    )
+    np.testing.assert_allclose(list(half.run()), list(single.run()), rtol=0.03)
+    assert {weight.dtype for weight in half._weights} == {torch.float32}
+    half.save_model()
+    agent = DiffusionAgent.load(tmp_path / "bfloat16")
+    drawn = agent.draw_tiled(pictures.conditions[0], pictures.prompts[0])
+    with torch.no_grad():
+        wanted = DiffusionAgent(half.parts).draw_tiled(pictures.conditions[0], pictures.prompts[0])
+    np.testing.assert_allclose(drawn.astype(int), wanted.astype(int), atol=2)
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(UserError, match="choose from float32, bfloat16"):
+        TrainConfig(precision="int8")
+
+
+def test_the_exact_part_of_the_embedding_is_not_trained(pictures, tmp_path):
+    trainer = Trainer(base_parts(), pictures, short("up-blocks"), tmp_path)
+    embedding = trainer.parts.controlnet.controlnet_cond_embedding
+    trained = {name for name, p in embedding.named_parameters() if p.requires_grad}
+    assert trained == {"conv_out.weight", "conv_out.bias"}
