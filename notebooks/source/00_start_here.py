@@ -7,8 +7,7 @@
 # After this notebook you can
 #
 # - watch the shipped agent draw and act, and write the loop that does it;
-# - change the instruction and see the drawing change (or not: language is the weak side of this
-#   small model);
+# - change the instruction and see the drawing change;
 # - watch it fail, and say whether the *drawing* or the *following* failed;
 # - put an honest interval around a success rate;
 # - find your way through the course.
