@@ -7,11 +7,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from tiny_controller import TINY_CONTROLLER as CONFIG
+
 from genima_lite.controller.act import ACT
 from genima_lite.controller.augment import AugmentConfig
 from genima_lite.controller.backgrounds import textures
 from genima_lite.controller.checkpoint import load_controller
-from genima_lite.controller.config import ControllerConfig
 from genima_lite.controller.data import TrainingData
 from genima_lite.controller.lesson import (
     Detections,
@@ -25,17 +26,6 @@ from genima_lite.controller.sources import MotionSource
 from genima_lite.controller.train import TrainConfig, train
 from genima_lite.errors import UserError
 
-CONFIG = ControllerConfig(
-    image_size=32,
-    channels=(8, 16),
-    blocks=(1, 1),
-    hidden=32,
-    heads=2,
-    feedforward=32,
-    encoder_layers=1,
-    decoder_layers=1,
-    latent=0,
-)
 LESSON = LessonConfig(samples=2000, steps=150, batch_size=64)
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tiny_controller import TINY_CONTROLLER
 
 from genima_lite.controller import train as training
 from genima_lite.controller.augment import AugmentConfig
 from genima_lite.controller.backgrounds import textures
 from genima_lite.controller.checkpoint import CARD, TRAINING, WEIGHTS, load_controller
-from genima_lite.controller.config import ControllerConfig
 from genima_lite.controller.data import TrainingData
 from genima_lite.controller.recipe import preset, training_data, validation_batch
 from genima_lite.controller.sources import MotionSource
@@ -19,18 +19,7 @@ from genima_lite.controller.train import TrainConfig, start, train, training_ste
 from genima_lite.errors import UserError
 from genima_lite.policy import PolicySettings, make_env, make_policy
 
-CONFIG = ControllerConfig(
-    image_size=32,
-    channels=(8, 16),
-    blocks=(1, 1),
-    hidden=32,
-    heads=2,
-    feedforward=32,
-    encoder_layers=1,
-    decoder_layers=1,
-    latent=4,
-    dropout=0.1,
-)
+CONFIG = replace(TINY_CONTROLLER, latent=4, dropout=0.1)
 SETTINGS = TrainConfig(steps=6, batch_size=4, warmup=1, save_every=3, seed=5)
 
 

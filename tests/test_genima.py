@@ -10,6 +10,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
+from tiny_controller import TINY_CONTROLLER as CONTROLLER
+
 from genima_lite import shipped as shipping
 from genima_lite.bench.env import BenchEnv
 from genima_lite.cameras import Camera
@@ -17,7 +19,6 @@ from genima_lite.controller import train as controller_training
 from genima_lite.controller.augment import AugmentConfig as SpoilConfig
 from genima_lite.controller.backgrounds import textures
 from genima_lite.controller.checkpoint import load_controller
-from genima_lite.controller.config import ControllerConfig
 from genima_lite.controller.drawn import DrawnSource, draw_frames
 from genima_lite.controller.policies import predict_actions
 from genima_lite.controller.sources import DemoSource
@@ -37,18 +38,6 @@ from genima_lite.policy import PolicySettings, make_env, make_policy
 from genima_lite.shipped import shipped
 from genima_lite.targets import demo_targets, draw_targets_of, find_spheres
 from genima_lite.tiling import TILE_ORDER
-
-CONTROLLER = ControllerConfig(
-    image_size=32,
-    channels=(8, 16),
-    blocks=(1, 1),
-    hidden=32,
-    heads=2,
-    feedforward=32,
-    encoder_layers=1,
-    decoder_layers=1,
-    latent=0,
-)
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

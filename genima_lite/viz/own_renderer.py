@@ -11,9 +11,7 @@ from genima_lite.observation import Observation
 from genima_lite.targets import Spheres, joint_targets, spheres_in_view
 from genima_lite.transforms import inverse
 from genima_lite.viz.target_pictures import drawn_on
-
-GREY = 225
-"""Level of the picture that stands for functions that are not written yet."""
+from genima_lite.viz.views import BLANK
 
 
 def yours_beside_ours(
@@ -33,7 +31,7 @@ def yours_beside_ours(
     try:
         yours = assembled(view, camera, spheres, ray_depth, is_coloured, nearest)
     except NotImplementedError:
-        return {"yours: solve exercises 2 to 4": np.full_like(view, GREY), **ours}
+        return {"yours: solve exercises 2 to 4": np.full_like(view, BLANK), **ours}
     return {"your three functions": yours, **ours}
 
 

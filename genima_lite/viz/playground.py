@@ -8,25 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import mujoco
 import numpy as np
 from PIL import Image
 
 from genima_lite import panda
 from genima_lite.bench.env import BenchEnv
-from genima_lite.bench.observe import observe
+from genima_lite.bench.observe import Views, observe
 from genima_lite.bench.render import Renderer
 from genima_lite.cameras import Camera
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo, Observation
 from genima_lite.targets import (
     JointTargets,
-    draw_spheres,
     draw_targets,
     joint_targets,
     spheres_in_view,
 )
 from genima_lite.tiling import TILE_ORDER, tile
+from genima_lite.viz.target_pictures import drawn_on
 
 SHOWN_SIZE = 256
 """Pixels along each side of a view in a widget."""
@@ -42,9 +41,10 @@ class Stage:
     """
 
     def __init__(self, task: str = "push_button", seed: int = 0, size: int = 128):
-        self.env = BenchEnv(task, TILE_ORDER, size)
-        self.env.reset(seed=seed)
-        self._renderer = Renderer(self.env.scene.model, size)
+        env = BenchEnv(task, cameras=())  # pictures are taken in `pose` only
+        env.reset(seed=seed)
+        self._scene, self._views = env.scene, Views(TILE_ORDER, size)
+        self._renderer = Renderer(self._scene.model, size)
 
     def pose(self, joints: np.ndarray, gripper_open: float = 1.0) -> Observation:
         """Put the arm at joint angles (7,) in radians and return what is seen.
@@ -55,13 +55,12 @@ class Stage:
         joints = np.asarray(joints, dtype=np.float64)
         if wrong := np.flatnonzero((joints < panda.LOWER) | (joints > panda.UPPER)).tolist():
             raise UserError(f"joint {wrong[0] + 1} at {joints[wrong[0]]:.3f} rad is past its limit")
-        data = self.env.scene.data
+        data = self._scene.data
         for k in range(7):
             data.joint(f"joint{k + 1}").qpos = joints[k]
         for finger in ("finger1", "finger2"):
             data.joint(finger).qpos = panda.FINGER_STROKE * (gripper_open > 0.5)
-        mujoco.mj_forward(self.env.scene.model, data)
-        seen = observe(self.env.scene, self.env.views, self._renderer, None)
+        seen = observe(self._scene, self._views, self._renderer, None)
         return replace(seen, gripper_open=float(gripper_open > 0.5))
 
 
@@ -83,15 +82,14 @@ def scrubbed_picture(demo: Demo, frame: int, horizon: int, stops: bool = True) -
 
 def with_spheres(seen: Observation, targets: JointTargets) -> dict[str, np.ndarray]:
     """Return the tiled cameras' views of an observation with spheres drawn on them."""
-    views = {}
-    for camera in TILE_ORDER:
-        spheres = spheres_in_view(targets, camera)
-        batch = type(spheres)(spheres.poses[None], spheres.colors[None], spheres.radii[None])
-        picture = seen.image(camera)[None]
-        views[camera] = draw_spheres(
-            picture, [Camera.from_observation(seen, camera)], batch
-        ).pictures[0]
-    return views
+    return {
+        camera: drawn_on(
+            seen.image(camera),
+            Camera.from_observation(seen, camera),
+            spheres_in_view(targets, camera),
+        )
+        for camera in TILE_ORDER
+    }
 
 
 def views_of(seen: Observation) -> dict[str, np.ndarray]:

@@ -96,7 +96,7 @@ def move_joints(task: str = "push_button", seed: int = 0) -> Playground:
         )
         for k in range(7)
     }
-    controls["gripper"] = ipywidgets.Checkbox(value=True, description="gripper open", indent=False)
+    controls["gripper"] = _box("gripper open")
     return Playground(picture, controls)
 
 
@@ -111,7 +111,7 @@ def scrub_episode(demo: Demo, horizon: int = HORIZON) -> Playground:
         {
             "frame": _whole("frame t", 0, len(demo) - 1, 0),
             "horizon": _whole("horizon K", 1, 40, horizon),
-            "stops": ipywidgets.Checkbox(value=True, description="cut at stops", indent=False),
+            "stops": _box("cut at stops"),
         },
     )
 
@@ -162,7 +162,7 @@ def lead_by_hand(model: ACT, stage: Stage) -> Playground:
     controls: dict[str, Any] = {
         axis: _slider(f"{axis} (m)", -0.15, 0.15, 0.0, 0.005) for axis in "xyz"
     }
-    controls["gripper"] = ipywidgets.Checkbox(value=True, description="gripper open", indent=False)
+    controls["gripper"] = _box("gripper open")
     return Playground(picture, controls)
 
 
@@ -174,6 +174,10 @@ def _slider(name: str, low: float, high: float, value: float, step: float) -> An
 
 def _whole(name: str, low: int, high: int, value: int) -> Any:
     return ipywidgets.IntSlider(value=value, min=low, max=high, **_wide(name))
+
+
+def _box(name: str) -> Any:
+    return ipywidgets.Checkbox(value=True, description=name, indent=False)
 
 
 def _wide(name: str) -> dict[str, Any]:
