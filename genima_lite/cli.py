@@ -38,6 +38,7 @@ def collect(
     workers: int = 1,
     image_size: int = 128,
     variations: str = "all",
+    astray: float = 0.0,
 ) -> int:
     """Record the expert's demonstrations in RLBench's layout.
 
@@ -51,10 +52,12 @@ def collect(
         workers: processes.
         image_size: pixels along each side of a picture.
         variations: numbers with commas, or all.
+        astray: share of episodes that start with the arm beside the expert's path, to teach the way
+            back.
     """
     from genima_lite.demos.collect import CollectSettings, collect, plan_jobs
 
-    settings = CollectSettings(seed, image_size, _variations(variations))
+    settings = CollectSettings(seed, image_size, _variations(variations), astray)
     names = _tasks(tasks)
     total = len(plan_jobs(names, episodes, settings))
     results = collect(out, names, episodes, settings, workers)

@@ -33,8 +33,10 @@ class Plan:
 
     tasks: tuple[str, ...] = ("push_button", "lamp_on", "take_lid_off_saucepan")
     """What is learned."""
-    demos: int = 40
+    demos: int = 60
     """Demonstrations a task."""
+    astray: float = 0.5
+    """Share of them that begin beside the expert's path."""
     held_out: int = 4
     """Further demonstrations a task, for learning curves."""
     diffusion_steps: int = 1250
@@ -103,7 +105,7 @@ def _claim(out: Path, plan: Plan) -> None:
 def _stages(out: Path, plan: Plan) -> list[Stage]:
     """Return all stages with the minutes that they take on one core of a laptop."""
     collect = [
-        Stage(f"collect {task}", _collect, (out, plan, task), 0.03 * plan.demos, ())
+        Stage(f"collect {task}", _collect, (out, plan, task), 0.02 * plan.demos, ())
         for task in plan.tasks
     ]
     collected = tuple(stage.name for stage in collect)
@@ -137,11 +139,11 @@ def _collect(out: Path, plan: Plan, task: str, report: Report) -> None:
     from genima_lite.demos.collect import CollectSettings, collect
 
     total, done = plan.demos + plan.held_out, 0
-    for folder, count, seed in (
-        ("demos", plan.demos, plan.seed),
-        ("held_out", plan.held_out, HELD_OUT_SEED + plan.seed),
+    for folder, count, seed, astray in (
+        ("demos", plan.demos, plan.seed, plan.astray),
+        ("held_out", plan.held_out, HELD_OUT_SEED + plan.seed, 0.0),
     ):
-        for _ in collect(out / folder, [task], count, CollectSettings(seed, 64, None)):
+        for _ in collect(out / folder, [task], count, CollectSettings(seed, 64, None, astray)):
             done += 1
             report(done, total)
 

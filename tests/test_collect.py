@@ -170,9 +170,9 @@ def test_a_folder_of_somebody_elses_is_refused(tmp_path):
 def test_seeds_that_the_expert_cannot_solve_are_reported(tmp_path, monkeypatch):
     real, seen = collection.record_demo, []
 
-    def fails_first(env, seed, variation):
+    def fails_first(env, seed, *rest):
         seen.append(seed)
-        return None if len(seen) == 1 else real(env, seed, variation)
+        return None if len(seen) == 1 else real(env, seed, *rest)
 
     monkeypatch.setattr(collection, "record_demo", fails_first)
     (result,) = run(tmp_path / "set", episodes=1)

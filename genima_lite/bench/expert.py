@@ -26,26 +26,34 @@ MAX_ACCELERATION = 0.5 * panda.ACCELERATION_LIMIT
 _KNOT_SPACING = 0.02
 
 
-def plan(waypoints: Sequence[Waypoint], start: np.ndarray) -> np.ndarray:
+def plan(waypoints: Sequence[Waypoint], start: np.ndarray, opening: float = 1.0) -> np.ndarray:
     """Return the expert's commands, (T, 8) float64: joint targets in radians, gripper open.
 
     Args:
         waypoints: stops in order; a gripper command adds one step at its stop.
         start: (7,) radians, where the arm is.
+        opening: 1.0 where the gripper is open at the start, 0.0 where it is closed.
 
     Raises:
         panda.Unreachable: a waypoint lies outside the arm's reach.
     """
-    q, opening = np.asarray(start), 1.0
-    rows = []
+    return np.vstack(stretches(waypoints, start, opening))
+
+
+def stretches(
+    waypoints: Sequence[Waypoint], start: np.ndarray, opening: float = 1.0
+) -> list[np.ndarray]:
+    """Return the commands of `plan` as one array (n, 8) for the way to each waypoint."""
+    q, ways = np.asarray(start), []
     for waypoint in waypoints:
         knots = _joint_knots(q, waypoint)
-        rows += [np.append(step, opening) for step in timed(knots)]
+        rows = [np.append(step, opening) for step in timed(knots)]
         q = knots[-1]
         if waypoint.gripper is not None and waypoint.gripper != opening:
             opening = waypoint.gripper
             rows.append(np.append(q, opening))
-    return np.stack(rows)
+        ways.append(np.stack(rows))
+    return ways
 
 
 def _joint_knots(start: np.ndarray, waypoint: Waypoint) -> np.ndarray:

@@ -40,6 +40,10 @@ class Robot:
         data.ctrl[7:9] = panda.FINGER_STROKE
         self.held = []
 
+    def resume(self) -> None:
+        """Go on from the posture that is commanded in the simulator's state, gripper empty."""
+        self._reference = self._data.ctrl[:7].copy()
+
     @property
     def commanded_open(self) -> bool:
         """Whether the last gripper command was to open."""

@@ -87,6 +87,7 @@ class Scene:
         mujoco.mj_setState(self.model, self.data, np.array(state["mujoco"]), _STATE)
         for index, rgba in state["geom_rgba"].items():
             self.model.geom_rgba[int(index)] = rgba
+        self.robot.resume()
         self._begin()
 
     def place(self, body: str, x: float, y: float, yaw: float = 0.0, z: float = TABLE) -> None:

@@ -11,14 +11,18 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
 from genima_lite.bench.env import BenchEnv
+from genima_lite.bench.expert import plan
 from genima_lite.bench.tasks import load_task
+from genima_lite.demos.astray import go_astray
 from genima_lite.demos.layout import DatasetError, episode_folder
 from genima_lite.demos.write import write_episode
 from genima_lite.errors import UserError
 from genima_lite.files import write_json
 from genima_lite.observation import Demo
-from genima_lite.policy import ExpertPolicy
+from genima_lite.panda import Unreachable
 from genima_lite.seeds import MAX_ATTEMPTS, training_seed
 
 SETTINGS_FILE = "collection.json"
@@ -33,17 +37,22 @@ class CollectSettings:
         seed: the same seed gives the same data.
         image_size: pixels along each side.
         variations: which variations episodes are dealt round; `None` for all of a task's.
+        astray: share of the episodes that start with the arm beside the expert's path
+            (`genima_lite.demos.astray`).
     """
 
     seed: int = 0
     image_size: int = 128
     variations: tuple[int, ...] | None = None
+    astray: float = 0.0
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise UserError(f"--seed is {self.seed}; it must not be negative")
         if self.variations is not None and not self.variations:
             raise UserError("--variations is empty; name at least one, or 'all'")
+        if not 0 <= self.astray <= 1:
+            raise UserError(f"--astray is {self.astray}; give a share from 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,7 @@ def claim_folder(root: Path, settings: CollectSettings) -> None:
 
 
 def _check_same(path: Path, present: dict, wanted: dict) -> None:
+    present = {"astray": 0.0, **present}  # which older versions did not write
     for key, value in wanted.items():
         if present.get(key) != value:
             raise DatasetError(
@@ -163,7 +173,8 @@ def _record(root: Path, job: Job, settings: CollectSettings) -> Recorded:
     unsolved: list[int] = []
     for attempt in range(MAX_ATTEMPTS):
         seed = training_seed(settings.seed, job.number, attempt)
-        demo = record_demo(env, seed, job.variation)
+        astray = np.random.default_rng([seed, 2]).random() < settings.astray
+        demo = record_demo(env, seed, job.variation, bool(astray))
         if demo is not None:
             sentences = env.task.instructions(job.variation)
             write_episode(demo, root, job.task, job.variation, job.episode, sentences)
@@ -175,23 +186,31 @@ def _record(root: Path, job: Job, settings: CollectSettings) -> Recorded:
     )
 
 
-def record_demo(env: BenchEnv, seed: int, variation: int) -> Demo | None:
+def record_demo(env: BenchEnv, seed: int, variation: int, astray: bool = False) -> Demo | None:
     """Record the expert's episode, or return `None` where it does not succeed.
 
     As in RLBench the expert runs its waypoints to the end even if success comes early; after
     the last one it has ten more steps. Frame t + 1 holds the command that led there.
+
+    Args:
+        env: the task's environment.
+        seed: of the scene, and of where the arm goes astray.
+        variation: the task's variation.
+        astray: start with the arm beside the expert's path.
     """
     env.reset(seed=seed, options={"variation": variation})
-    state = {"task": env.task_name, "seed": seed, **env.scene.state()}
-    demo = Demo([env.observation], env.random_state, 1, state)
-    expert = ExpertPolicy(env)
+    drawn_from = env.random_state
     try:
-        expert.reset("", seed)
-    except ValueError:
+        waypoints = go_astray(env, seed) if astray else env.task.waypoints(env.scene)
+        open_now = float(env.scene.robot.commanded_open)
+        steps = plan(waypoints, np.asarray(env.observation.joint_positions), open_now)
+    except Unreachable:
         return None
-    for step in range(len(expert.plan) + _LAST_CHANCE_STEPS):
-        *_, info = env.step(expert.plan[min(step, len(expert.plan) - 1)])
+    state = {"task": env.task_name, "seed": seed, **env.scene.state()}
+    demo = Demo([env.observation], drawn_from, 1, state)
+    for step in range(len(steps) + _LAST_CHANCE_STEPS):
+        *_, info = env.step(steps[min(step, len(steps) - 1)])
         demo._observations.append(env.observation)
-        if info["success"] and step >= len(expert.plan) - 1:
+        if info["success"] and step >= len(steps) - 1:
             return demo
     return None
