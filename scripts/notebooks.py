@@ -128,7 +128,8 @@ def _with_effort(task: Any, points: int) -> str:
     title, _, text = task.source.partition("\n")
     difficulty, minutes = int(task.metadata["difficulty"]), task.metadata["minutes"]
     dots = "●" * difficulty + "○" * (3 - difficulty)
-    return f"{title}\n\n*difficulty {dots} · about {minutes} minutes · {points} points*\n{text}"
+    worth = f"{points} point{'s' * (points != 1)}"
+    return f"{title}\n\n*difficulty {dots} · about {minutes} minutes · {worth}*\n{text}"
 
 
 def check_exercises(name: str, cells: list[Any]) -> None:

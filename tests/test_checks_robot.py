@@ -131,6 +131,9 @@ def in_place(q):
         (lambda q: np.abs(panda.to_franka(q) - np.clip(panda.to_franka(q), LOW, HIGH)), "sign"),
         (lambda q: np.clip(panda.to_franka(q), LOW, HIGH) - panda.to_franka(q), "other way"),
         (lambda q: (panda.to_franka(q) > HIGH) * 1.0, "another amount"),
+        (lambda q: q - np.clip(q, panda.LOWER, panda.UPPER), "narrower"),
+        (lambda q: np.maximum(panda.to_franka(q) - HIGH, 0.0), "below the lower"),
+        (lambda q: np.minimum(panda.to_franka(q) - LOW, 0.0), "above the upper"),
         (in_place, "changed the array"),
     ],
 )
@@ -154,6 +157,8 @@ def rigid(turn, position):
         (lambda pose: rigid(pose[:3, :3].T, -pose[:3, :3] @ pose[:3, 3]), "Rᵀ is needed"),
         (lambda pose: rigid(pose[:3, :3], -pose[:3, :3].T @ pose[:3, 3]), "transposed"),
         (lambda pose: rigid(pose[:3, :3], -pose[:3, 3]), "only the sign"),
+        (lambda pose: rigid(pose[:3, :3], -pose[:3, :3] @ pose[:3, 3]), "twice"),
+        (lambda pose: np.vstack([inverse(pose)[:3], np.zeros(4)]), "last row is"),
         (lambda pose: inverse(pose)[:3], "shape"),
         (lambda pose: pose, "identity"),
     ],
@@ -167,9 +172,15 @@ RLBENCH, OPENGL = np.diag([-1.0, -1, 1, 1]), np.diag([1.0, -1, -1, 1])
 FOCAL = np.diag([-1.0, -1.0, 1.0])
 
 
+def axes_in_place(pose, pinhole):
+    pose[:, :2] *= -1
+    return pose, pinhole @ FOCAL
+
+
 @pytest.mark.parametrize(
     ("wrong", "word"),
     [
+        (axes_in_place, "changed the matrices"),
         (lambda pose, pinhole: (pose, pinhole @ FOCAL), "still has RLBench's"),
         (lambda pose, pinhole: (RLBENCH @ pose, pinhole @ FOCAL), "moved"),
         (lambda pose, pinhole: (pose @ OPENGL, pinhole @ FOCAL), "converts OpenGL's"),
@@ -280,6 +291,7 @@ def chunk(pad="last", late=0, mask="real"):
         (chunk(mask="numbers"), "dtype"),
         (chunk(mask="one off"), "one off"),
         (lambda actions, frame, horizon: chunk()(actions, frame, horizon)[0], "two arrays"),
+        (lambda actions, frame, horizon: chunk()(actions, frame, 20), "`horizon` asks for 5"),
     ],
 )
 def test_wrong_chunks_are_named(wrong, word):
@@ -304,6 +316,8 @@ def files(folder="front_rgb", key=str):
         (files(key=lambda stem: -int(stem)), "order of time"),
         (files(folder="wrist_rgb", key=int), "wrist_rgb"),
         (files(folder="front", key=int), "no files"),
+        (files(key=int), "wrist_depth"),
+        (lambda *given: [path.name for path in files(key=int)(*given)], "whole path"),
     ],
 )
 def test_wrong_files_are_named(wrong, word):

@@ -285,6 +285,25 @@ def mean_of_origins(origins, rays):
     return origins.mean(0)
 
 
+def bare_origins(origins, rays):
+    across = np.eye(3) - rays[:, :, None] * rays[:, None]
+    return np.linalg.solve(across.sum(0), origins.sum(0))
+
+
+def along_not_across(origins, rays):
+    along = rays[:, :, None] * rays[:, None]
+    return np.linalg.solve(along.sum(0), np.einsum("vij,vj->i", along, origins))
+
+
+def inner_product(origins, rays):
+    across = [np.eye(3) - u @ u.T for u in rays]
+    return np.linalg.solve(sum(across), sum(a @ o for a, o in zip(across, origins, strict=True)))
+
+
+def closest_of_origins(origins, rays):
+    return origins[0]
+
+
 def mean_of_pairs(origins, rays):
     """Meet the rays two by two and average: exact if they meet, else not the nearest point."""
     pairs = [(i, j) for i in range(len(rays)) for j in range(i)]
@@ -337,6 +356,10 @@ WRONG = [
     ("nearest_point", two_rays, "first two"),
     ("nearest_point", three_rays, "use all"),
     ("nearest_point", mean_of_origins, "meet in one point"),
+    ("nearest_point", closest_of_origins, "meet in one point"),
+    ("nearest_point", bare_origins, "before each origin"),
+    ("nearest_point", along_not_across, "along a ray"),
+    ("nearest_point", inner_product, "np.outer"),
     ("nearest_point", mean_of_pairs, "squared"),
 ]
 

@@ -1,9 +1,9 @@
 """An instructor's way through nbgrader: release, collect, autograde."""
 
-import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,6 @@ nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("nbgrader")
 
 ROOT = Path(__file__).resolve().parents[1]
-NAME = "98_two_exercises"
-SOURCE = Path(__file__).parent / "data/notebooks" / f"{NAME}.py"
 CONFIG = """
 c = get_config()
 c.CourseDirectory.course_id = "genima"
@@ -24,11 +22,53 @@ c.ExecutePreprocessor.timeout = 120
 """
 
 
-class Course:
-    """A course in a folder, its exchange beside it."""
+@dataclass(frozen=True)
+class Case:
+    """A notebook, its marks, and a submission with mistakes."""
 
-    def __init__(self, folder: Path):
-        self.root, self.home = folder / "course", folder
+    source: Path
+    full: int
+    mistakes: dict[str, tuple[str, str]]
+    """By exercise: what stands in the solution, and what the student writes instead."""
+    partial: int
+
+    @property
+    def name(self) -> str:
+        return self.source.stem
+
+    def wrong(self, solutions: dict[str, str]) -> dict[str, str]:
+        answers = dict(solutions)
+        for exercise, (right, wrong) in self.mistakes.items():
+            assert answers[exercise].count(right) == 1
+            answers[exercise] = answers[exercise].replace(right, wrong)
+        return answers
+
+
+CASES = [
+    Case(
+        Path(__file__).parent / "data/notebooks/98_two_exercises.py",
+        full=5,
+        mistakes={"halve": ("x / 2", "x // 2")},
+        partial=2,
+    ),
+    Case(
+        ROOT / "notebooks/source/02_rendering_joint_targets.py",
+        full=14,
+        mistakes={
+            "project": ("np.linalg.inv(pose)", "pose"),
+            "target_of": ("stop > t", "stop >= t"),
+            "nearest_point": ("b + across @ origin", "b + origin"),
+        },
+        partial=7,
+    ),
+]
+
+
+class Course:
+    """A course of one assignment in a folder, its exchange beside it."""
+
+    def __init__(self, folder: Path, name: str):
+        self.root, self.home, self.name = folder / "course", folder, name
         exchange = folder / "exchange"
         for made in (self.root, exchange):
             made.mkdir()
@@ -54,14 +94,14 @@ class Course:
         """Fetch the assignment, put answers into its solution cells, hand it in."""
         desk = self.home / student
         desk.mkdir()
-        self.call("fetch_assignment", NAME, folder=desk)
-        path = desk / NAME / f"{NAME}.ipynb"
+        self.call("fetch_assignment", self.name, folder=desk)
+        path = desk / self.name / f"{self.name}.ipynb"
         notebook = nbformat.read(path, 4)
         for cell in notebook.cells:
             if cell.metadata.get("solution") in answers:
                 cell.source = answers[cell.metadata["solution"]]
         nbformat.write(notebook, path)
-        self.call("submit", NAME, folder=desk)
+        self.call("submit", self.name, folder=desk)
         # The exchange knows students by their accounts, of which a test has one.
         inbound = self.home / "exchange/genima/inbound"
         (mine,) = (each for each in inbound.iterdir() if not each.name.startswith("student-"))
@@ -73,38 +113,39 @@ class Course:
         with Gradebook(f"sqlite:///{self.root / 'gradebook.db'}") as book:
             return {
                 each.student.id.partition("-")[2]: each.score
-                for each in book.assignment_submissions(NAME)
+                for each in book.assignment_submissions(self.name)
             }
-
-
-@pytest.fixture(scope="module")
-def solutions() -> dict[str, str]:
-    sys.path.insert(0, str(ROOT / "scripts"))
-    import notebooks as course
-
-    cells = course.read_source(SOURCE).cells
-    return {c.metadata["solution"]: c.source for c in cells if "solution" in c.metadata}
 
 
 @pytest.mark.slow
 @pytest.mark.notebook
-def test_full_zero_and_partial_marks(tmp_path, monkeypatch, solutions):
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_full_zero_and_partial_marks(tmp_path, monkeypatch, case):
+    sys.path.insert(0, str(ROOT / "scripts"))
     import notebooks
 
     # nbgrader calls alembic by its name
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(notebooks, "SOURCES", SOURCE.parent)
-    monkeypatch.setattr(sys, "argv", ["notebooks.py", "--nbgrader", str(tmp_path / "course")])
-    course = Course(tmp_path)
+    monkeypatch.setenv("GENIMA_FAST", "1")
+    monkeypatch.setattr(notebooks, "SOURCES", case.source.parent)
+    folder = str(tmp_path / "course")
+    monkeypatch.setattr(sys, "argv", ["notebooks.py", case.name, "--nbgrader", folder])
+    cells = notebooks.read_source(case.source).cells
+    solutions = {c.metadata["solution"]: c.source for c in cells if "solution" in c.metadata}
+    course = Course(tmp_path, case.name)
     assert notebooks.main() == 0
-    course.call("generate_assignment", NAME)
-    released = (course.root / "release" / NAME / f"{NAME}.ipynb").read_text()
-    assert "BEGIN" not in released
-    assert json.dumps(solutions["double"].splitlines()[3])[1:-1] not in released
-    course.call("release_assignment", NAME)
+    course.call("generate_assignment", case.name)
+    released = nbformat.read(course.root / "release" / case.name / f"{case.name}.ipynb", 4)
+    code = "\n".join(cell.source for cell in released.cells if cell.cell_type == "code")
+    assert "BEGIN" not in code
+    for solution in solutions.values():
+        answer = solution.partition("### BEGIN SOLUTION\n")[2].partition("### END")[0]
+        assert answer.strip()
+        assert answer.strip() not in code
+    course.call("release_assignment", case.name)
     course.submit("solved", solutions)
     course.submit("empty", {})
-    course.submit("wrong", {**solutions, "halve": "def halve(x):\n    return x // 2"})
-    course.call("collect", NAME)
-    course.call("autograde", NAME, "--force")
-    assert course.marks() == {"solved": 5, "empty": 0, "wrong": 2}
+    course.submit("wrong", case.wrong(solutions))
+    course.call("collect", case.name)
+    course.call("autograde", case.name, "--force")
+    assert course.marks() == {"solved": case.full, "empty": 0, "wrong": case.partial}

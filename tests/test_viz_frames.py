@@ -6,7 +6,13 @@ import pytest
 from genima_lite import panda
 from genima_lite.cameras import mounted_camera
 from genima_lite.observation import CAMERAS
-from genima_lite.viz.arm_frames import axes_conventions, camera_map, draw_frames, where_seen
+from genima_lite.viz.arm_frames import (
+    axes_conventions,
+    camera_map,
+    draw_frames,
+    pinhole_from_above,
+    where_seen,
+)
 from genima_lite.viz.joint_ranges import joint_ranges
 from genima_lite.viz.point_clouds import side_views
 
@@ -29,6 +35,16 @@ def test_frames_are_drawn_on_every_panel(arm):
         draw_frames(PICTURE, {})
 
 
+def test_frames_have_names_and_a_window_beyond_the_picture(arm):
+    front = mounted_camera("front", 64, np.eye(4))
+    window = (10, 60, -10, 40)
+    names = [str(k) for k in range(1, 8)]
+    figure = draw_frames(PICTURE, {"": (front, arm)}, window=window, names=names, truth=arm)
+    axes = figure.axes[0]
+    assert (axes.get_xlim(), axes.get_ylim()) == ((10, 60), (40, -10))
+    assert [text.get_text() for text in axes.texts] == ["1 and 2", "3", "4", "5 and 6", "7"]
+
+
 def test_a_panel_says_what_is_not_to_be_seen(arm):
     front = mounted_camera("front", 64, np.eye(4))
     away = type(front)(front.intrinsics, front.to_opengl())
@@ -45,6 +61,7 @@ def test_cameras_and_axes_are_drawn(arm):
     figure = camera_map(cameras, arm)
     assert len(figure.axes) == 2
     assert figure._repr_png_().startswith(PNG)
+    assert pinhole_from_above()._repr_png_().startswith(PNG)
     assert len(axes_conventions({"OpenCV": np.eye(3), "RLBench": -np.eye(3)}).axes) == 2
 
 

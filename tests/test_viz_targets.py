@@ -20,6 +20,7 @@ from genima_lite.viz.target_pictures import (
 )
 from genima_lite.viz.target_sketches import (
     meeting_rays,
+    pinhole,
     ray_and_sphere,
     ring_scale,
     target_timeline,
@@ -43,6 +44,8 @@ def test_a_grid_shows_every_picture_under_its_name():
     shown = {axes.get_title(): axes.images[0].get_array() for axes in figure.axes if axes.images}
     assert (shown["c"] == 2).all()
     assert (shown["numbers"] == np.eye(8)).all()
+    signed = picture_grid({"error": np.array([[-1.0, 3.0]])}).axes[0].images[0]
+    assert signed.get_clim() == (-3, 3)
     with pytest.raises(ValueError, match="no pictures"):
         picture_grid({})
 
@@ -120,11 +123,17 @@ def test_the_timeline_has_both_rules(demo):
 
 
 def test_sketches_can_be_drawn(demo):
-    for figure in (ray_and_sphere(), ring_scale()):
+    for figure in (pinhole(), ray_and_sphere(), ring_scale()):
         assert figure._repr_png_().startswith(b"\x89PNG")
     names = ("front", "left_shoulder")
     cameras = [Camera.from_observation(demo[0], name) for name in names]
     point = np.array([0.3, 0.0, 1.0])
     pixels = np.stack([camera.project(point)[0] for camera in cameras])
     figure = meeting_rays(pixels, cameras, names, point)
-    assert [axes.get_title() for axes in figure.axes] == ["from above", "from the side"]
+    room, above, side = figure.axes
+    assert len(room.get_lines()) == 3 * len(names) + 1  # ray, camera, plumb line; the point
+    for axes in (above, side):
+        for ray in axes.get_lines()[:-1]:
+            start, end = ray.get_xydata()
+            (x, y), (u, v) = start, end - start
+            assert abs(u * y - v * x) / np.hypot(u, v) < 1e-6  # millimetres from the point

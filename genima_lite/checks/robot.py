@@ -93,6 +93,10 @@ def check_excess(attempt: Callable[..., Any], seed: int = 0) -> None:
         "these are the angles within the limits: subtract them from what was asked": (
             np.clip(franka, low, high)
         ),
+        "`panda.LOWER` and `UPPER` are narrower than the arm's limits: take `FRANKA_LOWER` and "
+        "`FRANKA_UPPER`, with angles from `to_franka`": q - np.clip(q, panda.LOWER, panda.UPPER),
+        "nothing is found below the lower limit": np.maximum(wanted, 0.0),
+        "nothing is found above the upper limit": np.minimum(wanted, 0.0),
     }
     given = q.copy()
     found = attempt(given)
@@ -112,19 +116,23 @@ def check_world_to_camera(attempt: Callable[..., Any], seed: int = 0) -> None:
             "transposing all of it puts the position into the last row: only R is transposed": (
                 pose.T
             ),
-            "the rotation is right; but the position must be turned too: -Rᵀt, not -t": (
+            "the rotation is right; but the position must be turned too: -Rᵀp, not -p": (
                 _rigid(turn.T, -position)
             ),
             "the position is right; the rotation must be transposed": (
                 _rigid(turn, -turn.T @ position)
             ),
-            "the signs: the new position is *minus* Rᵀt": _rigid(turn.T, turn.T @ position),
-            "R was used where Rᵀ is needed for the position: -Rᵀt, not -Rt": (
+            "the signs: the new position is *minus* Rᵀp": _rigid(turn.T, turn.T @ position),
+            "R was used where Rᵀ is needed for the position: -Rᵀp, not -Rp": (
                 _rigid(turn.T, -turn @ position)
             ),
-            "only the sign of t has changed: R is transposed, and t turned by it": (
+            "only the sign of p has changed: R is transposed, and p turned by it": (
                 _rigid(turn, -position)
             ),
+            "R was used where Rᵀ is needed, twice: for the rotation and for the position": (
+                _rigid(turn, -turn @ position)
+            ),
+            "the last row is 0 0 0 1, as in every pose": inverse(pose) * [[1], [1], [1], [0]],
         }
         given = pose.copy()
         found = attempt(given)
@@ -150,7 +158,12 @@ def check_from_rlbench(attempt: Callable[..., Any], seed: int = 0) -> None:
     pinhole = np.array([[rng.uniform(90, 300), 0, 64], [0, rng.uniform(90, 300), 48], [0, 0, 1]])
     camera = Camera(pinhole, _random_pose(rng))
     extrinsics, intrinsics = camera.to_rlbench()
-    found = attempt(extrinsics.copy(), intrinsics.copy())
+    given = extrinsics.copy(), intrinsics.copy()
+    found = attempt(*given)
+    expect(
+        np.array_equal(given[0], extrinsics) and np.array_equal(given[1], intrinsics),
+        "your function changed the matrices it was given: copy them",
+    )
     expect(
         isinstance(found, tuple | list) and len(found) == 2,
         "return two arrays: the pose, then the intrinsics",
@@ -269,8 +282,9 @@ def _unit(rng: np.random.Generator) -> np.ndarray:
 def check_action_chunk(attempt: Callable[..., Any], seed: int = 0) -> None:
     """Check `action_chunk(actions, frame, horizon)`: (T - 1, 8) to (K, 8) and (K,) bool."""
     rng = np.random.default_rng(seed)
-    actions, horizon = rng.uniform(-2, 2, (int(rng.integers(30, 60)), 8)), 20
-    for frame in (0, len(actions) - 7, len(actions) - 1):
+    actions = rng.uniform(-2, 2, (int(rng.integers(30, 60)), 8))
+    last = len(actions) - 1
+    for frame, horizon in ((0, 20), (last - 6, 20), (last, 20), (last - 2, 5)):
         found = attempt(actions.copy(), frame, horizon)
         expect(
             isinstance(found, tuple | list) and len(found) == 2,
@@ -290,7 +304,8 @@ def check_action_chunk(attempt: Callable[..., Any], seed: int = 0) -> None:
         }
         expect(
             len(np.asarray(found[0])) == horizon,
-            f"{len(np.asarray(found[0]))} rows: near the end it must still be {horizon}",
+            f"{len(np.asarray(found[0]))} rows where `horizon` asks for {horizon}: there are as "
+            "many near the end",
         )
         _compare(found[0], held, mistakes, "the rows must be actions t, t + 1, ... held at the end")
         mask = np.asarray(found[1])
@@ -312,18 +327,20 @@ def check_image_files(attempt: Callable[..., Any], seed: int = 0) -> None:
                 image_path(folder, camera, kind, 0).parent.mkdir(parents=True)
                 for frame in rng.permutation(23):
                     image_path(folder, camera, kind, int(frame)).touch()
-        found = attempt(Path(root), "lamp_on", variation, episode, "front", "rgb")
-        expect(found is not None, "the function returned nothing: is there a `return`?")
-        _check_paths(
-            [Path(path) for path in found],
-            [image_path(folder, "front", "rgb", frame) for frame in range(23)],
-        )
+        for camera, kind in (("front", "rgb"), ("wrist", "depth")):
+            found = attempt(Path(root), "lamp_on", variation, episode, camera, kind)
+            expect(found is not None, "the function returned nothing: is there a `return`?")
+            _check_paths(
+                [Path(path) for path in found],
+                [image_path(folder, camera, kind, frame) for frame in range(23)],
+            )
     passed("the right folder, all frames, in the order of time")
 
 
 def _check_paths(found: list[Path], wanted: list[Path]) -> None:
     """Raise `CheckFailed` unless two lists of paths are the same."""
     expect(found, "no files: print the folder in which you look; does it exist?")
+    expect(len(found[0].parts) > 1, f"{found[0]} is a name: return the whole path, folder included")
     expect(
         set(found) == set(wanted),
         f"{len(found)} files, among them {found[0].parent.name}/{found[0].name}: "

@@ -279,8 +279,19 @@ def check_nearest_point(attempt: Attempt, seed: int = 0) -> None:
     point = rng.uniform(-0.3, 0.3, 3) + [0.3, 0, 1.0]
     origins = point + rng.normal(size=(4, 3)) * [1.0, 1.0, 0.3] + [0, 0, 1.0]
     rays = (point - origins) / np.linalg.norm(point - origins, axis=1, keepdims=True)
-    found = _array(attempt(origins.copy(), rays.copy()), (3,))
-    close(found, point, "rays that meet in one point must give that point", 1e-6)
+    along = rays[:, :, None] * rays[:, None]
+    across = np.eye(3) - along
+    meeting = {
+        f"{_NO_MEETING}: on the right, too, I - u u^T stands before each origin": (
+            np.linalg.solve(across.sum(0), origins.sum(0))
+        ),
+        f"{_NO_MEETING}: u u^T takes the part along a ray; across it is I - u u^T": (
+            np.linalg.solve(along.sum(0), np.einsum("vij,vj->i", along, origins))
+        ),
+        f"{_NO_MEETING}: yours is the mean of the origins. If you wrote `u @ u`, that is the "
+        "number 1; the matrix is np.outer(u, u)": origins.mean(0),
+    }
+    _named(attempt(origins.copy(), rays.copy()), point, meeting, _NO_MEETING)
     bent = rays + rng.normal(0, 0.03, rays.shape)
     bent /= np.linalg.norm(bent, axis=1, keepdims=True)
     found = _array(attempt(origins.copy(), bent.copy()), (3,))
@@ -297,6 +308,7 @@ def check_nearest_point(attempt: Attempt, seed: int = 0) -> None:
     passed("no other point is nearer to all rays")
 
 
+_NO_MEETING = "rays that meet in one point must give that point"
 _NOT_NEAREST = (
     "rays that miss one another: the point does not minimise the sum of squared distances to them"
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,7 +27,12 @@ ARM_COLOUR = "#FFD21F"
 
 
 def draw_frames(
-    picture: np.ndarray, panels: Mapping[str, tuple[Camera, np.ndarray]], axis: float = 0.0
+    picture: np.ndarray,
+    panels: Mapping[str, tuple[Camera, np.ndarray]],
+    axis: float = 0.0,
+    window: tuple[float, float, float, float] | None = None,
+    names: Sequence[str] = (),
+    truth: np.ndarray | None = None,
 ) -> Figure:
     """Draw chains of frames on copies of one picture, a panel each.
 
@@ -35,6 +41,10 @@ def draw_frames(
         panels: by title, the camera to project with and frames (N, 4, 4) to world, joined by a
             line in their order. A panel says so where points lie behind its camera or outside.
         axis: metres, length of the axes drawn at each frame; 0 draws none.
+        window: what of the picture to show: left, right, top, bottom in pixels, which may lie
+            beyond its edges; `None` for all of it.
+        names: of the frames, written beside them; none for those without.
+        truth: (M, 4, 4) frames to world where they should be, dashed on every panel.
 
     Raises:
         ValueError: no panels.
@@ -43,16 +53,44 @@ def draw_frames(
         raise ValueError("no panels to draw")
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(CELL * columns, (CELL + 0.45) * rows), layout="constrained")
+    left, right, top, bottom = window or (0, picture.shape[1], 0, picture.shape[0])
+    notes = [where_seen(*panel, picture.shape) for panel in panels.values()]
+    height = CELL * (bottom - top) / (right - left) + (0.5 if any(notes) else 0.32)
+    figure = Figure(figsize=(CELL * columns, height * rows), layout="constrained")
     for place, (title, (camera, frames)) in enumerate(panels.items()):
         axes = figure.add_subplot(rows, columns, place + 1)
         axes.imshow(picture, extent=(0, picture.shape[1], picture.shape[0], 0))
-        axes.set(xticks=[], yticks=[], xlim=(0, picture.shape[1]), ylim=(picture.shape[0], 0))
+        axes.set(xticks=[], yticks=[], xlim=(left, right), ylim=(bottom, top))
         axes.set_title(title, fontsize=FONT + 1, color=TEXT_COLOUR)
         axes.spines[:].set_visible(False)
         _draw_chain(axes, camera, frames, axis)
-        axes.set_xlabel(where_seen(camera, frames, picture.shape), fontsize=FONT)
+        if truth is not None:
+            should, _ = camera.project(truth[:, :3, 3])
+            axes.plot(*should.T, "--", color="black", lw=1.2, zorder=1.5)
+        _write_names(axes, camera, frames, names)
+        axes.set_xlabel(notes[place], fontsize=FONT)
+    if axis:
+        _explain_colours(figure.axes[0])
     return figure
+
+
+def _write_names(axes: Axes, camera: Camera, frames: np.ndarray, names: Sequence[str]) -> None:
+    """Write names left of frames (N, 4, 4), those that share a point together."""
+    shared: dict[tuple[float, ...], list[str]] = {}
+    for point, name in zip(frames[:, :3, 3].round(6).tolist(), names, strict=False):
+        shared.setdefault(tuple(point), []).append(name)
+    box = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1.0}
+    for at, those in shared.items():
+        pixel, _ = camera.project(np.array(at))
+        style: dict[str, Any] = {"ha": "right", "va": "bottom", "fontsize": FONT, "bbox": box}
+        place = (float(pixel[0]), float(pixel[1]))
+        axes.annotate(" and ".join(those), place, (-7, 4), textcoords="offset points", **style)
+
+
+def _explain_colours(axes: Axes) -> None:
+    for k, colour in enumerate(AXIS_COLOURS):
+        style: dict[str, Any] = {"color": colour, "fontsize": FONT + 2, "fontweight": "bold"}
+        axes.text(0.03 + 0.06 * k, 0.03, "xyz"[k], transform=axes.transAxes, **style)
 
 
 def where_seen(camera: Camera, frames: np.ndarray, shape: tuple[int, ...]) -> str:
@@ -117,6 +155,33 @@ def _draw_camera(axes: Axes, name: str, camera: Camera, plane: list[int], colour
     tip = position + 0.3 * camera.pose[:3, 2]
     axes.plot(*np.stack([position, tip])[:, plane].T, color=colour, lw=3.0)
     axes.plot(*position[plane], "s", color=colour, ms=8, label=name.replace("_", " "))
+
+
+def pinhole_from_above() -> Figure:
+    """Draw a point, its ray and its place in the picture: two similar triangles."""
+    figure = Figure(figsize=(7.5, 2.5), layout="constrained")
+    axes = figure.add_subplot()
+    focal, depth, slope = 1.0, 3.0, 0.4
+    side, forward = AXIS_COLOURS[0], AXIS_COLOURS[2]
+    axes.plot([0, 3.5], [0, 0], color=QUIET_COLOUR, lw=1)
+    axes.plot([0, depth], [0, depth * slope], color=TEXT_COLOUR, lw=1.2)
+    axes.plot([focal, focal], [-0.55, 0.75], color="#A9B7C4", lw=5, zorder=0)
+    for z, name in ((focal, "$u - c_x$"), (depth, "$x$")):
+        axes.plot([z, z], [0, z * slope], color=side, lw=2.5)
+        axes.text(z + 0.05, z * slope / 2, name, color=side, va="center", fontsize=FONT + 2)
+    for y, z, name in ((-0.68, focal, "$f_x$"), (-1.02, depth, "$z$")):
+        arrow = {"arrowstyle": "<->", "color": forward, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", xy=(z, y), xytext=(0, y), arrowprops=arrow)
+        axes.text(z / 2, y - 0.04, name, color=forward, va="bottom", fontsize=FONT + 2)
+    axes.plot(depth, depth * slope, "o", color=ARM_COLOUR, mec="black", ms=8)
+    axes.text(depth + 0.1, depth * slope, "a point of the room", va="center", fontsize=FONT)
+    axes.plot(0, 0, "s", color=TEXT_COLOUR, ms=9)
+    axes.text(-0.08, 0, "camera", ha="right", va="center", fontsize=FONT)
+    axes.text(focal, 0.8, "the picture", ha="center", va="top", fontsize=FONT)
+    axes.text(3.52, 0, "optical axis", va="center", fontsize=FONT, color=QUIET_COLOUR)
+    axes.set(xlim=(-0.6, 4.3), ylim=(1.35, -1.3), aspect="equal")
+    axes.set_axis_off()
+    return figure
 
 
 def axes_conventions(conventions: Mapping[str, np.ndarray]) -> Figure:

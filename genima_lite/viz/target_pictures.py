@@ -26,7 +26,8 @@ def picture_grid(
     """Return pictures with their names above them, row by row.
 
     Args:
-        pictures: by title, each (H, W, 3) uint8, or (H, W) for numbers, NaN left white.
+        pictures: by title, each (H, W, 3) uint8, or (H, W) for numbers, NaN left white. Numbers
+            of both signs are red above and blue below a white 0.
         columns: pictures a row; `None` for one row.
         each: inches a picture is wide.
 
@@ -43,6 +44,9 @@ def picture_grid(
     for number, (title, picture) in enumerate(pictures.items()):
         axes = figure.add_subplot(rows, columns, number + 1)
         shown = axes.imshow(picture, cmap="viridis", interpolation="nearest")
+        if picture.ndim == 2 and np.nanmin(picture) < 0 < np.nanmax(picture):
+            most = np.nanmax(np.abs(picture))
+            shown.set(cmap="RdBu_r", clim=(-most, most))
         if picture.ndim == 2:
             figure.colorbar(shown, ax=axes, shrink=0.75)
         axes.set_title(title, fontsize=9)

@@ -1,10 +1,14 @@
-"""Sketches about targets: a ray and a sphere, which frame is the target, rays that meet."""
+"""Sketches about targets: a pinhole, a ray and a sphere, which frame is drawn, rays that meet."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from mpl_toolkits.mplot3d import Axes3D
+from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
 from genima_lite.cameras import Camera
 from genima_lite.observation import Demo
@@ -13,27 +17,41 @@ from genima_lite.targets.stripes import RING, RINGS
 from genima_lite.viz.figure import Figure
 
 BLUE, ORANGE, GREEN, QUIET = "#0072B2", "#D55E00", "#009E73", "#5F5F5F"
+RAYS = (ORANGE, BLUE, GREEN, "#CC79A7")
+"""One a camera."""
+
+
+def pinhole() -> Figure:
+    """Return a sketch of two points that a pinhole camera sees in one pixel."""
+    figure = Figure(figsize=(7.5, 2.7), layout="constrained")
+    axes = figure.add_subplot()
+    slope, near, far = 0.4, 1.6, 2.6
+    axes.plot([0, 3.1], [0, 3.1 * slope], color=BLUE, lw=1, zorder=0)
+    axes.plot([far, far, 0], [0, far * slope, far * slope], color=QUIET, lw=1, ls=":", zorder=0)
+    axes.text(far + 0.05, far * slope / 2, "X", color=QUIET, va="center")
+    axes.text(far / 2, far * slope + 0.03, "Z", color=QUIET, va="bottom")
+    for z, name in ((near, "same pixel"), (far, "(X, Y, Z)")):
+        axes.plot(z, z * slope, "o", color=ORANGE, ms=7)
+        axes.text(z + 0.07, z * slope - 0.04, name, va="top", color=ORANGE)
+    axes.plot(1, slope, "o", color="white", mec=BLUE, ms=7)
+    axes.plot([1, 1], [0, slope], color=BLUE, lw=2, zorder=0)
+    axes.text(0.96, slope / 2, "X / Z", va="center", ha="right", color=BLUE)
+    _camera_and_plane(axes)
+    axes.set(xlim=(-0.2, 3.6), ylim=(-0.35, 1.35))
+    return figure
 
 
 def ray_and_sphere(slopes: Sequence[float] = (0.0, 0.3, 0.62)) -> Figure:
     """Return a sketch of rays (slope, 1) from a camera that hit or miss a sphere."""
     center, radius, end = np.array([0.5, 2.0]), 0.6, 2.9
-    figure = Figure(figsize=(7.5, 3.0), layout="constrained")
+    figure = Figure(figsize=(7.5, 3.3), layout="constrained")
     axes = figure.add_subplot()
     angles = np.linspace(0, 2 * np.pi, 200)
-    axes.fill(
-        center[1] + radius * np.cos(angles),
-        center[0] + radius * np.sin(angles),
-        "#8468F0",
-        alpha=0.25,
-    )
-    axes.annotate(
-        "", (center[1], center[0]), (0, 0), arrowprops={"arrowstyle": "->", "color": QUIET}
-    )
+    outline = center[::-1, None] + radius * np.stack([np.cos(angles), np.sin(angles)])
+    axes.fill(*outline, "#8468F0", alpha=0.25)
+    _arrow(axes, center, QUIET)
     axes.plot(*center[::-1], "o", color=QUIET, ms=4)
-    axes.text(center[1] + 0.04, center[0] + 0.03, "c", color=QUIET, fontsize=12)
-    axes.plot([0, 0], [-0.14, 0.14], "k", lw=3)
-    axes.text(-0.05, 0.2, "camera", ha="center")
+    axes.text(center[1] + 0.04, center[0] - 0.02, "c", color=QUIET, weight="bold", va="top")
     for slope in slopes:
         axes.plot([0, end], [0, end * slope], color=BLUE, lw=1, zorder=0)
         half = center @ [slope, 1]
@@ -41,16 +59,32 @@ def ray_and_sphere(slopes: Sequence[float] = (0.0, 0.3, 0.62)) -> Figure:
         if inside < 0:
             axes.text(end, end * slope, "  a miss", va="center", color=BLUE)
             continue
+        _arrow(axes, np.array([slope, 1]), BLUE)
         for sign, name, colour in ((-1, "near", ORANGE), (1, "far", "white")):
             t = (half + sign * np.sqrt(inside)) / (slope**2 + 1)
             axes.plot(t, t * slope, "o", color=colour, mec=ORANGE, ms=7)
-            if slope == 0.0:
-                axes.text(t, -0.12, name, ha="center", va="top", color=ORANGE)
-    axes.text(2.95, 0.3 * 2.95, "  d = (x, y, 1)", va="center", color=BLUE)
-    axes.set(xlim=(-0.2, 3.6), ylim=(-0.35, 1.95), aspect="equal", xlabel="z, forward, metres")
-    axes.set_ylabel("x, metres")
-    axes.spines[["top", "right"]].set_visible(False)
+            axes.text(t, t * slope - 0.09, name, ha="center", va="top", color=ORANGE)
+    axes.text(0.93, slopes[1] + 0.06, "d", color=BLUE, weight="bold", ha="right", va="bottom")
+    axes.text(end, slopes[1] * end, "  points z d", va="center", color=BLUE)
+    _camera_and_plane(axes)
+    axes.set(xlim=(-0.2, 3.6), ylim=(-0.35, 1.95))
     return figure
+
+
+def _arrow(axes: Axes, end: np.ndarray, colour: str) -> None:
+    """Draw an arrow from the camera to a point (x, z) of a sketch."""
+    look = {"arrowstyle": "->", "color": colour, "lw": 1.6, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", (end[1], end[0]), (0, 0), arrowprops=look)
+
+
+def _camera_and_plane(axes: Axes) -> None:
+    """Draw a camera in the sketch's origin and the plane at depth 1, and name the axes."""
+    axes.plot([0, 0], [-0.14, 0.14], "k", lw=3)
+    axes.text(-0.12, -0.17, "camera", va="top")
+    axes.axvline(1, color=QUIET, lw=1, ls="--", zorder=0)
+    axes.text(1.04, -0.32, "depth 1", color=QUIET, fontsize=8, va="bottom")
+    axes.set(aspect="equal", xlabel="z, forward, metres", ylabel="x, metres")
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def ring_scale() -> Figure:
@@ -95,32 +129,66 @@ def target_timeline(demo: Demo, horizon: int = HORIZON) -> Figure:
 
 
 def meeting_rays(
-    pixels: np.ndarray, cameras: Sequence[Camera], names: Sequence[str], point: np.ndarray
+    pixels: np.ndarray,
+    cameras: Sequence[Camera],
+    names: Sequence[str],
+    point: np.ndarray,
+    close: float = 6.0,
 ) -> Figure:
-    """Return the rays of several cameras from above and from the side, and where they meet.
+    """Return the rays of several cameras in the room, and from close by how they miss one another.
 
     Args:
         pixels: (V, 2) column and row, continuous, where each camera sees the point.
         cameras: V.
         names: V, of the cameras.
         point: (3,) metres, world frame.
+        close: millimetres that the close views show to each side of the point.
     """
-    figure = Figure(figsize=(9.5, 3.4), layout="constrained")
-    colours = (ORANGE, BLUE, GREEN, "#CC79A7")
-    for number, (across, up, title) in enumerate(((0, 1, "from above"), (0, 2, "from the side"))):
-        axes = figure.add_subplot(1, 2, number + 1)
-        for i, (pixel, camera, name) in enumerate(zip(pixels, cameras, names, strict=True)):
-            start = camera.pose[:3, 3]
-            along = camera.unproject(pixel, np.array(1.0)) - start
-            along /= np.linalg.norm(along)
-            end = start + 1.12 * along * (along @ (point - start))
-            colour = colours[i % len(colours)]
-            axes.plot(*zip(start[[across, up]], end[[across, up]], strict=True), color=colour)
-            axes.plot(*start[[across, up]], "s", color=colour, label=name.replace("_", " "))
-        axes.plot(*point[[across, up]], "o", ms=11, mfc="none", mec="black", label="the sphere")
-        axes.set(aspect="equal", xlabel="x, metres", ylabel=f"{'xyz'[up]}, metres")
-        axes.set_title(title, fontsize=10)
+    starts = np.stack([camera.pose[:3, 3] for camera in cameras])
+    seen = zip(pixels, cameras, strict=True)
+    along = np.stack([camera.unproject(pixel, np.array(1.0)) for pixel, camera in seen]) - starts
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    figure = Figure(figsize=(10, 3.9), layout="constrained")
+    views = figure.add_gridspec(2, 3, width_ratios=(1.5, 1, 1), height_ratios=(12, 1))
+    room = figure.add_subplot(views[:, 0], projection="3d")
+    _rays_in_the_room(room, starts, along, point)
+    for column, (across, up, title) in enumerate(((0, 1, "from above"), (0, 2, "from the side"))):
+        axes = figure.add_subplot(views[0, column + 1])
+        for colour, start, ray in zip(RAYS, starts - point, along, strict=False):
+            middle = start - ray * (start @ ray)
+            ends = 1000 * np.stack([middle - 0.1 * ray, middle + 0.1 * ray])
+            axes.plot(ends[:, across], ends[:, up], color=colour, lw=2)
+        axes.plot(0, 0, "o", ms=9, mfc="none", mec="black", mew=1.5)
+        axes.set(xlim=(-close, close), ylim=(-close, close), aspect="equal")
+        axes.set(xticks=axes.get_yticks(), xlabel="x, mm", ylabel=f"{'xyz'[up]}, mm")
+        axes.set_title(f"close by, {title}", fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center", fontsize=8)
+    labels = [Line2D([], [], color=c, lw=2, marker="s") for c in RAYS[: len(names)]]
+    labels.append(Line2D([], [], color="black", ls="", marker="o", mfc="none", ms=8))
+    texts = [*(name.replace("_", " ") for name in names), "nearest point"]
+    figure.legend(labels, texts, loc="lower right", ncols=len(labels), fontsize=8, frameon=False)
     return figure
+
+
+def _rays_in_the_room(
+    room: Axes3D, starts: np.ndarray, along: np.ndarray, point: np.ndarray
+) -> None:
+    """Draw cameras, their rays (V, 3) to a point and the cameras' plumb lines to the table."""
+    table = 0.75
+    corners = np.array([[-0.3, -0.5], [1.4, -0.5], [1.4, 0.5], [-0.3, 0.5]])
+    room.add_collection3d(
+        Poly3DCollection([np.column_stack([corners, np.full(4, table)])], color="#E9DCC8")
+    )
+    for colour, start, ray in zip(RAYS, starts, along, strict=False):
+        end = start + ray * (ray @ (point - start))
+        room.plot(*zip(start, end, strict=True), color=colour, lw=2, zorder=3)
+        room.plot(*start[:, None], "s", color=colour, ms=6, zorder=4)
+        foot = [start[0], start[1], table]
+        room.plot(*zip(start, foot, strict=True), color=colour, lw=1, ls=":", zorder=2)
+    room.plot(*point[:, None], "o", ms=9, mfc="none", mec="black", mew=1.5, zorder=5)
+    room.set(xlim=(-0.3, 1.4), ylim=(-0.5, 0.5), zlim=(table, 2.0))
+    room.set_box_aspect((1.7, 1.0, 1.25), zoom=1.1)
+    room.view_init(elev=24, azim=-62)
+    room.set(xticks=[0, 0.5, 1], yticks=[-0.4, 0, 0.4], zticks=[1, 1.5, 2])
+    room.tick_params(labelsize=7, pad=-2)
+    room.set_title("in the room, metres", fontsize=10)

@@ -16,7 +16,7 @@
 #
 # | | |
 # |---|---|
-# | time to read and solve | 90 to 120 minutes |
+# | time to read and solve | two hours; a good place to pause is before section 5 |
 # | time to run | under a minute on two cores; a GPU changes nothing |
 # | reads | nothing: the bench makes everything live |
 # | writes | a temporary folder, removed at the end |
@@ -31,9 +31,11 @@ rng = begin(seed=0)
 #
 # The *bench* is a small copy of RLBench: a table, a Franka Panda arm, five cameras, eight tasks. A
 # *task* comes with a scripted *expert* that knows where everything stands and drives there. Its
-# episodes are the demonstrations from which Genima learns.
+# episodes are the demonstrations from which Genima learns. Most tasks have *variations*, such as
+# which drawer is meant, each with its own sentences.
 #
-# Here is one. It takes two seconds to record: the simulation runs in this process.
+# Here is one demonstration. It takes two seconds to record: the simulation runs in this process.
+# The seed says where the pan stands.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -55,8 +57,9 @@ filmstrip(demo, 6, env.task_name, instruction)
 
 # %% [markdown]
 # Each picture is four views tiled two by two, as the paper's diffusion model sees them. Below them
-# are the seven joint angles over time. The broad pale lines are what the arm *did*, the thin dashed
-# ones are what it was *told*. The band at the bottom is the gripper.
+# are the seven joint angles over time; angles are in radians throughout, and 1 rad is 57°. The broad
+# pale lines are what the arm *did*, the thin dashed ones are what it was *told*. The band at the
+# bottom is the gripper.
 #
 # One step lasts 50 ms. We pick one observation to look at closely: eight steps before the gripper
 # closes on the knob.
@@ -77,8 +80,8 @@ print("front picture        ", seen.front_rgb.shape, seen.front_rgb.dtype)
 # This is *forward kinematics*.
 #
 # A **frame** is a point with three axes, written as a 4×4 matrix: the first three columns are the
-# axes, the fourth is the point. Red is x, green is y, blue is z. Joint k turns about the **z axis**
-# of frame k, the blue one. The last frame is the *tip*, between the fingers.
+# axes, the fourth is the point. (The last row is always 0 0 0 1.) Joint k turns about the **z
+# axis** of frame k, the blue one. The last frame is the *tip*, between the fingers.
 
 # %%
 from genima_lite import panda
@@ -93,6 +96,9 @@ def arm_at(joint_positions: np.ndarray) -> np.ndarray:
 
 
 # %%
+ARM = (90, 235, -20, 165)  # the arm in the front view: left, right, top, bottom in pixels
+NAMES = ("1", "2", "3", "4", "5", "6", "7", "tip")
+
 front = Camera.from_observation(seen, "front")
 arm = arm_at(seen.joint_positions)
 growing = {
@@ -100,18 +106,19 @@ growing = {
     "joints 1 to 4": (front, arm[:4]),
     "all seven, and the tip": (front, arm),
 }
-draw_frames(seen.front_rgb, growing, axis=0.09)
+draw_frames(seen.front_rgb, growing, axis=0.09, window=ARM, names=NAMES)
 
 # %% [markdown]
 # Eight frames, but only six dots: joints 1 and 2 share a point, and so do joints 5 and 6. They turn
-# about different axes there, as your shoulder does.
+# about different axes there, as your shoulder does. And frame 3 sits at the elbow, though joint 3
+# twists the upper arm: a frame may stand anywhere on its joint's axis.
 #
 # ### Two kinds of step
 #
 # The way from one joint to the next has a part that never changes, the metal **link** $L_k$, and a
-# part that does, the **turn** $R_z(q_k)$ about the joint's own z axis. Matrices compose from left
-# to right when each step is meant *in the frame reached so far*. Order matters, as a walk on the
-# floor shows:
+# part that does, the **turn** $R_z(q_k)$ about the joint's own z axis. Each is a 4×4 matrix, and
+# so is the whole way: their product. From left to right, each step is meant *in the frame that the
+# steps before it have reached*. Order matters, as a walk on the floor shows:
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -131,6 +138,7 @@ print("turn left, then one metre ahead: ends at", (left @ ahead)[:3, 3].round(6)
 # %% [markdown]
 # Franka publishes its links in *modified Denavit-Hartenberg* form, three numbers per link: twist by
 # $\alpha$ about x, then walk $a$ along x and $d$ along z. We put them into seven matrices, `LINKS`.
+# Links 2 and 6 walk nowhere: hence the two shared points.
 
 # %%
 TWISTS = [0, -90, 90, 90, -90, 90, 90]  # alpha: degrees about x
@@ -140,24 +148,26 @@ WALKS_Z = [0.333, 0.0, 0.316, 0.0, 0.384, 0.0, 0.0]  # d: metres along z
 
 def turn_x(angle: float) -> np.ndarray:
     """Return the (4, 4) rotation by an angle in radians about x."""
-    return pose_matrix(np.zeros(3), [np.sin(angle / 2), 0, 0, np.cos(angle / 2)])
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[1.0, 0, 0, 0], [0, c, -s, 0], [0, s, c, 0], [0, 0, 0, 1.0]])
 
 
 numbers = zip(TWISTS, WALKS_X, WALKS_Z, strict=True)
 LINKS = np.stack([turn_x(np.deg2rad(alpha)) @ pose_matrix([a, 0, d]) for alpha, a, d in numbers])
 
-# %% [markdown] exercise="joint_frames" difficulty=2 minutes=12
+# %% [markdown] exercise="joint_frames" difficulty=2 minutes=15
 # ### Exercise 1: seven frames
 #
-# Start at the robot's base, `panda.BASE`, and go through the arm. Before each turn, keep the frame:
-# RLBench stores joint k's frame $T_k$ **before the joint's own rotation**,
+# Return the seven joints' frames. Start at the robot's base, `panda.BASE`, and go through the arm.
+# Before each turn, keep the frame: RLBench stores joint k's frame $F_k$ **before the joint's own
+# rotation**,
 #
-# $$T_1 = B\,L_1, \qquad T_{k+1} = T_k\,R_z(q_k)\,L_{k+1},$$
+# $$F_1 = B\,L_1, \qquad F_{k+1} = F_k\,R_z(q_k)\,L_{k+1},$$
 #
-# with $B$ the base's pose and $q_k$ joint k's angle as *Franka* counts it.
+# with $B$ the base's frame and $q_k$ joint k's angle as *Franka* counts it.
 #
-# There is the trap. The angles in an observation are RLBench's, and the two do not agree where
-# joint 4 has its zero: they are four degrees apart. `panda.to_franka` converts.
+# That last word is the trap. The angles in an observation are RLBench's, and the two do not agree
+# where joint 4 has its zero: they are four degrees apart. `panda.to_franka` converts.
 #
 # You have `LINKS` (7, 4, 4), `turn_z(angle)` and `panda.BASE` (4, 4).
 #
@@ -201,14 +211,16 @@ check_joint_frames(joint_frames, seed=1)
 
 # %% [markdown] why="joint_frames"
 # **Why.** Each factor is a step taken in the frame that was reached before it, so new factors go to
-# the right. Keeping $T_k$ before the turn makes its axes independent of $q_k$ itself: joint 1's
+# the right. Keeping $F_k$ before the turn makes its axes independent of $q_k$ itself: joint 1's
 # frame never moves at all. And the four degrees are no rounding matter. They move everything behind
 # joint 4 by several centimetres, as the next picture shows.
 
 # %% [markdown]
 # The library's `panda.forward_kinematics` is the same loop. Two lines changed: `turn_z` is written
 # for whole arrays of angles, so that a thousand postures cost hardly more than one; and after the
-# seventh turn it walks on to the tip. Now let us get it wrong on purpose.
+# seventh turn it walks on to the tip.
+#
+# Now let us get it wrong on purpose. The dashed line is where the arm really is.
 
 # %%
 q = seen.joint_positions
@@ -221,18 +233,21 @@ mistakes = {
 }
 tip_off = np.linalg.norm(mistakes["four degrees forgotten"][-1, :3, 3] - arm[-1, :3, 3])
 print(f"four degrees move the tip by {100 * tip_off:.1f} cm")
-draw_frames(seen.front_rgb, {name: (front, chain) for name, chain in mistakes.items()}, axis=0.09)
+panels = {name: (front, chain) for name, chain in mistakes.items()}
+draw_frames(seen.front_rgb, panels, axis=0.09, window=ARM, truth=arm)
 
 # %% [markdown]
 # The middle one is the nasty sort of bug: the arm looks plausible, and every sphere from the wrist
-# on sits a few centimetres off, in training and in evaluation alike. The right one hides even
-# better. All origins are where they should be; only the axes are turned. Genima's spheres carry
-# **stripes** across their x axis, so there it would be the stripes that lie.
+# on sits a few centimetres off, in training and in evaluation alike. The rightmost one hides even
+# better. All dots are where they should be; only axes are turned (look at the elbow). Genima's
+# spheres carry **stripes** across their x axis, so there it would be the stripes that lie.
 #
 # ## 3 · What the arm cannot do
 #
 # Each joint has a lower and an upper limit. Genima commands absolute joint angles, and nothing
-# stops a network from asking for a posture outside them. Somebody has to notice.
+# stops a network from asking for a posture outside them. Somebody has to notice. As examples, two
+# postures that a bug easily asks for: all zeros, as in a fresh array, and the *home* posture, in
+# which every episode starts, with its signs flipped.
 
 # %%
 from genima_lite.viz.joint_ranges import joint_ranges
@@ -246,9 +261,16 @@ joint_ranges(panda.LOWER, panda.UPPER, measured, postures)
 # outside. Look at joint 4. **Zero is not a legal angle for it**, a fact that will come back when we
 # pad a sequence of actions.
 #
-# Move the joints yourself, each within its limits. The spheres sit on the arm's own joints: base,
-# elbow, wrist and gripper. Which joints move no sphere's place, and what do they move?
-# (Without a running kernel you see the home posture only.)
+# Move the joints yourself, each within its limits. The spheres sit on the arm's own joints: the base
+# (joint 2, red), the elbow (4, green), the wrist (6, purple) and the gripper (the tip, cyan). Which
+# joint moves no sphere from its place, and what does it move? (Without a running kernel you see the
+# home posture only.)
+#
+# <details><summary>Answer</summary>
+# Joint 7. Its axis goes through the tip, so it turns the gripper's sphere on the spot: only the
+# stripes move, and what the wrist camera sees. Stripes are not decoration, then. Without them nobody
+# could read joint 7 off the spheres.
+# </details>
 
 # %%
 from genima_lite.viz.widgets import move_joints
@@ -259,9 +281,12 @@ move_joints("take_lid_off_saucepan")
 # ### Exercise 2: beyond the limits, and by how much
 #
 # For joint angles in RLBench's convention, return by how many radians each is beyond its limit: 0
-# inside, **positive above** the upper limit, **negative below** the lower one. The arm's limits are
-# `panda.FRANKA_LOWER` and `panda.FRANKA_UPPER`, both (7,), and as the names say they are in
-# *Franka's* angles.
+# inside, **positive above** the upper limit, **negative below** the lower one. One posture (7,) must
+# work, and so must an array of many, (N, 7).
+#
+# The arm's limits are `panda.FRANKA_LOWER` and `panda.FRANKA_UPPER`, both (7,), and as the names say
+# they are in *Franka's* angles. (`panda.LOWER` and `panda.UPPER`, the pale bars above, are a little
+# narrower: they are legal in both conventions.)
 #
 # <details><summary>Hint 1</summary>
 # How far is a number from the nearest number that is allowed?
@@ -300,7 +325,7 @@ check_excess(excess, seed=1)
 
 # %% [markdown]
 # The bench clips such a command and warns once per episode and joint; `out_of_limits="raise"` makes
-# it an error. Ask it for the posture zero:
+# it an error. Ask it for the posture zero. (`step_blindly` takes a step and no pictures.)
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -326,13 +351,24 @@ from genima_lite.viz.arm_frames import camera_map
 camera_map({name: Camera.from_observation(seen, name) for name in CAMERAS}, arm)
 
 # %% [markdown]
-# A pinhole camera is two matrices.
+# How does such a camera see a point? Here is one from above, $x$ to its right and $z$ straight ahead:
+
+# %%
+from genima_lite.viz.arm_frames import pinhole_from_above
+
+pinhole_from_above()
+
+# %% [markdown]
+# The small triangle is in pixels, the large one in metres. They are similar, so
+# $(u - c_x) / f_x = x / z$, and that is all there is to a **pinhole camera**. It takes two matrices
+# to write it down for any camera.
 #
 # - Its **pose** $P$ (4×4) is a frame like the arm's: the columns are the camera's axes and its
 #   place, in the world. It maps *camera coordinates to world coordinates*, hence "camera-to-world".
 #   RLBench calls it `extrinsics`. Beware: many computer-vision texts give that name to the inverse.
 # - Its **intrinsics** $A$ (3×3) hold two focal lengths and the picture's centre, all in pixels.
-#   (Books say $K$; here $K$ is the paper's number of actions.)
+#   (Books say $K$; here $K$ is the paper's number of actions.) The front camera has
+#   $f_x = f_y = 352$ and $c_x = c_y = 128$ for its 256 pixels.
 #
 # $$A = \begin{pmatrix} f_x & 0 & c_x \\ 0 & f_y & c_y \\ 0 & 0 & 1 \end{pmatrix}$$
 #
@@ -343,20 +379,21 @@ camera_map({name: Camera.from_observation(seen, name) for name in CAMERAS}, arm)
 # $$\begin{pmatrix} x \\ y \\ z \\ 1 \end{pmatrix} = P^{-1} \begin{pmatrix} X \\ 1 \end{pmatrix},
 # \qquad u = f_x \frac{x}{z} + c_x, \qquad v = f_y \frac{y}{z} + c_y.$$
 #
-# The last two equations are $(u, v, 1) = A\,(x, y, z) / z$. The first thing needed is $P^{-1}$.
+# The last two equations together are $(u, v, 1) = A\,(x, y, z) / z$. The first thing needed is
+# $P^{-1}$.
 
-# %% [markdown] exercise="world_to_camera" difficulty=1 minutes=8
+# %% [markdown] exercise="world_to_camera" difficulty=1 minutes=7
 # ### Exercise 3: turn a pose round
 #
-# A pose consists of a rotation $R$ (3×3) and a position $t$: it maps $x$ to $Rx + t$. Write down
-# the inverse as a 4×4 matrix, without `np.linalg.inv`. A rotation's inverse is its transpose,
-# $R^{-1} = R^\top$.
+# A pose consists of a rotation $R$ (3×3), its first three columns, and a position $p$, its fourth.
+# It maps a point $a$ to $b = Ra + p$. Return the inverse, again as a 4×4 matrix, without
+# `np.linalg.inv`. A rotation's inverse is its transpose, $R^{-1} = R^\top$.
 #
 # <details><summary>Hint 1</summary>
-# Solve y = R x + t for x. What stands in front of y, and what is the constant?
+# Solve b = R a + p for a. What stands in front of b, and what is the constant?
 # </details>
 # <details><summary>Hint 2</summary>
-# x = Rᵀ y − Rᵀ t. The constant is not −t: it is −t seen with the camera's axes.
+# a = Rᵀ b − Rᵀ p. The constant is not −p: it is −p seen with the camera's axes.
 # </details>
 
 
@@ -383,13 +420,14 @@ check_world_to_camera(world_to_camera, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] why="world_to_camera"
-# **Why.** $y = Rx + t$ gives $x = R^\top y - R^\top t$. The position of the inverse answers another
-# question: where is the *world's* origin, seen from the camera? That is why $t$ has to be turned.
+# **Why.** $b = Ra + p$ gives $a = R^\top b - R^\top p$. The position of the inverse answers another
+# question: where is the *world's* origin, seen from the camera? That is why $p$ has to be turned.
 # `transforms.inverse` does the same for arrays of poses; it is exact where a general matrix
 # inversion would only be close.
 
 # %% [markdown]
-# With it, projection is four lines, first by hand, then the library's:
+# With it, projection is four lines. First by hand (`inverse` is the library's
+# version of your function), then the library's:
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -406,13 +444,14 @@ print("the same depth:", np.isclose(local[2], depth))
 # ### Three families of axes
 #
 # "Camera axes" are a matter of taste, and there are three tastes in this project. The pictures show
-# each family's axes from behind the camera; it looks into the page, along the grey box.
+# each family's axes from behind the camera; it looks into the page, along the grey box. A family is
+# a diagonal matrix: its columns say where x, y and z point, in OpenCV's axes.
 
 # %%
 from genima_lite.viz.arm_frames import axes_conventions
 
-OPENGL_IN_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])  # columns: OpenGL's axes in OpenCV's
-RLBENCH_IN_OPENCV = np.diag([-1.0, -1.0, 1.0, 1.0])
+OPENGL_IN_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])  # x the same, y up, z backward
+RLBENCH_IN_OPENCV = np.diag([-1.0, -1.0, 1.0, 1.0])  # x left, y up, z the same
 families = {
     "OpenCV, and this library": np.eye(3),
     "OpenGL and MuJoCo": OPENGL_IN_OPENCV[:3, :3],
@@ -422,21 +461,22 @@ axes_conventions(families)
 
 # %% [markdown]
 # RLBench's x points left and its y up. To make up for it, RLBench stores **negative focal
-# lengths**: two minus signs that cancel. Used together its two matrices are right. The trouble
-# begins when you take one of them and combine it with somebody else's other.
+# lengths**: two minus signs that cancel. Used together, its two matrices are right. The trouble
+# begins when you combine one of them with another program's other.
 
-# %% [markdown] exercise="from_rlbench" difficulty=2 minutes=8
+# %% [markdown] exercise="from_rlbench" difficulty=2 minutes=10
 # ### Exercise 4: from RLBench's axes to OpenCV's
 #
 # Convert RLBench's pair of matrices into a pose with OpenCV's axes (x right, y down, z forward) and
-# intrinsics with positive focal lengths. The camera must not move.
+# intrinsics with positive focal lengths. The camera must not move, and the picture's centre stays.
+# `RLBENCH_IN_OPENCV` helps. Does it belong on the left of the pose or on its right?
 #
 # <details><summary>Hint 1</summary>
 # The axes are the <em>columns</em> of the pose. Two of them must change their sign; the position
 # must not.
 # </details>
 # <details><summary>Hint 2</summary>
-# A diagonal matrix multiplied from the left scales rows, from the right it scales columns.
+# A diagonal matrix on the left scales rows, on the right it scales columns.
 # </details>
 # <details><summary>Hint 3</summary>
 # <code>extrinsics @ RLBENCH_IN_OPENCV</code> for the pose (the matrix is its own inverse). In the
@@ -474,8 +514,8 @@ check_from_rlbench(from_rlbench, seed=1)
 # %% [markdown]
 # ### What wrong conventions look like
 #
-# The arm's frames again, drawn with the right camera and with five wrong ones. None of the six
-# raises an error.
+# The arm again, drawn with the right camera and with five wrong ones. None of them raises an error.
+# Guess from the titles what you will see.
 
 # %%
 extrinsics, negative = front.to_rlbench()
@@ -490,11 +530,11 @@ cameras = {
 draw_frames(seen.front_rgb, {title: (camera, arm) for title, camera in cameras.items()})
 
 # %% [markdown]
-# Learn to read them.
+# Learn to read them, row by row.
 #
 # - Panels 2 and 3: the arm is turned by 180° about the picture's middle. One of the two minus signs
 #   is missing.
-# - Panel 4: **mirrored** left to right, and all points lie *behind* the camera. $x/z$ and $y/z$ do
+# - Panel 4: **mirrored** left to right, and all points lie *behind* the camera. The formula does
 #   not notice a negative $z$; a renderer that does shows nothing at all.
 # - Panels 5 and 6: nothing fits. The camera stands somewhere else.
 #
@@ -561,7 +601,7 @@ check_world_point(world_point, seed=1)
 # %% [markdown]
 # The library does it for all pixels at once: `camera.point_cloud`. A level table is a wonderful
 # test, because everyone knows what it should look like from the side: a line, at a height of 0.75
-# m.
+# metres. Here are the right way and five wrong ones.
 
 # %%
 from genima_lite.cameras import depth_in_metres
@@ -569,7 +609,7 @@ from genima_lite.cameras import depth_in_metres
 metres = depth_in_metres(seen.front_depth, front.near, front.far)
 rows, columns = np.indices(metres.shape)
 corners = np.stack([columns, rows], axis=-1)
-rays = front.unproject(corners + 0.5, np.ones(metres.shape)) - front.pose[:3, 3]
+rays = front.unproject(corners + 0.5, np.ones(metres.shape)) - front.pose[:3, 3]  # of depth 1
 clouds = {
     "right": front.point_cloud(metres),
     "half a pixel forgotten": front.unproject(corners, metres),
@@ -585,16 +625,18 @@ from genima_lite.viz.point_clouds import side_views
 side_views(clouds, seen.front_rgb)
 
 # %% [markdown]
-# Below, the big mistakes: a table on end, a table bent upwards, a doll's house. They are harmless,
-# because you see them. Above are the two that survive a glance; the numbers are medians. Half a
-# pixel is only 0.3 cm here, with 256 pixels; with 64 it is 1.2 cm, and the knob's radius is 1.8 cm.
+# The numbers say how far a point is off, the median. In the lower row are the big mistakes: a table
+# on end, a table bent upwards, a doll's house. They are harmless, because you see them. In the upper
+# row are the two that survive a glance. Half a pixel is only 0.3 cm here, with 256 pixels; with 64
+# it is 1.2 cm, and the knob's radius is 1.8 cm.
 #
 # ## 6 · Four numbers for a rotation
 #
-# RLBench stores poses as seven numbers: position, then a *unit quaternion*. A quaternion holds the
-# cosine of half the angle, $w = \cos(\theta/2)$, and the axis times the sine of half the angle,
-# $(x, y, z)$. Nobody agrees where $w$ stands: RLBench and SciPy write `xyzw`, MuJoCo writes `wxyz`.
-# The tip's orientation in both:
+# RLBench stores poses as seven numbers: position, then a *unit quaternion*. Every rotation is a turn
+# by one angle $\theta$ about one axis. The quaternion holds the cosine of half the angle,
+# $w = \cos(\theta/2)$, and the axis times the sine of half the angle, $(x, y, z)$. Nobody agrees
+# where $w$ stands: RLBench and SciPy write `xyzw`, MuJoCo writes `wxyz`. The tip's orientation in
+# both:
 
 # %%
 import mujoco
@@ -615,22 +657,23 @@ tips = {
     "wxyz read as xyzw": pose_matrix(position, simulator),
     "xyzw read as wxyz": pose_matrix(position, np.roll(seen.gripper_pose[3:], -1)),
 }
-draw_frames(seen.front_rgb, {name: (front, tip[None]) for name, tip in tips.items()}, axis=0.2)
+panels = {name: (front, tip[None]) for name, tip in tips.items()}
+draw_frames(seen.front_rgb, panels, axis=0.2, window=(120, 256, 95, 231))
 
 # %% [markdown]
 # The blue axis is where the gripper points. On the left it goes down to the pan. In the middle it
-# points at the ceiling. On the right it points down again, only the fingers have changed places; a
-# gripper with two equal fingers would not even notice. That is luck of this one posture, and a good
-# reason to test with others.
+# points at the ceiling. On the right it points down again, turned by 180°: only the fingers have
+# changed places, and with two equal fingers nobody would notice. That is luck of this one posture,
+# and a good reason to test with others.
 #
 # How far are two orientations apart? One asks that often, for example to tell whether a robot has
 # reached its goal.
 
-# %% [markdown] exercise="turn_between" difficulty=2 minutes=10
+# %% [markdown] exercise="turn_between" difficulty=2 minutes=9
 # ### Exercise 6: the angle between two orientations
 #
-# Two unit quaternions of the *same order*, $q$ and $q'$, are $2 \arccos(q \cdot q')$ apart. Almost.
-# Three traps:
+# For two unit quaternions of the *same order*, the scalar product $q \cdot q'$ is the cosine of half
+# the angle between them. So they are $2 \arccos(q \cdot q')$ apart. Almost. Three traps:
 #
 # 1. The two you get here are **not** of the same order.
 # 2. $q$ and $-q$ are the same rotation, so the product's sign means nothing.
@@ -642,8 +685,8 @@ draw_frames(seen.front_rgb, {name: (front, tip[None]) for name, tip in tips.item
 # circle.
 # </details>
 # <details><summary>Hint 2</summary>
-# <code>np.roll(q, -1)</code> takes the first number to the end. Against trap 2 helps
-# <code>abs</code>, against trap 3 <code>min(..., 1.0)</code>.
+# <code>np.roll(q, -1)</code> takes the first number to the end. <code>abs</code> helps against
+# trap 2, and <code>min(..., 1.0)</code> against trap 3.
 # </details>
 
 
@@ -668,22 +711,22 @@ check_turn_between(turn_between, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] why="turn_between"
-# **Why.** The product of two unit quaternions is the cosine of half the angle between them. Two
-# quaternions stand for each rotation; without the absolute value, one orientation in two looks
-# almost a full turn away from its neighbour, and a loss computed that way pulls a network the long
-# way round. The clip costs nothing and saves you from a NaN that appears exactly when everything is
-# right.
+# **Why.** Two quaternions stand for each rotation. Without the absolute value, one orientation in
+# two looks almost a full turn away from its neighbour, and a loss computed that way pulls a network
+# the long way round. The clip costs nothing and saves you from a NaN that appears exactly when
+# everything is right.
 
 # %% [markdown]
 # ## 7 · Actions, and chunks of them
 #
 # An **action** is eight numbers: seven *absolute* joint angles to be reached within 50 ms, then the
-# gripper, 1 open or 0 closed. `demo.actions()` has T − 1 rows for T observations: row t leads from
+# gripper, 1 open or 0 closed. For T observations `demo.actions()` has T − 1 rows. Row t leads from
 # observation t to t + 1.
 #
 # The controller does not predict one action, it predicts a **chunk** of the next $K = 20$ (paper,
-# section 3.2). Near the end of a demonstration fewer than $K$ are left. What to put there? First
-# look at what two answers *do*: we run the whole demonstration, then 20 more actions.
+# section 3.2). Near the end of a demonstration fewer than $K$ are left. What to put there? Two
+# answers come to mind: the last action again, or zeros. First look at what they *do*. We run the
+# whole demonstration, then 20 more actions.
 
 # %%
 from genima_lite.viz.target_pictures import picture_grid
@@ -709,17 +752,19 @@ with warnings.catch_warnings():  # zero is outside joint 4's limits, as we know 
 picture_grid(endings, each=3.1)
 
 # %% [markdown]
-# The last action repeated holds the arm where it is. Zeros are no "nothing": they are the command
-# to stretch the arm straight up, out of the picture, lid and all. Zero padding is fine as long as
-# everything behind it masks it, and a mask is forgotten sooner than one thinks: in a well-known
-# implementation of ACT the average over the loss still counts the padded rows. So we do both:
-# repeat the last action, *and* mark what is real.
+# The last action repeated holds the arm where it is. Zeros are not "nothing": they are the command
+# to stretch the arm straight up, out of the picture. The eighth zero keeps the gripper closed, so
+# the lid goes along.
+#
+# Zero padding is fine as long as everything behind it masks it, but a mask is soon forgotten. In a
+# well-known implementation of ACT the loss masks the padded rows, and then its average still counts
+# them. So we do both: repeat the last action, *and* mark what is real.
 
-# %% [markdown] exercise="action_chunk" difficulty=1 minutes=8
+# %% [markdown] exercise="action_chunk" difficulty=1 minutes=7
 # ### Exercise 7: K actions from any frame
 #
 # Return actions t, t + 1, ..., t + K − 1, the last one repeated where there are no more, and a mask
-# that is `True` where the action is real. `frame` goes from 0 to T − 2.
+# that is `True` where the action is real. `frame` is t, from 0 to T − 2; `horizon` is K.
 #
 # <details><summary>Hint 1</summary>
 # Make the K row numbers first. Some are too large; the mask is a comparison, and the repeating is a
@@ -765,9 +810,9 @@ check_action_chunk(action_chunk, seed=1)
 #
 # ## 8 · The same on disk
 #
-# RLBench has a layout for demonstrations, and so do all the programs that read it. We collect two
-# short episodes into a temporary folder. `collect` deals them over a task's variations; we ask for
-# one of them.
+# RLBench has its own layout for demonstrations, and many programs read it. We collect two short
+# episodes in it into a temporary folder. `collect` deals episodes over a task's variations; we ask
+# for one of them. It records one episode each time it is asked for the next, hence the `list`.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -781,13 +826,13 @@ temporary = TemporaryDirectory()
 root = Path(temporary.name)
 list(collect(root, ["push_button"], 2, CollectSettings(seed=0, image_size=64, variations=(0,))))
 folder = episode_folder(root, "push_button", 0, 1)
-for path in sorted(folder.iterdir())[:7]:
-    print(path.relative_to(root))
+print(folder.relative_to(root), "holds", len(list(folder.iterdir())), "things, among them")
+print(*sorted(path.name for path in folder.iterdir() if path.suffix or "front" in path.name))
 
 # %% [markdown]
-# States and actions of all frames are in one file, `low_dim_obs.pkl`; pictures are one PNG per
-# frame, in a folder for each camera and kind. Our files are named like RLBench's;
-# `scene_state.json` is ours and makes replays possible.
+# States and actions of all frames are in one file, `low_dim_obs.pkl`. Pictures are one PNG per
+# frame, in a folder for each of the five cameras and three kinds. All that is named like RLBench's;
+# only `scene_state.json` is ours, and makes replays possible.
 #
 # Now the frames of one camera, in order. Or not:
 
@@ -795,11 +840,11 @@ for path in sorted(folder.iterdir())[:7]:
 # NBVAL_CHECK_OUTPUT
 print([path.name for path in sorted((folder / "front_rgb").iterdir())][:6])
 
-# %% [markdown] exercise="image_files" difficulty=1 minutes=8
+# %% [markdown] exercise="image_files" difficulty=1 minutes=6
 # ### Exercise 8: a camera's pictures in the order of time
 #
 # Return the paths of all pictures of one camera and kind, such that entry t is frame t. The folder
-# is `<root>/<task>/variation<V>/episodes/episode<E>/<camera>_<kind>/`.
+# is `<root>/<task>/variation<V>/episodes/episode<E>/<camera>_<kind>/`. A kind is rgb, depth or mask.
 #
 # <details><summary>Hint 1</summary>
 # The output above is sorted as text. What should it be sorted by?
@@ -841,8 +886,8 @@ check_image_files(image_files, seed=1)
 # ### A picture that is none
 #
 # One more trap of this layout. Depth is stored as PNG too: a 24-bit number, its high byte in red,
-# its low byte in blue. It looks like a picture, so people resize it like one. Compare that with
-# decoding first.
+# its low byte in blue. It looks like a picture, so people resize it like one. How wrong is that,
+# compared with decoding first and resizing then?
 
 # %%
 from PIL import Image
@@ -856,26 +901,28 @@ decoded = decode_image(np.asarray(stored), "depth")
 good = np.asarray(Image.fromarray(decoded).resize(*half))
 bad = decode_image(np.asarray(stored.resize(*half)), "depth")
 error = 100 * (bad - good) * (front.far - front.near)
-raw = np.asarray(stored)
-picture_grid({"stored": raw, "decoded": decoded, "resized first: error in cm": error}, each=3.0)
+shown = {"stored bytes, as colours": np.asarray(stored), "decoded: 0 near, 1 far": decoded}
+picture_grid(shown | {"error in cm if resized first": error}, each=3.0)
 
 # %% [markdown]
-# About a centimetre, in stripes and spots where the scene has none: resizing rounds each byte to a
-# whole number, and half a step of the *high* byte is 0.9 cm. Nobody would find that by looking at
-# the resized depth. Decode first, resize then. (The object masks have their low byte in red, the
-# other way round, and must not be averaged at all.)
+# Wrong by about a centimetre, in stripes and spots where the scene has none. Resizing rounds each
+# byte to a whole number, and half a step of the *high* byte is 0.9 cm. Nobody would find that by
+# looking at the resized depth. So decode first. (The object masks have their low byte in red, the
+# other way round. They hold the objects' numbers, which must not be averaged at all.)
 #
 # ### Is the dataset sound?
 #
-# `inspect_dataset` reads every file and says what is wrong with it. `replay` executes the stored
-# actions once more: the strongest test there is, since it exercises scene, actions, order and
-# conventions at once.
+# `inspect_dataset` reads every file and says what is wrong with it.
 
 # %%
 from genima_lite.demos import inspect_dataset, render_report
 
 report = render_report(inspect_dataset(root))
 print(report.split("\n", 1)[1])
+
+# %% [markdown]
+# `replay` executes the stored actions once more and compares the joint angles with the stored ones.
+# It is the strongest test there is: it exercises scene, actions, order and conventions at once.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -886,7 +933,7 @@ for replayed in replay(root):
     print(replayed.episode.path.name, "solved:", replayed.success, "· within 1 mrad:", same)
 
 # %% [markdown]
-# And a test that should fail: the saucepan's actions again, with joint 4 off by more and more.
+# And a replay that should fail: the saucepan's actions again, with joint 4 off by more and more.
 
 
 # %%
@@ -902,6 +949,10 @@ for degrees in (0, 4) if fast() else (0, 1, 2, 3, 4):
     print(f"{degrees} degrees off: {'solved' if solved else 'failed'}")
 
 # %% [markdown]
+# With three degrees the tip is three centimetres off, and the lid still comes off the pan: open
+# fingers around a knob forgive a lot. (With the other sign even four degrees do no harm.) So success
+# alone is a coarse judge, which is why `replay` compares angles too.
+#
 # ## What all this is for
 #
 # One last picture. Take the joints as they will be 20 steps later, and draw them as spheres into
@@ -933,6 +984,9 @@ temporary.cleanup()
 #   the two differ most?
 # - **An ablation.** How many degrees of error at joint 4 do the other seven tasks forgive? Guess
 #   first which forgives most.
+# - **Other data.** `CollectSettings(astray=1.0)` makes episodes that start with the arm somewhere
+#   beside the expert's path. Collect some into a new folder and draw them with `filmstrip`. What do
+#   they show that no other demonstration shows, and when does a trained policy need it?
 # - **A limitation.** Draw the arm into the *wrist* camera's view of frame t, with that camera's
 #   pose of frame 0. Which line of a careless loader would do that? Then think about what a moving
 #   camera means for Genima: in whose picture are the joints of frame t + 20 drawn?

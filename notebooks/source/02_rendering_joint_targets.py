@@ -1,23 +1,24 @@
 # %% [markdown]
 # # 02 · Rendering joint targets
 #
-# **Claim: an action can be a drawing.** Four striped spheres per camera view hold where the arm
-# shall be a second from now, exactly enough that a few lines of geometry read it back to
-# millimetres.
+# **An action can be a drawing. Four striped spheres in every camera's view say where the arm shall
+# be a second from now, and a few lines of geometry read it back to millimetres.**
 #
 # After this notebook you can
 #
 # - project points into a camera and intersect rays with spheres,
 # - draw stripes that show how a joint is turned, and decide which sphere hides which,
-# - recognise by eye a flipped axis, a pose that was not inverted, a misread quaternion and BGR,
-# - choose the future frame that is drawn, also at the end of an episode, and say where this
-#   library leaves the paper's rule and why,
+# - recognise by eye a flipped axis, a pose that was not inverted and three more silent mistakes,
+# - choose the future frame that is drawn, and say where this library leaves the paper's rule,
 # - tile four views, put random backgrounds behind the spheres, find the spheres again and
 #   triangulate them.
 #
-# **Time:** 90 to 120 minutes with the exercises. All cells together run in about a minute on two
-# cores; a GPU is not used. **Reads:** nothing; it records one demonstration on the bench.
-# **Writes:** nothing.
+# | | |
+# |---|---|
+# | time to read and solve | 2 hours: 75 minutes for the exercises, the rest to read |
+# | time to run | 20 seconds on two cores; a GPU changes nothing |
+# | reads | nothing: it records one demonstration on the bench |
+# | writes | nothing |
 
 # %% tags=["setup"]
 from genima_lite.course import begin, fast
@@ -63,9 +64,10 @@ picture_grid(
 # | wrist | joint 6 | purple |
 # | gripper | the tip, between the fingers | cyan: open, yellow: closed |
 #
-# Read the right picture: go down to the knob, and then be closed. Nobody told the picture about
-# joint angles, and yet they are in it. The rest of this notebook builds that picture from
-# nothing, and then reads it back.
+# Read the right picture: the gripper shall be down at the knob, and closed. No number is written
+# anywhere, and yet the action is in it: the spheres' places and the turn of their stripes fix the
+# arm's joint angles. The rest of this notebook builds that picture from nothing, and then reads it
+# back.
 
 # %% [markdown]
 # ## 2 · From the world to a pixel
@@ -80,17 +82,36 @@ from genima_lite.viz.target_pictures import arm_on_views
 arm_on_views(seen, TILE_ORDER)
 
 # %% [markdown]
-# A **pinhole camera** is two matrices. Its **pose**, 4×4, takes points in the camera's own axes
-# to the world: columns 0 to 2 are the camera's x, y and z axis, column 3 is where it stands. Its
-# **intrinsics**, 3×3, hold the focal lengths $f_x, f_y$ and the principal point $(c_x, c_y)$ in
-# pixels. This library's cameras have OpenCV's axes: **x right, y down, z forward.**
+# The orange line runs through all seven joints. The dots are the four places that get a sphere. A
+# camera need not see all of them.
+#
+# A **pinhole camera** is two matrices:
+#
+# $$\text{pose} = \begin{pmatrix} R & \mathbf o \\ 0 & 1 \end{pmatrix}, \qquad
+# \text{intrinsics} = \begin{pmatrix} f_x & 0 & c_x \\ 0 & f_y & c_y \\ 0 & 0 & 1 \end{pmatrix}.$$
+#
+# The **pose** takes a point from the camera's own axes to the world:
+# $\mathbf p_\text{world} = R \mathbf p_\text{camera} + \mathbf o$. The columns of $R$ are the
+# camera's x, y and z axis, and $\mathbf o$ is where it stands. This library's cameras have OpenCV's
+# axes: **x right, y down, z forward.** The **intrinsics** are in pixels: how strongly the camera
+# magnifies (focal lengths $f_x, f_y$), and the pixel straight ahead (principal point $c_x, c_y$).
+
+# %%
+from genima_lite.viz.target_sketches import pinhole
+
+pinhole()
+
+# %% [markdown]
+# A cut along the camera's x and z axes; for y it looks the same. All points of a ray fall on one
+# pixel, so only the ratio $X/Z$ counts.
 #
 # Projecting takes two steps. Bring the point into camera axes, where it is $(X, Y, Z)$. Then
 #
 # $$\text{column} = f_x\,\frac{X}{Z} + c_x, \qquad \text{row} = f_y\,\frac{Y}{Z} + c_y, \qquad
 # \text{depth} = Z.$$
 #
-# Pixel coordinates are continuous: the first pixel's centre is at (0.5, 0.5).
+# Pixel coordinates are continuous: the first pixel's centre is at (0.5, 0.5). Here are the numbers
+# of the front camera.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -162,9 +183,10 @@ check_project(project, seed=1)
 # The library's `Camera.project` is this function with one line changed: it inverts by
 # transposing, because the inverse of a rotation is its transpose.
 #
-# RLBench's files hold cameras differently: x *left*, y *up*, and **negative** focal lengths. The
-# two minus signs cancel as long as nobody "repairs" only one of them. `Camera.from_rlbench`
-# converts both, in one place. Section 6 shows the picture that you get if only half is converted.
+# RLBench's files hold cameras differently: x *left*, y *up*, and **negative** focal lengths. Turned
+# axes and negative lengths cancel, so the pixels are the same as ours. They no longer are when
+# somebody "repairs" one of the two. `Camera.from_rlbench` converts both, in one place. Section 6
+# shows the picture that you get if only half is converted.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -178,7 +200,7 @@ print("ours:                   ", np.round(np.diag(camera.intrinsics))[:2])
 # A renderer asks the question backwards: not "which pixel does this point hit?" but "what does
 # this pixel see?". Through every pixel goes a ray. In camera axes its points are $z\,\mathbf d$
 # with $\mathbf d = (x, y, 1)$, where $x = (\text{column} - c_x)/f_x$ and
-# $y = (\text{row} - c_y)/f_y$. Because the last entry is 1, **$z$ is the depth.**
+# $y = (\text{row} - c_y)/f_y$. The arrow $\mathbf d$ ends at depth 1, so **$z$ is the depth.**
 
 # %%
 from genima_lite.viz.target_sketches import ray_and_sphere
@@ -202,7 +224,8 @@ ray_and_sphere()
 #
 # <details><summary>Hint 1</summary>
 #
-# Is $\mathbf d\cdot\mathbf d = 1$? Only for the ray through the principal point.
+# Is $\mathbf d\cdot\mathbf d = 1$? Only for the ray through the principal point. The rays may come
+# as a whole picture, (H, W, 3): `(directions**2).sum(-1)` sums over the last axis.
 # </details>
 #
 # <details><summary>Hint 2</summary>
@@ -261,23 +284,24 @@ from genima_lite.targets import Spheres, joint_targets, spheres_in_view
 from genima_lite.viz.target_pictures import cut_out, sphere_layers
 
 arm = spheres_in_view(joint_targets(seen), "front")
-elbow = Spheres(arm.poses[[2]], arm.colors[[2]], arm.radii[[2]])
+elbow = Spheres(arm.poses[[2]], arm.colors[[2]], arm.radii[[2]])  # gripper, base, elbow, wrist
 middle = camera.project(elbow.poses[0, :3, 3])[0]
 layers = sphere_layers(camera, elbow, 160)
 picture_grid({name: cut_out(layer, middle, 32) for name, layer in layers.items()})
 
 # %% [markdown]
-# Left: the sphere bulges towards the camera. Right: pixels at the rim are only partly covered.
-# The library counts that in quarters, as graphics hardware with four samples a pixel does, and
-# mixes them with the view below. The middle is next.
+# Left: the sphere bulges towards the camera. The least depth is not in the middle: depth counts
+# along the optical axis, and the elbow is above it. Right: pixels at the rim are only partly
+# covered. The library counts that in quarters, as graphics hardware with four samples a pixel
+# does, and mixes them with the view behind. The stripes are next.
 
 # %% [markdown]
 # ## 4 · Stripes: how far a joint has turned
 #
-# A plain ball looks the same however it is turned. Genima's spheres carry **graduations**, like
-# the rings on a spindle: they lie across the sphere's own x axis and turn with it. Each sphere is
+# A plain ball looks the same however it is turned. Genima's spheres carry **graduations**, rings
+# like circles of latitude on a globe. The globe's axis is the sphere's own x axis. Each sphere is
 # fixed to its joint's own axes, so its rings show how the joints before it have turned it. One
-# number says which ring a surface point is on: $s$, from 0 at one pole to 1 at the other.
+# number says on which latitude a surface point is: $s$, from 0 at one pole to 1 at the other.
 
 # %%
 from genima_lite.viz.target_sketches import ring_scale
@@ -288,15 +312,16 @@ ring_scale()
 from genima_lite.viz.target_pictures import turned_spheres
 
 turn = np.pi / 4
-turns = {"start": [0, 0, 0], "45° about its x": [turn, 0, 0], "45° about its y": [0, turn, 0]}
-turns |= {"45° about its z": [0, 0, turn], "180° about its z": [0, 0, 4 * turn]}
+turns = {"x up, y right": [0, 0, 0], "45° about x": [turn, 0, 0], "45° about y": [0, turn, 0]}
+turns |= {"45° about z": [0, 0, turn], "180° about z": [0, 0, 4 * turn]}
 picture_grid(turned_spheres(turns), each=1.7)
 
 # %% [markdown]
-# Five coloured rings, each 3/32 wide, black between them, and a wide black cap at the end.
-# Because the two poles differ, "upside down" does not look like "upright". A turn about the
-# sphere's own x does not show at all: that is the price of rings. (The small dot on each pole
-# comes from the paper's renderer, whose pattern is a texture that repeats.)
+# Five coloured rings with four black ones between them, each 3/32 wide. The first is a coloured
+# cap, and a wider black cap ends the scale. Because the two poles differ, "upside down" does not
+# look like "upright". A turn about the sphere's own x does not show at all: that is the price of
+# rings. (The small dot on each pole comes from the paper's renderer, whose pattern is a texture
+# that repeats.)
 
 # %% [markdown] exercise="is_coloured" difficulty=2 minutes=10
 # ### Exercise 3: rings that turn with the joint
@@ -449,7 +474,8 @@ picture_grid({name: cut_out(picture, (70, 60), 110) for name, picture in both.it
 # ### How large is a sphere?
 #
 # All spheres have radius 1 cm times a factor of the *camera*: 3 for the wrist camera, 8 for the
-# front, 6.5 for both shoulders. Here are two views with 1 cm, and with the factors.
+# front, 6.5 for both shoulders. Here are two views with 1 cm, and with the factors. In the second
+# picture, look for four dots.
 
 # %%
 from genima_lite.targets.joints import RADIUS, RADIUS_SCALE
@@ -457,7 +483,7 @@ from genima_lite.targets.joints import RADIUS, RADIUS_SCALE
 views = {}
 for name in ("1 cm", "scaled"):
     for view in ("wrist", "front"):
-        lens, targets = Camera.from_observation(seen, view), joint_targets(demo[35])
+        lens, targets = Camera.from_observation(seen, view), joint_targets(demo[35])  # the grasp
         spheres = spheres_in_view(targets, view)
         radii = spheres.radii if name == "scaled" else np.full(4, RADIUS)
         spheres = Spheres(spheres.poses, spheres.colors, radii)
@@ -465,12 +491,12 @@ for name in ("1 cm", "scaled"):
 picture_grid(views, each=2.3)
 
 # %% [markdown]
-# A sphere of radius $r$ at depth $Z$ covers about $f\,r / Z$ pixels. The front camera stands 1.3
-# m away, the wrist camera sits nine centimetres behind the tip. Without the factors the front
+# A sphere of radius $r$ at depth $Z$ is about $2\,f_x\,r / Z$ pixels wide. The front camera stands
+# 1.3 m away, the wrist camera sits nine centimetres behind the tip. Without the factors the front
 # view's spheres are three pixels wide: too few for rings, and too few for a diffusion model whose
-# autoencoder squeezes 8×8 pixels into one. Note what the factors cost: the same sphere is 8 cm in
-# one view and 3 cm in another. **It is a marker, not a thing in the room;** only its centre means
-# something.
+# autoencoder squeezes 8×8 pixels into one. Note what the factors cost: the same sphere has a radius
+# of 8 cm in one view and of 3 cm in another. **It is a marker, not a thing in the room;** only its
+# centre and its turn mean something.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -494,14 +520,14 @@ picture_grid(dict(zip(titles, gallery.values(), strict=True)), columns=3, each=2
 # <details><summary>A</summary>
 #
 # **y axis up.** Everything is mirrored at the picture's middle row: what should be high is low.
-# Spheres near the middle row look almost right, so look at the base.
+# Spheres near the middle row look almost right, so look at the gripper.
 # </details>
 #
 # <details><summary>B</summary>
 #
 # **The camera-to-world pose was used as world-to-camera.** The spheres keep some order but ignore
-# the arm, and in the wrist view they are simply gone: behind the camera. "No spheres at all"
-# usually means this.
+# the arm. In the wrist view, not shown here, they are simply gone: behind the camera. "No spheres
+# at all" usually means this.
 # </details>
 #
 # <details><summary>C</summary>
@@ -538,30 +564,33 @@ target_timeline(demo)
 
 # %% [markdown]
 # **The end.** With $T$ frames the target is frame $\min(t + K,\; T - 1)$. The last 20 frames all
-# say "go there and stay". The paper's reference code stops one frame earlier, at $T - 2$, and so
-# never draws the last frame, which is where a gripper that opens at the very end shows.
+# say "go there and stay" (orange circles on the right). The paper's reference code stops one frame
+# earlier, at $T - 2$. So it never draws the last frame, and a gripper that opens only there never
+# shows.
 #
 # **The stops.** This library leaves the paper here. The bench's experts are quick: within 20
 # steps lies a whole grasp. Look at frame 24, above the lid. By the paper's rule its target is 44,
 # *after* the grasp: closed, and lifted. Where to grasp is no longer in the picture. So we cut:
 # the target is $t + K$ or the **next stop**, whichever comes sooner. A stop is a frame at which
-# the gripper changes or the arm rests (grey lines in the figure). Frames 21 to 23 already aim
-# past the rest at 24: the last 1 % of a smooth motion shows in no picture, so a rest that is less
-# than four frames away counts as reached.
+# the gripper changes or the arm rests (grey lines in the figure).
+#
+# One detail: frames 21 to 23 already aim past the rest at 24, and 43 to 45 past the one at 46. The
+# last 1 % of a smooth motion shows in no picture, so a rest that is less than four frames away
+# counts as reached.
 
 # %%
 views = {}
 for name, stops in (("t + 20", False), ("cut at the stop", True)):
     drawn = draw_targets(demo, 24, stops=stops)
-    views |= {f"wrist, {name}: {drawn.target}": drawn.views["wrist"]}
-    views |= {f"front, {name}: {drawn.target}": drawn.views["front"]}
+    for view in ("wrist", "front"):
+        views[f"{view}: frame {drawn.target}, {name}"] = drawn.views[view]
 picture_grid(views, each=2.3)
 
 # %% [markdown] exercise="target_of" difficulty=2 minutes=10
 # ### Exercise 5: the frame that is drawn
 #
-# Write `target_of`: $t + K$, but never behind the next stop, and never behind the last frame.
-# Take all stops alike, without the rule of four frames.
+# Write `target_of`: $t + K$, but never later than the next stop, and never later than the last
+# frame. Take all stops alike, without the detail about rests that are near.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -571,7 +600,7 @@ picture_grid(views, each=2.3)
 # <details><summary>Hint 2</summary>
 #
 # The smallest of three kinds of numbers: `t + horizon`, `length - 1`, and all stops later than
-# `t`.
+# `t`. There may be none of the last kind: `min([a, b, *stops_to_come])` does not mind.
 # </details>
 
 
@@ -606,8 +635,8 @@ check_target_of(target_of, seed=1)
 
 # %% [markdown]
 # Does the cut matter? We can measure that without any network. Take the expert's plan, jump from
-# target to target, and drive *straight* to the exact joints of each. No trained controller can be
-# expected to do much better, so this is the ceiling that the rule sets.
+# target to target, and drive *straight* to the exact joints of each. This is what the targets alone
+# are worth. A controller does better only if it knows from elsewhere what lies between them.
 
 # %%
 from genima_lite.bench.expert import plan
@@ -656,8 +685,8 @@ for name, stops in (("t + 20", False), ("cut at stops", True)):
 # ## 8 · Four views, one picture
 #
 # A diffusion model that draws four views one by one may put the elbow in four places that do not
-# fit. Genima draws all four at once, as tiles of one picture. Attention then sees all of them
-# (paper, section 3.1). Left: the paper's order. Right: a bug with the right shape.
+# fit together. Genima draws all four at once, as tiles of one picture. Attention then sees all of
+# them (paper, section 3.1). Left: the paper's order. Right: a bug with the right shape.
 
 # %%
 views = draw_targets(demo, 24).views
@@ -809,7 +838,8 @@ picture_grid(random, each=3)
 #
 # Once a diffusion model draws, we need to know how well. So we find the spheres again. Every
 # pixel of a sphere mixes its colour, black, and at the rim some background. `find_spheres` lets
-# such pixels vote for discs, then fits each outline to a fraction of a pixel.
+# such pixels vote for discs, then fits each outline to a fraction of a pixel. `plausible_radii`
+# tells it how many pixels a sphere's radius can have in that camera.
 
 # %%
 from genima_lite.targets import find_spheres, plausible_radii
@@ -825,7 +855,8 @@ found_on_views(drawn.views, found)
 
 # %% [markdown]
 # One view gives a ray for each sphere, not a point. Two or more views give the point: where their
-# rays meet. They never meet exactly, so we take the point that is nearest to all of them.
+# rays meet. They never meet exactly, so we take the point that is nearest to all of them. Below:
+# the gripper's rays across the room, and the last millimetres of them.
 
 # %%
 from genima_lite.targets import triangulate
@@ -837,10 +868,13 @@ point = triangulate(pixels, [lenses[name] for name in names])
 meeting_rays(pixels, [lenses[name] for name in names], names, point)
 
 # %% [markdown]
-# A ray starts at $\mathbf o$ and runs along the unit vector $\mathbf u$. From
-# $\mathbf p - \mathbf o$ the part *across* the ray is
-# $(I - \mathbf u\mathbf u^T)(\mathbf p - \mathbf o)$; its length is the distance. The sum of
-# squared distances over all rays $i$ is least where its gradient vanishes:
+# A ray starts at the camera, $\mathbf o$, and runs along the unit vector $\mathbf u$. How far is a
+# point $\mathbf p$ from it? The part of $\mathbf p - \mathbf o$ *along* the ray is
+# $\mathbf u\mathbf u^T(\mathbf p - \mathbf o)$. What remains is *across* it,
+# $(I - \mathbf u\mathbf u^T)(\mathbf p - \mathbf o)$, and its length is the distance.
+#
+# Squared and summed over all rays $i$, these distances are least where the gradient in $\mathbf p$
+# vanishes. (Taking the part across twice changes nothing, so the matrix is its own square.)
 #
 # $$\Big[\sum_i (I - \mathbf u_i\mathbf u_i^T)\Big]\,\mathbf p \;=\;
 # \sum_i (I - \mathbf u_i\mathbf u_i^T)\,\mathbf o_i.$$
@@ -853,7 +887,7 @@ meeting_rays(pixels, [lenses[name] for name in names], names, point)
 # <details><summary>Hint 1</summary>
 #
 # Build the (3, 3) matrix $I - \mathbf u\mathbf u^T$ of one ray first:
-# `np.eye(3) - np.outer(u, u)`.
+# `np.eye(3) - np.outer(u, u)`. It stands on both sides of the equation.
 # </details>
 #
 # <details><summary>Hint 2</summary>
@@ -909,9 +943,9 @@ for joint, error in zip(JOINTS, position_errors(found, lenses, drawn.joints), st
 
 # %% [markdown]
 # Millimetres, from 160-pixel views. The base is `nan`: only the front camera sees it, and one ray
-# is no point. Spheres that are cut off by the picture's edge or half hidden are the least exact;
-# look for the wrist in the two shoulder views. This is the ruler with which the drawings of the
-# trained model are measured later in the course.
+# is no point. Spheres that overlap are the least exact: in both shoulder views the gripper looks
+# out from behind the wrist, and the wrist's outline is one to two pixels off. This is the ruler with
+# which the drawings of the trained model are measured later in the course.
 
 # %% [markdown]
 # ## 11 · Play
@@ -930,9 +964,9 @@ scrub_episode(demo)
 #
 # - **Control.** What does the ruler itself do? Draw, find and triangulate all frames of `demo`
 #   and plot the errors. Then find spheres in views *without* targets: how many does it invent?
-# - **Ablation.** `HORIZON` in `drive`: try `target_frames(..., horizon=K)` with K = 5, 10 and 40,
-#   with and without stops. Which K needs no cut on this bench, and what does a small K cost a
-#   slow diffusion model?
+# - **Ablation.** Give `drive` another K: `target_frames(..., horizon=K)`, and `K` in place of
+#   `HORIZON`. Try 5, 10 and 40, with and without stops. Which K needs no cut on this bench, and
+#   what does a small K cost a slow diffusion model?
 # - **Limitation.** Record the demonstration with `image_size=64`, the size of the shipped models.
 #   How many millimetres is a pixel now, and which joint suffers first? Then turn the hand about
 #   its own axis (`genima_lite.panda.forward_kinematics`): which spheres show it?
