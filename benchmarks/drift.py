@@ -1,0 +1,102 @@
+"""Is it the drawing, or where the arm's own errors lead? `python benchmarks/drift.py [TASKS]`.
+
+Genima twice on the same episodes with the same controller: once it draws on what it sees; once on
+what it would see if the arm were exactly on the expert's path, decision by decision. The second
+number shows how good drawings are where demonstrations have been; what the first lacks to it is lost
+by drift, from which the model has not learned to find back.
+
+    --episodes N        a task (default 24)
+    --seed S            the first evaluation seed's base (default 7000)
+    --checkpoint DIR    folder of the agent (default the shipped one)
+    --json FILE         also write the results
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from genima_lite.bench.env import BenchEnv
+from genima_lite.bench.tasks import check_task, task_names
+from genima_lite.controller.policies import GenimaPolicy, OraclePolicy
+from genima_lite.evaluate import EpisodeResult, run_episode, summarize
+from genima_lite.files import write_json
+from genima_lite.observation import Observation
+from genima_lite.policy import Policy, PolicySettings, make_env
+from genima_lite.seeds import evaluation_seed
+
+
+class OnExpertsViews(OraclePolicy):
+    """Draws on the views that the expert would have at this decision, and follows from where it is."""
+
+    def __init__(self, env: BenchEnv, settings: PolicySettings):
+        super().__init__(env, settings)
+        self._painter = GenimaPolicy(env, settings)
+        self._twin = make_env("genima", env.task_name, settings)
+
+    @classmethod
+    def controller_folder(cls, settings: PolicySettings) -> Path:
+        """Return where Genima's controller is."""
+        return GenimaPolicy.controller_folder(settings)
+
+    def reset(self, instruction: str, seed: int) -> None:
+        """Plan the episode, and put the twin at its start."""
+        super().reset(instruction, seed)
+        self._painter.reset(instruction, seed)
+        self._twin.reset(options={"scene_state": self._env.scene.state()})
+        self._at = 0
+
+    def _views(self, observation: Observation) -> dict[str, np.ndarray]:
+        frame = self._frame
+        super()._views(observation)  # goes on to the next decision's frame
+        while self._at < min(frame, len(self._plan) - 1):
+            self._at += 1
+            self._twin.step(self._plan[self._at])
+        return self._painter._views(self._twin.observation)
+
+
+def compare(task: str, episodes: int, seed: int, settings: PolicySettings) -> list[EpisodeResult]:
+    """Run both on a task; tasks' names in the results end in what was drawn on."""
+    env = make_env("genima", task, settings)
+    ways: dict[str, Policy] = {
+        "own views": GenimaPolicy(env, settings),
+        "expert's views": OnExpertsViews(env, settings),
+    }
+    results = []
+    for i in range(episodes):
+        for name, policy in ways.items():
+            variation = i % env.task.variations
+            result = run_episode(env, policy, evaluation_seed(seed, i), variation)
+            results.append(EpisodeResult(**{**vars(result), "task": f"{task}, {name}"}))
+    return results
+
+
+def main() -> None:
+    """Run, print a table, write the results."""
+    parser = argparse.ArgumentParser(description="drawing or drift?")
+    parser.add_argument("tasks", nargs="*", type=check_task, default=task_names())
+    parser.add_argument("--episodes", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=7000)
+    parser.add_argument("--checkpoint", type=Path)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    table = Table("task, drawn on", "success", "n", "95 %")
+    written = {}
+    for task in args.tasks:
+        settings = PolicySettings(args.checkpoint)
+        summary = summarize(compare(task, args.episodes, args.seed, settings))
+        for name, row in summary.items():
+            low, high = row["interval_95"]
+            table.add_row(name, str(row["successes"]), str(row["n"]), f"{low:.0%} to {high:.0%}")
+        written |= summary
+    Console().print(table)
+    if args.json is not None:
+        write_json(args.json, written)
+
+
+if __name__ == "__main__":
+    main()
