@@ -2,8 +2,8 @@
 
 Genima twice on the same episodes with the same controller: once it draws on what it sees; once on
 what it would see if the arm were exactly on the expert's path, decision by decision. The second
-number shows how good drawings are where demonstrations have been; what the first lacks to it is lost
-by drift, from which the model has not learned to find back.
+number shows how good drawings are where demonstrations have been; what the first lacks to it is
+lost by drift, from which the model has not learned to find back.
 
     --episodes N        a task (default 24)
     --seed S            the first evaluation seed's base (default 7000)
@@ -31,7 +31,7 @@ from genima_lite.seeds import evaluation_seed
 
 
 class OnExpertsViews(OraclePolicy):
-    """Draws on the views that the expert would have at this decision, and follows from where it is."""
+    """Draws on the views that the expert would have, and follows from where the arm is."""
 
     def __init__(self, env: BenchEnv, settings: PolicySettings):
         super().__init__(env, settings)
