@@ -83,6 +83,40 @@ def looks_only_at_first(env, draw, control):
                 return decisions
 
 
+def forgets_that_time_can_be_up(env, draw, control):
+    decisions = 0
+    while True:
+        decisions += 1
+        for action in control(draw(env.observation), env.observation):
+            if env.step(action)[2]:
+                return decisions
+
+
+def begins_another_episode(env, draw, control):
+    env.reset(seed=0)
+    return 0
+
+
+def draws_on_the_first_view(env, draw, control):
+    first, decisions = env.observation, 0
+    while True:
+        decisions += 1
+        for action in control(draw(first), env.observation):
+            _, _, terminated, truncated, _ = env.step(action)
+            if terminated or truncated:
+                return decisions
+
+
+def counts_steps(env, draw, control):
+    steps = 0
+    while True:
+        for action in control(draw(env.observation), env.observation):
+            steps += 1
+            _, _, terminated, truncated, _ = env.step(action)
+            if terminated or truncated:
+                return steps
+
+
 def two_statements(instruction):
     caption = "tiled perspectives of a robot arm "
     f"executing '{instruction}'"
@@ -95,6 +129,12 @@ def naive(successes, n):
     return p - half, p + half
 
 
+def undivided(successes, n):
+    z, p = 1.96, successes / n
+    centre, half = p + z**2 / (2 * n), z * (p * (1 - p) / n + z**2 / (4 * n**2)) ** 0.5
+    return centre - half, centre + half
+
+
 def verdict_of(expert, oracle):
     return "scene" if not expert else "drawing" if oracle else "following"
 
@@ -105,6 +145,10 @@ WRONG = [
     ("loop", decides_once, "before the episode has ended"),
     ("loop", looks_only_at_first, "just drawn"),
     ("loop", lambda env, draw, control: 0, "nothing was drawn"),
+    ("loop", forgets_that_time_can_be_up, "time was up"),
+    ("loop", begins_another_episode, "begun already"),
+    ("loop", draws_on_the_first_view, "old view"),
+    ("loop", counts_steps, "how many decisions"),
     ("prompt", two_statements, "statement"),
     ("prompt", lambda instruction: instruction, "trained on exactly"),
     ("prompt", lambda instruction: None, "string"),
@@ -112,10 +156,15 @@ WRONG = [
     ("verdict", lambda e, o, g: "success" if g else "following", "scene"),
     ("verdict", lambda e, o, g: "success" if g else "drawing" if e else "scene", "following"),
     ("interval", naive, "five of five"),
+    ("interval", undivided, "both divided"),
+    ("interval", lambda k, n: (100 * k / n - 40, 100.0), "multiply"),
+    ("interval", lambda k, n: (1.0, 0.5), "low comes first"),
+    ("interval", lambda k, n: None, "return"),
     ("interval", lambda k, n: (k / n - 0.4, min(1, k / n + 0.1)), "off"),
     ("millimetres", lambda focal, distance: focal / distance, "upside down"),
     ("millimetres", lambda focal, distance: distance * focal, "similar triangles"),
     ("millimetres", lambda focal, distance: None, "return"),
+    ("millimetres", lambda focal, distance: 1000 * distance / focal, "not in millimetres"),
 ]
 
 

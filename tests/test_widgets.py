@@ -92,6 +92,13 @@ def test_the_controller_obeys_the_hand_and_what_is_out_of_reach_is_said():
     assert (picture(playground) != before).any()
 
 
+def test_the_hand_may_begin_beside_home():
+    model, stage = load_controller(shipped("genima/controller")), Stage("push_button", 0, 64)
+    placed, moved = lead_by_hand(model, stage, start=(0.1, 0.0, -0.1)), lead_by_hand(model, stage)
+    moved.controls["x"].value, moved.controls["z"].value = 0.1, -0.1
+    np.testing.assert_array_equal(picture(placed), picture(moved))
+
+
 def test_a_value_that_cannot_be_keeps_the_picture(demo):
     playground = scrub_episode(demo)
     before = playground.image.value

@@ -15,32 +15,55 @@ Loop = Callable[..., int]
 
 
 class _PretendEnv:
-    """Counts steps: its observation is the number of steps, and it ends after `last` of them."""
+    """Counts steps: its observation is the number of steps, and it ends after `last` of them.
 
-    def __init__(self, last: int):
+    It ends solved, or, if `solvable` is not, because time is up.
+    """
+
+    def __init__(self, last: int, solvable: bool):
         self.observation, self.actions, self._last = 0, [], last  # type: ignore[var-annotated]
+        self._solvable = solvable
+
+    def reset(self, **_: object) -> None:
+        """Refuse: it would begin another episode."""
+        expect(False, "the loop resets the environment: the episode has begun already")
 
     def step(self, action: np.ndarray) -> tuple[int, float, bool, bool, dict[str, bool]]:
         """Take one step; the episode must not be over."""
-        expect(self.observation < self._last, "the loop goes on after the episode has ended")
+        expect(
+            self.observation < self._last,
+            "the loop goes on after the episode has ended: "
+            + ("it was solved (terminated)" if self._solvable else "time was up (truncated)"),
+        )
         self.observation += 1
         self.actions.append(action)
         done = self.observation == self._last
-        return self.observation, float(done), done, False, {"success": done}
+        solved = done and self._solvable
+        return self.observation, float(solved), solved, done and not solved, {"success": solved}
 
 
 def check_loop(attempt: Loop, seed: int = 0) -> None:
     """Check `attempt(env, draw, control) -> decisions` on an environment that only counts.
 
     It must draw on the newest observation, execute all K actions of a decision in their order,
-    and stop within a decision when the episode ends.
+    and stop within a decision when the episode ends, be it solved or out of time.
     """
     rng = np.random.default_rng(seed)
+    for solvable in (True, False):
+        _check_episode(attempt, rng, solvable)
+    passed("the loop draws, acts K times, and looks again")
+
+
+def _check_episode(attempt: Loop, rng: np.random.Generator, solvable: bool) -> None:
     horizon = int(rng.integers(5, 9))
     last = 3 * horizon + int(rng.integers(1, horizon))  # within a decision, not at its end
-    env, drawn_on = _PretendEnv(last), []
+    env, drawn_on = _PretendEnv(last, solvable), []
 
     def draw(observation: int) -> str:
+        expect(
+            observation == env.observation,
+            "the picture is drawn on an old view: look again with env.observation",
+        )
         drawn_on.append(observation)
         return f"drawn on {observation}"
 
@@ -59,8 +82,10 @@ def check_loop(attempt: Loop, seed: int = 0) -> None:
         f"{horizon} actions, not once a step",
     )
     close(env.actions, np.arange(last) + 1, "actions must be executed in their order, each once")
-    expect(decisions == len(drawn_on), "return how many decisions were made")
-    passed("the loop draws, acts K times, and looks again")
+    expect(
+        decisions == len(drawn_on),
+        f"return how many decisions were made: here {len(drawn_on)}, not {decisions}",
+    )
 
 
 def check_prompt(attempt: Callable[[str], str], seed: int = 0) -> None:
@@ -105,13 +130,20 @@ def check_verdict(attempt: Callable[[bool, bool, bool], str], seed: int = 0) -> 
 
 def check_interval(attempt: Callable[[int, int], tuple[float, float]], seed: int = 0) -> None:
     """Check `attempt(successes, n) -> (low, high)` against the library's Wilson interval."""
-    low, high = attempt(5, 5)
+    found = attempt(5, 5)
+    expect(found is not None, "the function returned nothing: is there a `return`?")
+    low, high = found
+    expect(low <= high, "low comes first, then high")
+    expect(high <= 50, "rates are between 0 and 1: do not multiply by 100")
+    expect(
+        high <= 1 + 1e-9,
+        "a rate cannot be above 1: are centre and half width both divided by 1 + z²/n?",
+    )
     expect(
         low < 0.999,
-        "five of five does not prove certainty: the normal approximation p ± z sqrt(p(1-p)/n) "
-        "has no width there, Wilson's interval has",
+        "five of five does not prove certainty: is z²/4n² under the root? Without it the interval "
+        "has no width there",
     )
-    expect(high <= 1 + 1e-9, "a rate cannot be above 1: is the centre pulled towards 1/2?")
     rng = np.random.default_rng(seed)
     for n in rng.integers(3, 80, 4).tolist():
         successes = int(rng.integers(0, n + 1))
@@ -134,5 +166,6 @@ def check_millimetres(attempt: Callable[[float, float], float], seed: int = 0) -
             not np.isclose(found, focal / distance),
             "upside down: a pixel covers more of the world the farther away that is",
         )
+        expect(not np.isclose(found, 1000 * distance / focal), "in metres, not in millimetres")
         close(found, distance / focal, "similar triangles: 1 / focal = size / distance", 1e-9)
     passed("pixels to metres")

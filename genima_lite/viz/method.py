@@ -55,8 +55,12 @@ def _show(axes: Axes, views: Mapping[str, np.ndarray]) -> None:
 
 def _show_actions(axes: Axes, actions: np.ndarray) -> None:
     """Draw how far each joint turns in a decision."""
+    steps = np.arange(1, len(actions) + 1)
     for joint, colour in enumerate(JOINT_COLOURS):
-        axes.plot(actions[:, joint] - actions[0, joint], color=colour, lw=1.3)
+        turn = actions[:, joint] - actions[0, joint]
+        axes.plot(steps, turn, color=colour, lw=1.3, label=f"joint {joint + 1}")
+    axes.legend(fontsize=6, frameon=False, handlelength=1.2, labelspacing=0.25, loc="best")
+    axes.set_xticks([1, *range(5, len(actions) + 1, 5)])
     gripper = "open" if actions[-1, 7] > 0.5 else "closed"
     axes.set_xlabel(f"step 1 to {len(actions)}; gripper {gripper}", fontsize=8.5)
     axes.set_ylabel("turn of each joint (rad)", fontsize=8, labelpad=1)

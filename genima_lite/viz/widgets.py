@@ -134,7 +134,9 @@ def instruct(agent: DiffusionAgent, seen: Observation, instruction: str) -> Play
     return Playground(picture, {"instruction": box, "seed": _whole("noise seed", 0, 20, 0)})
 
 
-def lead_by_hand(model: ACT, stage: Stage) -> Playground:
+def lead_by_hand(
+    model: ACT, stage: Stage, start: tuple[float, float, float] = (0.0, 0.0, 0.0)
+) -> Playground:
     """Return sliders that move the gripper's sphere: the controller says how to get there.
 
     The left picture shows the spheres at the target, on the views from the home posture; the right
@@ -143,6 +145,7 @@ def lead_by_hand(model: ACT, stage: Stage) -> Playground:
     Args:
         model: a controller that follows spheres.
         stage: with views of the size that it was trained for.
+        start: where the sphere is at first: metres along x, y, z from the home posture's tip.
     """
     from genima_lite.controller.draw import targets_of
     from genima_lite.controller.policies import predict_actions
@@ -160,7 +163,8 @@ def lead_by_hand(model: ACT, stage: Stage) -> Playground:
         return beside(drawn_picture(drawn), after), f"the tip ends {away:.1f} mm from the sphere"
 
     controls: dict[str, Any] = {
-        axis: _slider(f"{axis} (m)", -0.15, 0.15, 0.0, 0.005) for axis in "xyz"
+        axis: _slider(f"{axis} (m)", -0.15, 0.15, by, 0.005)
+        for axis, by in zip("xyz", start, strict=True)
     }
     controls["gripper"] = _box("gripper open")
     return Playground(picture, controls)

@@ -2,7 +2,7 @@
 # # 00 Start here: a robot that obeys drawings
 #
 # **Claim.** Robot control can be drawing: one network *draws* where the arm's joints will be a
-# second from now, and a second network, which never looks at the scene, *follows* the drawing.
+# second from now. A second network, which is never told the task, *follows* the drawing.
 #
 # After this notebook you can
 #
@@ -14,13 +14,13 @@
 #
 # | | |
 # |---|---|
-# | time to read and solve | about 75 minutes |
-# | time to run | about 1 minute on two laptop cores; a GPU makes no difference here |
+# | time to read and solve | about 70 minutes |
+# | time to run | about 90 seconds on two laptop cores; a GPU makes no difference here |
 # | reads | the shipped models in `data/genima` |
 # | writes | nothing |
 #
-# Genima is the work of Shridhar, Lo and James, "Generative Image as Action Models", CoRL 2024.
-# Numbers of sections are those of the paper.
+# Genima is the work of Shridhar, Lo and James, "Generative Image as Action Models", CoRL 2024:
+# "the paper" from here on.
 
 # %% tags=["setup"]
 from genima_lite.course import begin, fast
@@ -37,9 +37,12 @@ rng = begin(seed=0)
 # them draw the answer *into the picture*: a coloured ball where the arm's base, elbow, wrist and
 # gripper shall be.
 #
-# Below is a table with a button, as four cameras see it. Each camera's view is small, 64 by 64
-# pixels. They lie side by side as one picture: wrist camera and front camera in the first row,
-# right and left shoulder in the second.
+# Below is a table with a button, as four cameras see it. One camera sits on the arm's wrist, one
+# stands in front of the arm, and two look over its shoulders. Each view is small, 64 by 64
+# pixels. The four are put together as one picture.
+#
+# The `seed` decides where things lie. The `variation` decides which of a task's instructions is
+# given: here, the button's colour.
 
 # %%
 from genima_lite.policy import PolicySettings, make_env, make_policy
@@ -61,9 +64,9 @@ show_views(seen)
 # ### Stage 1 draws
 #
 # The first network is a *diffusion model*: the kind that makes pictures from text. It gets the
-# picture above and the instruction, and draws the same picture with four striped balls, the
-# **joint targets**, in it. They say where the joints should be $K = 20$ steps later. A step is 50
-# ms, so that is one second.
+# picture above and the instruction. It draws the same picture with four striped balls in it, the
+# **joint targets**: where the joints should be $K = 20$ steps later. A step is 50 ms, so that is
+# one second. (If the arm stops sooner, to grasp for example, the target is that stop.)
 #
 # | ball | joint |
 # |---|---|
@@ -74,25 +77,41 @@ show_views(seen)
 #
 # The stripes show how a joint is turned: a ball without stripes would look the same from every
 # side.
+#
+# On the left are the *true* targets: the bench has a scripted **expert** that knows where
+# everything is, and the program draws the expert's next second. The network was trained on such
+# pictures. On the right is what the network draws. It sees the four views and the instruction,
+# nothing else.
 
 # %%
+from genima_lite.tiling import TILE_ORDER
+from genima_lite.truth import ExpertTargets
+from genima_lite.viz.tiles import show_side_by_side
+
+expert = ExpertTargets(env)
+true = expert.draw(env.observation, expert.follow(env.observation), TILE_ORDER)
 drawn = genima.agent.draw(seen, instruction, seed=0)
-show_views(drawn)
+show_side_by_side({"true targets": true, "drawn by stage 1": drawn})
 
 # %% [markdown]
-# The picture is softer than the camera's. It was drawn in one step, from pure noise, by a model
-# of ten million weights that was trained on a laptop. SD-Turbo, which the paper uses, has a
-# hundred times as many.
+# A view shows only the balls that lie within it. At 64 pixels a small ball may be little more
+# than one dark stripe with a coloured rim.
+#
+# The right picture is softer than the left one. It was drawn in one step, from pure noise, by a
+# model of ten million weights that was trained on two laptop cores. SD-Turbo, which the paper
+# uses, has a hundred times as many.
 #
 # ### Stage 2 follows
 #
-# The second network is called the *controller*. It gets the drawn picture and the present joint
-# angles, and returns the next $K$ actions: an array of shape $(K, 8)$. Seven columns are joint
-# angles in radians, the eighth says how far the gripper is open, from 0 to 1.
+# The second network is called the *controller*. It gets the drawn picture, the present joint
+# angles and whether the gripper is open. It returns the next $K$ actions, an array of shape
+# $(K, 8)$. Seven columns are joint angles in radians; the eighth says how far to open the gripper,
+# from 0 to 1.
 #
-# The controller was trained on balls in front of *random textures*. It has never seen a button.
-# All that it knows about the task is in the drawing. That makes the drawing a *plan that you can
-# look at*.
+# The controller never gets the instruction. The paper trains it on balls in front of *random
+# textures*, so that only the balls can tell it where to go. Ours learned that way too. At the end
+# it also practised on pictures drawn by stage 1, to get used to their blur. So what it knows about
+# the task, it must read from the drawing. That makes the drawing a *plan that you can look at*.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -109,19 +128,21 @@ for action in actions:
 method_figure(seen, drawn, actions, views_of(env.observation), instruction)
 
 # %% [markdown]
-# That is the whole method. The arm is where the balls were drawn. Now look again, draw again, act
-# again.
+# That is the whole method. Third panel: a curve a joint, and how far it turns from the
+# first action on. Compare the last panel with the second: is the arm where the balls were drawn?
+# Now look again, draw again, act again.
 
 # %% [markdown] exercise="loop" difficulty=1 minutes=10
 # ### Exercise 1: Close the loop
 #
-# Write the loop: look, draw, control, execute **all** $K$ actions, look again, until the episode
-# ends. Stop at once when it ends, even in the middle of a decision.
+# A **decision** is one drawing and the $K$ actions that follow from it. Write the loop: look,
+# draw, control, execute **all** $K$ actions, look again, until the episode ends. Stop at once when
+# it ends, even in the middle of a decision. The episode has begun already: do not reset it.
 #
-# - `env.observation` is what the robot sees now; `env.step(action)` returns five things, of which
-#   the third and fourth say that the episode was solved (`terminated`) or that time is up
-#   (`truncated`).
+# - `env.observation` is what the robot sees now.
 # - `draw(observation)` returns a picture, `control(picture, observation)` the actions.
+# - `env.step(action)` returns five things. The third, `terminated`, says that the episode was
+#   solved; the fourth, `truncated`, that time is up.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -167,9 +188,10 @@ check_loop(run_loop, seed=7)
 # %% [markdown]
 # ## Watch a whole episode
 #
-# The library's loop is `run_episode` in `genima_lite/evaluate.py`. It is yours with three things
-# more: a clock, a limit, and somebody who watches. Rows: what the cameras saw, what stage 1 drew,
-# and the *true* targets, which the bench's scripted expert knows.
+# The library's loop is `run_episode` in `genima_lite/evaluate.py`. It is yours, with a clock and
+# with somebody who watches. In the film, the front camera is on the left, and on the right is
+# the drawing that the controller follows just then. (Some pages, GitHub's for example, play no
+# film. The strip below it shows the same.)
 
 # %%
 from genima_lite.evaluate import run_episode
@@ -181,16 +203,30 @@ result = run_episode(env, genima, seed=2001, variation=0, recorder=watcher)
 print("solved:", result.success, "after", result.steps, "steps and", result.decisions, "drawings")
 
 # %%
+from IPython.display import Video
+
 episode = watcher.recordings[-1]
+Video(
+    data=episode.film,
+    embed=True,
+    mimetype="video/mp4",
+    html_attributes="controls loop autoplay muted",
+)
+
+# %% [markdown]
+# The same episode, a column a decision. Rows: what the cameras saw, what stage 1 drew, and the
+# true targets.
+
+# %%
 drawn_strip(episode.moments, "push_button", episode.instruction)
 
 # %% [markdown]
-# Look at the columns. Early drawings are blurred: the arm is far from the button, and the model
-# is not sure which way it will have gone in a second. What a network trained with squared error
-# draws when it is unsure is the *average* of what it believes. Near the button it is sure, and
-# the balls are crisp.
+# Compare the last two rows, column by column. Where a ball is smeared, the model is not sure: a
+# network that is trained with squared error draws the *average* of what it thinks possible. As a
+# rule that is where the arm still has a long way to go, most of all in the first column. Close to
+# its goal little is left open, and the balls become crisp.
 
-# %% [markdown] exercise="prompt" difficulty=1 minutes=10
+# %% [markdown] exercise="prompt" difficulty=1 minutes=5
 # ### Exercise 2: Does the prompt hold the instruction?
 #
 # The reference code of the paper built its training captions like this:
@@ -200,8 +236,9 @@ drawn_strip(episode.moments, "push_button", episode.instruction)
 # f"executing '{instruction}'"
 # ```
 #
-# Find what is wrong, and write a function that does what was meant: `tiled perspectives of a
-# robot arm executing 'open the top drawer'`.
+# Find what is wrong. Then write a function that does what was meant: for the instruction `open
+# the top drawer`, the prompt is `tiled perspectives of a robot arm executing 'open the top
+# drawer'`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -245,8 +282,6 @@ check_prompt(prompt_of, seed=7)
 
 # %%
 from genima_lite.bench.env import BenchEnv
-from genima_lite.tiling import TILE_ORDER
-from genima_lite.viz.tiles import show_side_by_side
 
 cups = BenchEnv("pick_up_cup", TILE_ORDER, 64)
 _, info = cups.reset(seed=4007, options={"variation": 6})
@@ -255,9 +290,12 @@ pictures = {sentence: genima.agent.draw(views_of(cups.observation), sentence) fo
 show_side_by_side({"seen": views_of(cups.observation), **pictures})
 
 # %% [markdown]
-# Do the balls go to the right cup? Try other words below, and another noise seed. The card beside
-# the model, `data/genima/diffusion/README.md`, says in how many of fifty such pairs both drawings
-# go where they should: read it before you trust a single picture.
+# Look at the gripper's ball, the cyan one. Does it go to the cup that was asked for? It may only
+# be on its way there: one second is short.
+#
+# One pair of pictures proves little. The card beside the model, `data/genima/diffusion/README.md`,
+# says in how many of fifty such pairs both drawings go where they should. Try other words below,
+# and another noise seed.
 
 # %%
 from genima_lite.viz.widgets import instruct
@@ -270,16 +308,18 @@ instruct(genima.agent, cups.observation, info["instruction"])
 # A drawing is a plan that one can look at. So when an episode fails, one can ask *which half*
 # failed. Two stand-ins answer that:
 #
-# - the **expert** is a script that sees the simulator's state. If it fails, the scene is at
+# - the **expert** is the script that reads the simulator's state. If it fails, the scene is at
 #   fault;
-# - the **oracle** is our controller with *true* targets, drawn from the expert's plan. If it
-#   fails too, then *following* is at fault; if it succeeds, the *drawing* was.
+# - the **oracle** is our controller with *true* targets, drawn from the expert's plan. If the
+#   expert succeeds and the oracle fails, *following* is at fault. If both succeed and genima
+#   fails, the *drawing* is.
 
-# %% [markdown] exercise="verdict" difficulty=2 minutes=10
+# %% [markdown] exercise="verdict" difficulty=1 minutes=5
 # ### Exercise 3: Whom to blame
 #
 # Given whether each of the three solved the same episode, return the verdict on genima:
-# `"success"`, `"scene"`, `"following"` or `"drawing"`.
+# `"success"`, `"scene"`, `"following"` or `"drawing"`. Think of all eight cases: sometimes a less
+# informed one succeeds where a better informed one fails.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -321,39 +361,85 @@ check_verdict(verdict, seed=7)
 # so that you can judge for yourself.
 
 # %% [markdown]
-# Let us run it: the same episodes, three policies. `n` is small so that the notebook stays quick.
+# Let us run it: the same episodes, three policies. There are few episodes, so that the notebook
+# stays quick. Of the tasks, the button is the easiest; the lamp's button is smaller; in the last
+# one a brick must be pulled out of a tower. Seeds for evaluation are odd numbers and those for
+# training even, so no scene below was in the training data.
 
 # %%
 from genima_lite.evaluate import evaluate
 
 n = 2 if fast() else 5
-tasks = ("push_button", "lamp_on", "pick_up_cup")
-outcomes = {
-    policy: {(r.task, r.seed): r.success for r in evaluate(policy, tasks, n, seed=1000)}
+tasks = ("push_button", "lamp_on", "play_jenga")
+results = {
+    policy: {(r.task, r.seed): r for r in evaluate(policy, tasks, n, seed=1000)}
     for policy in ("expert", "oracle", "genima")
 }
-solved = {policy: sum(each.values()) for policy, each in outcomes.items()}
-print(f"solved of {n * len(tasks)}:", solved)
+for policy, episodes in results.items():
+    print(f"{policy:7s} solved {sum(r.success for r in episodes.values())} of {len(episodes)}")
 
 # %%
 from genima_lite.viz.outcomes import outcome_figure
 
+outcomes = {
+    policy: {episode: r.success for episode, r in episodes.items()}
+    for policy, episodes in results.items()
+}
 outcome_figure(outcomes)
 
 # %% [markdown]
-# Pick a column in which the oracle succeeds and genima fails: there the drawing is to blame. Pick
-# one in which both fail: there the controller is. For the shipped models on eight tasks with
-# fifty episodes each, the table is in the repository's README; the drawing is what limits them.
+# Read it by column and give each your verdict. You may also find a column in which genima
+# succeeds and the oracle fails. That is luck: neither lands exactly, and at the edge of a small
+# button a slightly wrong target can do better than the true one.
+#
+# Now look into a failure. We take the first episode that genima fails and the oracle solves; if
+# there is none, the first that genima fails.
 
-# %% [markdown] exercise="interval" difficulty=2 minutes=15
+# %%
+failed = [episode for episode, solved in outcomes["genima"].items() if not solved]
+blamed = [episode for episode in failed if outcomes["oracle"][episode]]
+chosen = next(iter(blamed + failed), None)
+if chosen is None:
+    print("genima solved every episode: nothing to look into. A larger n will find a failure.")
+else:
+    print(*chosen, {policy: solved[chosen] for policy, solved in outcomes.items()})
+
+# %%
+strip = None
+if chosen is not None:
+    failure = results["genima"][chosen]
+    scene = make_env("genima", failure.task, PolicySettings())
+    watcher = Recorder("genima", each=1)
+    policy = make_policy("genima", scene)
+    run_episode(scene, policy, failure.seed, failure.variation, watcher)
+    episode = watcher.recordings[-1]
+    strip = drawn_strip(episode.moments, failure.task, episode.instruction)
+strip
+
+# %% [markdown]
+# The strip holds six of the decisions at most. The true targets are those of the moment in the
+# expert's plan that is nearest to the arm, wherever the arm has gone by then.
+#
+# - Find the first column in which a drawn ball lies elsewhere than the true one, is missing, or
+#   has the wrong colour (cyan: open, yellow: closed). The wrist's view is the sharpest.
+# - What does the arm see one column later? A small error may leave it where no demonstration ever
+#   was, and the next drawing starts from there. So errors grow.
+# - If drawn and true agree in all columns, the error is too small for these views: a few
+#   millimetres beside a small button. Exercise 5 says how much a pixel is.
+#
+# The table in the repository's README has all eight tasks with fifty episodes each.
+
+# %% [markdown] exercise="interval" difficulty=2 minutes=10
 # ### Exercise 4: How sure are you?
 #
-# Four of five episodes solved: is that 80 %? With $k$ successes in $n$ episodes and $\hat p =
-# k/n$, **Wilson's interval** with $z = 1.96$ is
+# Four of five episodes solved: is the success rate 80 %? Another five episodes would give another
+# number. With $k$ successes in $n$ episodes and $\hat p = k/n$, **Wilson's interval** is
 #
 # $$\frac{\hat p + \frac{z^2}{2n} \pm z\sqrt{\frac{\hat p(1-\hat p)}{n} + \frac{z^2}{4n^2}}}{1 + \frac{z^2}{n}}$$
 #
-# It holds the true rate in about 95 of 100 such experiments. Write it.
+# with $z = 1.96$, the number of standard deviations that leaves out 5 % of a normal distribution.
+# Repeat such an experiment a hundred times: about 95 of the hundred intervals hold the true rate.
+# Write it; rates are between 0 and 1, not in percent.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -399,14 +485,15 @@ for n_episodes in (5, 20, 50, 400):
     low, high = wilson_interval(round(0.8 * n_episodes), n_episodes)
     print(f"80 % of {n_episodes:3d} episodes: {100 * low:.0f} to {100 * high:.0f} %")
 
-# %% [markdown] exercise="millimetres" difficulty=2 minutes=10
+# %% [markdown] exercise="millimetres" difficulty=1 minutes=5
 # ### Exercise 5: How sharp must a drawing be?
 #
-# A button is 4 cm wide. The views have 64 pixels. By how many metres is the gripper off if its
-# ball is drawn one pixel off?
+# The lamp's button is four centimetres wide, and a view has 64 by 64 pixels. By how many metres is
+# the gripper off if its ball is drawn one pixel off, to the side?
 #
-# A camera with focal length $f$ (in pixels) sees a thing of size $s$ metres at distance $d$
-# metres as $f s / d$ pixels. Return the size of one pixel at distance $d$.
+# A camera's focal length $f$, in pixels, says how strongly it magnifies: a thing $s$ metres wide
+# at a distance of $d$ metres covers $f s / d$ pixels. Return how many metres one pixel covers at
+# distance $d$.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -438,7 +525,7 @@ check_millimetres(metres_per_pixel, seed=7)
 # **Why this matters.** It explains most of what this small agent can and cannot do. One pixel of
 # the front camera is more than a centimetre at the table (the next cell computes it). Balls drawn
 # a fraction of a pixel off, seen by several cameras, leave about a centimetre: enough for a
-# button or a cup's rim, not for pulling a brick out of a tower. The paper draws at 256 pixels a
+# large button, not for pulling a brick out of a tower. The paper draws at 256 pixels a
 # view, four times finer.
 
 # %%
@@ -458,14 +545,21 @@ for name in ("front", "left_shoulder", "wrist"):
 # %% [markdown]
 # ## Lead it by hand
 #
-# The controller follows balls, whoever draws them. Here *you* move the gripper's ball (the others
-# follow, as the arm's geometry demands). On the right: where its twenty actions bring the arm.
+# The controller follows balls, whoever draws them. Here *you* move the gripper's ball by metres
+# along x (forwards), y (to the arm's left) and z (up). The other balls follow, as the arm's
+# geometry demands. Left: the views from the start, with the balls. Right: where the controller's
+# twenty actions bring the arm, with the same balls. The wrist's camera moves with the arm, so its
+# view changes too. The printed line says how far the tip ends from its ball: where does it no
+# longer get there?
 
 # %%
 from genima_lite.viz.playground import Stage
 from genima_lite.viz.widgets import lead_by_hand
 
-lead_by_hand(genima.model, Stage("push_button", seed=2001, size=64))
+stage = Stage("push_button", seed=2001, size=64)
+hand = lead_by_hand(genima.model, stage, start=(0.05, -0.05, -0.1))
+print(hand.text.value)
+hand
 
 # %% [markdown]
 # ## Map of the course
