@@ -3,7 +3,8 @@
 Genima twice on the same episodes with the same controller: once it draws on what it sees; once on
 what it would see if the arm were exactly on the expert's path, decision by decision. The second
 number shows how good drawings are where demonstrations have been; what the first lacks to it is
-lost by drift, from which the model has not learned to find back.
+lost where the arm's own errors lead. Part of that is drift, part is choice: where several ways are
+right (either rim of a cup), the expert's own posture shows which one it has taken.
 
     --episodes N        a task (default 24)
     --seed S            the first evaluation seed's base (default 7000)

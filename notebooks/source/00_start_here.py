@@ -355,10 +355,11 @@ check_verdict(verdict, seed=7)
 # %% [markdown] why="verdict"
 # **Why this matters.** A success rate says *that* something is wrong, this says *where*. It works
 # because the two halves talk through a picture that a human, and a script, can also make. Try
-# that with a network that maps pixels to joint angles in one go. The verdict is a simplification:
-# the oracle may succeed by luck with a drawing just as bad, and a decision early in the episode
-# can spoil a later one. The report of `genima-lite eval --report` shows drawn beside true targets
-# so that you can judge for yourself.
+# that with a network that maps pixels to joint angles in one go. The verdict is a simplification.
+# The oracle may succeed by luck with a drawing just as bad. And "drawing" hides **drift**: the
+# model may draw well on every view that an expert would have, and badly only where the arm's own
+# small errors have led. `benchmarks/drift.py` tells the two apart. The cure is to show the way
+# back: `collect --astray` starts demonstrations beside the expert's path.
 
 # %% [markdown]
 # Let us run it: the same episodes, three policies. There are few episodes, so that the notebook
@@ -422,8 +423,8 @@ strip
 #
 # - Find the first column in which a drawn ball lies elsewhere than the true one, is missing, or
 #   has the wrong colour (cyan: open, yellow: closed). The wrist's view is the sharpest.
-# - What does the arm see one column later? A small error may leave it where no demonstration ever
-#   was, and the next drawing starts from there. So errors grow.
+# - What does the arm see one column later? A small error leads to a view beside the
+#   demonstrations. Where the model has not learned to come back from there, errors grow.
 # - If drawn and true agree in all columns, the error is too small for these views: a few
 #   millimetres beside a small button. Exercise 5 says how much a pixel is.
 #
