@@ -15,6 +15,7 @@ right (either rim of a cup), the expert's own posture shows which one it has tak
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +35,9 @@ from genima_lite.seeds import evaluation_seed
 class OnExpertsViews(OraclePolicy):
     """Draws on the views that the expert would have, and follows from where the arm is."""
 
-    def __init__(self, env: BenchEnv, settings: PolicySettings):
+    def __init__(self, env: BenchEnv, settings: PolicySettings, painter: GenimaPolicy):
         super().__init__(env, settings)
-        self._painter = GenimaPolicy(env, settings)
+        self._painter = painter
         self._twin = make_env("genima", env.task_name, settings)
 
     @classmethod
@@ -54,25 +55,28 @@ class OnExpertsViews(OraclePolicy):
     def _views(self, observation: Observation) -> dict[str, np.ndarray]:
         frame = self._frame
         super()._views(observation)  # goes on to the next decision's frame
-        while self._at < min(frame, len(self._plan) - 1):
-            self._at += 1
-            self._twin.step(self._plan[self._at])
+        if frame > self._at:
+            for action in self._plan[self._at + 1 : frame]:
+                self._twin.step_blindly(action)
+            self._twin.step(self._plan[frame])
+            self._at = frame
         return self._painter._views(self._twin.observation)
 
 
 def compare(task: str, episodes: int, seed: int, settings: PolicySettings) -> list[EpisodeResult]:
     """Run both on a task; tasks' names in the results end in what was drawn on."""
     env = make_env("genima", task, settings)
+    genima = GenimaPolicy(env, settings)
     ways: dict[str, Policy] = {
-        "own views": GenimaPolicy(env, settings),
-        "expert's views": OnExpertsViews(env, settings),
+        "own views": genima,
+        "expert's views": OnExpertsViews(env, settings, genima),
     }
     results = []
     for i in range(episodes):
         for name, policy in ways.items():
             variation = i % env.task.variations
             result = run_episode(env, policy, evaluation_seed(seed, i), variation)
-            results.append(EpisodeResult(**{**vars(result), "task": f"{task}, {name}"}))
+            results.append(replace(result, task=f"{task}, {name}"))
     return results
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tiny_controller import TINY_CONTROLLER
 from torch.nn import functional as F
 
 from genima_lite.controller.act import ACT, grid_code
@@ -17,16 +18,7 @@ from genima_lite.controller.loss import (
 )
 from genima_lite.errors import UserError
 
-TINY = ControllerConfig(
-    image_size=32,
-    channels=(8, 16),
-    blocks=(1, 1),
-    hidden=32,
-    heads=2,
-    feedforward=32,
-    latent=4,
-    horizon=5,
-)
+TINY = replace(TINY_CONTROLLER, encoder_layers=2, decoder_layers=2, latent=4, horizon=5)
 
 
 def model_of(config=TINY, seed=0):

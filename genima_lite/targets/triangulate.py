@@ -27,7 +27,7 @@ def triangulate(
     """
     if len(pixels) != len(cameras) or len(pixels) < 2:
         raise ValueError(f"need two views or more, got {len(pixels)} of {len(cameras)} cameras")
-    origins, rays = _rays(pixels, cameras)
+    origins, rays = rays_of(pixels, cameras)
     base = np.ones(len(rays)) if weights is None else np.asarray(weights, dtype=np.float64)
     point = _nearest(origins, rays, base)
     focal = np.array([camera.intrinsics[0, 0] for camera in cameras])
@@ -54,7 +54,7 @@ def triangulate_agreeing(
             point = triangulate(pixels[kept], chosen, weights[kept])
         except ValueError:  # parallel
             return None
-        origins, rays = _rays(pixels[kept], chosen)
+        origins, rays = rays_of(pixels[kept], chosen)
         miss = np.linalg.norm(np.cross(point - origins, rays), axis=1)
         if miss.max() <= tolerance:
             return point
@@ -62,8 +62,13 @@ def triangulate_agreeing(
     return None
 
 
-def _rays(pixels: np.ndarray, cameras: Sequence[Camera]) -> tuple[np.ndarray, np.ndarray]:
-    """Return origins and unit directions of the views' rays, both (V, 3), world frame."""
+def rays_of(pixels: np.ndarray, cameras: Sequence[Camera]) -> tuple[np.ndarray, np.ndarray]:
+    """Return origins in metres and unit directions of the views' rays, both (V, 3), world frame.
+
+    Args:
+        pixels: (V, 2) column and row, continuous.
+        cameras: V.
+    """
     origins = np.stack([camera.pose[:3, 3] for camera in cameras])
     depth = np.array(1.0)
     ends = np.stack([c.unproject(pixel, depth) for c, pixel in zip(cameras, pixels, strict=True)])

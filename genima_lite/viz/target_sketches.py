@@ -10,10 +10,12 @@ from matplotlib.lines import Line2D
 from mpl_toolkits.mplot3d import Axes3D
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
+from genima_lite.bench.task import TABLE
 from genima_lite.cameras import Camera
 from genima_lite.observation import Demo
 from genima_lite.targets import HORIZON, demo_targets, find_stops
 from genima_lite.targets.stripes import RING, RINGS
+from genima_lite.targets.triangulate import rays_of
 from genima_lite.viz.figure import Figure
 
 BLUE, ORANGE, GREEN, QUIET = "#0072B2", "#D55E00", "#009E73", "#5F5F5F"
@@ -144,10 +146,7 @@ def meeting_rays(
         point: (3,) metres, world frame.
         close: millimetres that the close views show to each side of the point.
     """
-    starts = np.stack([camera.pose[:3, 3] for camera in cameras])
-    seen = zip(pixels, cameras, strict=True)
-    along = np.stack([camera.unproject(pixel, np.array(1.0)) for pixel, camera in seen]) - starts
-    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    starts, along = rays_of(pixels, cameras)
     figure = Figure(figsize=(10, 3.9), layout="constrained")
     views = figure.add_gridspec(2, 3, width_ratios=(1.5, 1, 1), height_ratios=(12, 1))
     room = figure.add_subplot(views[:, 0], projection="3d")
@@ -174,19 +173,18 @@ def _rays_in_the_room(
     room: Axes3D, starts: np.ndarray, along: np.ndarray, point: np.ndarray
 ) -> None:
     """Draw cameras, their rays (V, 3) to a point and the cameras' plumb lines to the table."""
-    table = 0.75
     corners = np.array([[-0.3, -0.5], [1.4, -0.5], [1.4, 0.5], [-0.3, 0.5]])
     room.add_collection3d(
-        Poly3DCollection([np.column_stack([corners, np.full(4, table)])], color="#E9DCC8")
+        Poly3DCollection([np.column_stack([corners, np.full(4, TABLE)])], color="#E9DCC8")
     )
     for colour, start, ray in zip(RAYS, starts, along, strict=False):
         end = start + ray * (ray @ (point - start))
         room.plot(*zip(start, end, strict=True), color=colour, lw=2, zorder=3)
         room.plot(*start[:, None], "s", color=colour, ms=6, zorder=4)
-        foot = [start[0], start[1], table]
+        foot = [start[0], start[1], TABLE]
         room.plot(*zip(start, foot, strict=True), color=colour, lw=1, ls=":", zorder=2)
     room.plot(*point[:, None], "o", ms=9, mfc="none", mec="black", mew=1.5, zorder=5)
-    room.set(xlim=(-0.3, 1.4), ylim=(-0.5, 0.5), zlim=(table, 2.0))
+    room.set(xlim=(-0.3, 1.4), ylim=(-0.5, 0.5), zlim=(TABLE, 2.0))
     room.set_box_aspect((1.7, 1.0, 1.25), zoom=1.1)
     room.view_init(elev=24, azim=-62)
     room.set(xticks=[0, 0.5, 1], yticks=[-0.4, 0, 0.4], zticks=[1, 1.5, 2])
