@@ -37,7 +37,7 @@ def train(words: argparse.Namespace, setting: str, tasks: tuple[str, ...]) -> Pa
     training = TrainConfig(setting=setting, steps=words.steps)
     config = FinetuneConfig(tasks, training=replace(training, save_every=100))
     if not (out / CARD).exists():
-        finetune(out, shipped("mini-turbo"), words.demos, config)
+        finetune(out, shipped("mini-turbo"), [words.demos], config)
     return out
 
 

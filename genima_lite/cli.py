@@ -39,6 +39,8 @@ def collect(
     image_size: int = 128,
     variations: str = "all",
     astray: float = 0.0,
+    astray_by: str = "noise",
+    checkpoint: Path | None = None,
 ) -> int:
     """Record the expert's demonstrations in RLBench's layout.
 
@@ -54,10 +56,14 @@ def collect(
         variations: numbers with commas, or all.
         astray: share of episodes that start with the arm beside the expert's path, to teach the way
             back.
+        astray_by: what leads it there: noise, or a policy such as genima, which decides a few
+            times before the expert takes over.
+        checkpoint: folder of that policy; by default the shipped one.
     """
     from genima_lite.demos.collect import CollectSettings, collect, plan_jobs
 
-    settings = CollectSettings(seed, image_size, _variations(variations), astray)
+    folder = str(checkpoint) if checkpoint else None
+    settings = CollectSettings(seed, image_size, _variations(variations), astray, astray_by, folder)
     names = _tasks(tasks)
     total = len(plan_jobs(names, episodes, settings))
     results = collect(out, names, episodes, settings, workers)
@@ -292,7 +298,7 @@ def pretrain_base(
 def train_diffusion(
     out: Path,
     base: str,
-    demos: Path,
+    demos: tuple[Path, ...],
     tasks: str = "all",
     setting: str = "up-blocks",
     held_out: Path | None = None,
@@ -313,7 +319,8 @@ def train_diffusion(
     Args:
         out: the model's folder, in Stable Diffusion's format.
         base: folder of the base model, or a model id of the hub, such as stabilityai/sd-turbo.
-        demos: demonstrations made by collect, views half as large as the tiled picture.
+        demos: demonstrations made by collect, one folder or several, views half as large as the
+            tiled picture.
         tasks: names with commas, or all.
         setting: frozen, up-blocks, unet-lora, controlnet-lora or concat.
         held_out: other demonstrations, on which drawings are scored every 200 steps.

@@ -161,7 +161,7 @@ def _train_diffusion(out: Path, plan: Plan, report: Report) -> None:
     finetune(
         out / "genima/diffusion",
         shipped("mini-turbo"),
-        out / "demos",
+        [out / "demos"],
         config,
         report=lambda step, steps, _: report(step, steps),
         held_out=out / "held_out",

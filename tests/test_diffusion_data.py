@@ -202,7 +202,7 @@ def test_finetuning_on_a_dataset_draws(dataset, tmp_path):
     build_base(preset("tiny", 64)).save_pretrained(base)
     training = TrainConfig(steps=2, batch_size=2)
     config = FinetuneConfig(("push_button",), frames_each=2, training=training)
-    trainer = finetune(tmp_path / "out", base, dataset, config)
+    trainer = finetune(tmp_path / "out", base, [dataset], config)
     assert trainer.done
     env = BenchEnv("push_button", TILE_ORDER, 32)
     _, info = env.reset(seed=1)

@@ -56,7 +56,7 @@ def trained(tmp_path_factory, dataset):
     build_base(preset("tiny", 64)).save_pretrained(root / "base")
     training = TrainConfig(steps=2, batch_size=2, validate_every=2)
     config = FinetuneConfig(("push_button",), frames_each=3, training=training)
-    finetune(root / "genima/diffusion", root / "base", dataset, config, held_out=dataset)
+    finetune(root / "genima/diffusion", root / "base", [dataset], config, held_out=dataset)
     run = start(CONTROLLER, ControllerTraining(steps=1, batch_size=2))
     controller_training.save(run, root / "genima/controller")
     return root / "genima"

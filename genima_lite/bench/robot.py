@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import mujoco
 import numpy as np
 
 from genima_lite import panda
+from genima_lite.errors import UserError
 from genima_lite.observation import CONTROL_PERIOD
 
 _FINGER_SPEED = 0.2
 _SETTLE_STEPS = 10
+_WELD = 11
 
 
 class Robot:
@@ -40,9 +43,29 @@ class Robot:
         data.ctrl[7:9] = panda.FINGER_STROKE
         self.held = []
 
-    def resume(self) -> None:
-        """Go on from the posture that is commanded in the simulator's state, gripper empty."""
-        self._reference = self._data.ctrl[:7].copy()
+    def state(self) -> dict[str, Any]:
+        """Return what the simulator's state lacks, JSON-able: `reference`, the joints (7,) that
+        the arm was last sent to, and `held`, by body the numbers that say how it is held.
+        """
+        held = {name: self._constraint(name).data[:_WELD].tolist() for name in self.held}
+        return {"reference": self._reference.tolist(), "held": held}
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned, or, if it is empty, from the commanded posture with
+        an empty hand.
+
+        Raises:
+            UserError: the gripper cannot hold what it should.
+        """
+        self._reference = np.array(state.get("reference", self._data.ctrl[:7]))
+        for name, weld in state.get("held", {}).items():
+            if name not in self._graspable or len(weld) != _WELD:
+                raise UserError(
+                    f"scene state's 'held' says that the gripper holds '{name}' by {len(weld)} "
+                    f"numbers; here it can hold {', '.join(self._graspable) or 'nothing'}, each by "
+                    f"{_WELD}"
+                )
+            self._weld(name, np.array(weld))
 
     @property
     def commanded_open(self) -> bool:
@@ -94,15 +117,23 @@ class Robot:
         """Attach every graspable body that reaches between the fingers, where it is."""
         for name in self._graspable:
             if touches(self._model, self._data, self._zone, name):
-                weld = self._model.equality(f"grasp_{name}")
-                weld.data[:11] = _weld_data(self._data.body("hand"), self._data.body(name))
-                self._data.eq_active[weld.id] = 1
-                self.held.append(name)
+                self._weld(name, _weld_data(self._data.body("hand"), self._data.body(name)))
+
+    def _weld(self, name: str, weld: np.ndarray) -> None:
+        """Attach a body to the hand."""
+        constraint = self._constraint(name)
+        constraint.data[:_WELD] = weld
+        self._data.eq_active[constraint.id] = 1
+        self.held.append(name)
 
     def _release(self) -> None:
         for name in self.held:
-            self._data.eq_active[self._model.equality(f"grasp_{name}").id] = 0
+            self._data.eq_active[self._constraint(name).id] = 0
         self.held = []
+
+    def _constraint(self, name: str) -> Any:
+        """Return the model's constraint between a graspable body and the hand."""
+        return self._model.equality(f"grasp_{name}")
 
 
 def _weld_data(hand: Any, body: Any) -> np.ndarray:

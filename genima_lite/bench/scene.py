@@ -57,19 +57,27 @@ class Scene:
         self._start = self.data.qpos.copy()
 
     def state(self) -> dict[str, Any]:
-        """Return all that defines the scene at an episode's start, JSON-able.
+        """Return all that defines the scene at an episode's start or in its midst, JSON-able.
 
         Keys: `variation`; `mujoco`, the simulator's integration state; `geom_rgba`, painted
-        geoms by index.
+        geoms by index; `robot`, where the arm was sent and what the gripper holds; `start`, where
+        the simulator's coordinates were at the episode's start, from which `travel` counts.
         """
         vector = np.empty(mujoco.mj_stateSize(self.model, _STATE))
         mujoco.mj_getState(self.model, self.data, vector, _STATE)
         painted = np.flatnonzero((self.model.geom_rgba != self._paint).any(axis=1))
         colors = {str(i): self.model.geom_rgba[i].tolist() for i in painted}
-        return {"variation": self.variation, "mujoco": vector.tolist(), "geom_rgba": colors}
+        return {
+            "variation": self.variation,
+            "mujoco": vector.tolist(),
+            "geom_rgba": colors,
+            "robot": self.robot.state(),
+            "start": self._start.tolist(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Start an episode from what `state` returned at another episode's start.
+        """Go on from what `state` returned. Without `robot` and `start`, as older versions wrote
+        it, the hand is empty and this is an episode's start.
 
         Raises:
             UserError: the state is incomplete, another task's or another version's.
@@ -87,8 +95,10 @@ class Scene:
         mujoco.mj_setState(self.model, self.data, np.array(state["mujoco"]), _STATE)
         for index, rgba in state["geom_rgba"].items():
             self.model.geom_rgba[int(index)] = rgba
-        self.robot.resume()
+        self.robot.resume(state.get("robot", {}))
         self._begin()
+        if "start" in state:
+            self._start[:] = state["start"]
 
     def place(self, body: str, x: float, y: float, yaw: float = 0.0, z: float = TABLE) -> None:
         """Put a mocap or free body at x, y, z in metres, turned by `yaw` radians."""

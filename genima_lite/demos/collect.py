@@ -15,14 +15,16 @@ import numpy as np
 
 from genima_lite.bench.env import BenchEnv
 from genima_lite.bench.expert import plan
+from genima_lite.bench.recovery import waypoints_ahead
 from genima_lite.bench.tasks import load_task
-from genima_lite.demos.astray import go_astray
+from genima_lite.demos.astray import Lead, make_lead
 from genima_lite.demos.layout import DatasetError, episode_folder
 from genima_lite.demos.write import write_episode
 from genima_lite.errors import UserError
 from genima_lite.files import write_json
 from genima_lite.observation import Demo
 from genima_lite.panda import Unreachable
+from genima_lite.policy import policy_names
 from genima_lite.seeds import MAX_ATTEMPTS, training_seed
 
 SETTINGS_FILE = "collection.json"
@@ -39,12 +41,16 @@ class CollectSettings:
         variations: which variations episodes are dealt round; `None` for all of a task's.
         astray: share of the episodes that start with the arm beside the expert's path
             (`genima_lite.demos.astray`).
+        astray_by: what leads it there, "noise" or a policy's name.
+        checkpoint: folder of that policy; `None` for the shipped one.
     """
 
     seed: int = 0
     image_size: int = 128
     variations: tuple[int, ...] | None = None
     astray: float = 0.0
+    astray_by: str = "noise"
+    checkpoint: str | None = None
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -53,6 +59,10 @@ class CollectSettings:
             raise UserError("--variations is empty; name at least one, or 'all'")
         if not 0 <= self.astray <= 1:
             raise UserError(f"--astray is {self.astray}; give a share from 0 to 1")
+        if self.astray_by not in ("noise", *policy_names()):
+            raise UserError(
+                f"--astray-by is '{self.astray_by}'; choose noise, {', '.join(policy_names())}"
+            )
 
 
 @dataclass(frozen=True)
@@ -115,7 +125,7 @@ def claim_folder(root: Path, settings: CollectSettings) -> None:
 
 
 def _check_same(path: Path, present: dict, wanted: dict) -> None:
-    present = {"astray": 0.0, **present}  # which older versions did not write
+    present = {"astray": 0.0, "astray_by": "noise", **present}  # older versions did not write them
     for key, value in wanted.items():
         if present.get(key) != value:
             raise DatasetError(
@@ -158,13 +168,19 @@ def collect(
 
 
 def _one_thread() -> None:
-    """Let the software GL of a worker use its own core only."""
+    """Let a worker's software GL and its models use one core only."""
     os.environ["LP_NUM_THREADS"] = "0"
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @lru_cache(maxsize=2)
 def _environment(task: str, image_size: int) -> BenchEnv:
     return BenchEnv(task, image_size=image_size, depth=True, mask=True)
+
+
+@lru_cache(maxsize=2)
+def _lead(task: str, astray_by: str, checkpoint: str | None) -> Lead:
+    return make_lead(astray_by, task, Path(checkpoint) if checkpoint else None)
 
 
 def _record(root: Path, job: Job, settings: CollectSettings) -> Recorded:
@@ -174,7 +190,8 @@ def _record(root: Path, job: Job, settings: CollectSettings) -> Recorded:
     for attempt in range(MAX_ATTEMPTS):
         seed = training_seed(settings.seed, job.number, attempt)
         astray = np.random.default_rng([seed, 2]).random() < settings.astray
-        demo = record_demo(env, seed, job.variation, bool(astray))
+        lead = _lead(job.task, settings.astray_by, settings.checkpoint) if astray else None
+        demo = record_demo(env, seed, job.variation, lead)
         if demo is not None:
             sentences = env.task.instructions(job.variation)
             write_episode(demo, root, job.task, job.variation, job.episode, sentences)
@@ -186,7 +203,7 @@ def _record(root: Path, job: Job, settings: CollectSettings) -> Recorded:
     )
 
 
-def record_demo(env: BenchEnv, seed: int, variation: int, astray: bool = False) -> Demo | None:
+def record_demo(env: BenchEnv, seed: int, variation: int, lead: Lead | None = None) -> Demo | None:
     """Record the expert's episode, or return `None` where it does not succeed.
 
     As in RLBench the expert runs its waypoints to the end even if success comes early; after
@@ -196,14 +213,12 @@ def record_demo(env: BenchEnv, seed: int, variation: int, astray: bool = False) 
         env: the task's environment.
         seed: of the scene, and of where the arm goes astray.
         variation: the task's variation.
-        astray: start with the arm beside the expert's path.
+        lead: leads the arm astray before; `None` to start at home.
     """
     env.reset(seed=seed, options={"variation": variation})
     drawn_from = env.random_state
     try:
-        waypoints = go_astray(env, seed) if astray else env.task.waypoints(env.scene)
-        open_now = float(env.scene.robot.commanded_open)
-        steps = plan(waypoints, np.asarray(env.observation.joint_positions), open_now)
+        steps = _plan(env, seed, lead)
     except Unreachable:
         return None
     state = {"task": env.task_name, "seed": seed, **env.scene.state()}
@@ -214,3 +229,13 @@ def record_demo(env: BenchEnv, seed: int, variation: int, astray: bool = False) 
         if info["success"] and step >= len(steps) - 1:
             return demo
     return None
+
+
+def _plan(env: BenchEnv, seed: int, lead: Lead | None) -> np.ndarray:
+    """Return the expert's commands (T, 8), from where the arm is led if it is led astray."""
+    waypoints = env.task.waypoints(env.scene)
+    if lead:
+        lead(env, seed)
+        waypoints = waypoints_ahead(env.scene, waypoints)
+    open_now = float(env.scene.robot.commanded_open)
+    return plan(waypoints, np.asarray(env.observation.joint_positions), open_now)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -67,21 +68,21 @@ class FinetuneConfig:
 def finetune(
     out: Path | str,
     base: Path | str,
-    demos: Path | str,
+    demos: Sequence[Path | str],
     config: FinetuneConfig,
     max_minutes: float | None = None,
     report: Callable[[int, int, float], None] = lambda *_: None,
     device: str = "cpu",
     held_out: Path | str | None = None,
 ) -> Trainer:
-    """Train on a dataset and write the model to `out`, for `DiffusionAgent.load`.
+    """Train on datasets and write the model to `out`, for `DiffusionAgent.load`.
 
     Run again with the same words it goes on where it stopped.
 
     Args:
         out: the model's folder.
         base: folder of the base model, or a model id of the hub such as "stabilityai/sd-turbo".
-        demos: a dataset in RLBench's layout, its views half as large as the tiled pictures.
+        demos: datasets in RLBench's layout, their views half as large as the tiled pictures.
         config: what to do.
         max_minutes: of training in this call.
         report: called as `report(step, steps, loss)` after each step.
@@ -94,7 +95,7 @@ def finetune(
     Raises:
         UserError: nothing to learn from, or `out` holds a run of another configuration.
     """
-    shown = read_demos(demos, config.tasks)
+    shown = chain.from_iterable(read_demos(each, config.tasks) for each in demos)
     pictures = target_pictures(shown, config.frames_each, config.seed, config.augment, config.stops)
     if config.pointing:
         pictures = together(pictures, _pointing(config, pictures.pictures.shape[1] // 2))

@@ -1,0 +1,123 @@
+"""The expert from anywhere: which of its waypoints are still ahead, judged from the scene alone.
+
+A picture does not tell how the arm came to be where it is. So that the same picture always asks
+for the same motion, the expert's way on depends on where the arm and the pieces are, and on
+nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from genima_lite import panda
+from genima_lite.bench.scene import Scene
+from genima_lite.bench.task import Waypoint
+
+TUBE, SLOPE = 0.008, 0.25
+"""Metres, and metres a metre: how far the tip may be beside the straight way to a waypoint to go on
+along it. The tube narrows towards the waypoint, as a funnel does."""
+
+FREE = 0.05
+"""Metres that the tip may be beside a way that is free."""
+
+FAR = 0.15
+"""Metres beside all stretches from which the expert begins with its first stop."""
+
+TURN = 0.2
+"""Radians that the tip may be turned away from a straight way's pose."""
+
+GRIPPED, APART = 0.02, 0.002
+"""Metres between the tip and a grasp, and between a finger and its stop: closed fingers that are
+nearer and farther apart are around it."""
+
+
+def waypoints_ahead(scene: Scene, first: Sequence[Waypoint]) -> list[Waypoint]:
+    """Return the expert's stops from where the arm is now.
+
+    With the task's thing in the hand: the stops after the grasp. Otherwise the stop at the end of
+    the last stretch whose tube the arm is in; beside all of them the one where the nearest
+    stretch begins. A gripper that is wrong for this opens or closes first.
+
+    Args:
+        scene: at any moment of an episode.
+        first: the task's waypoints at the episode's start. What follows the grasp leads where
+            they lead, however the piece has moved since.
+    """
+    now = scene.task.waypoints(scene)
+    grasp = _grasp(now)
+    tip = _tip(scene)
+    if grasp is not None and _holds(scene, now[grasp], tip):
+        rest = min(range(grasp + 1, len(now)), key=lambda k: _beside(first, k, tip))
+        slip = np.zeros(3) if scene.task.graspable else tip[:3, 3] - now[grasp].tip[:3, 3]
+        return [_moved(stop, slip) for stop in first[rest:]]
+    stops = [*now[: grasp + 1], *first[grasp + 1 :]] if grasp is not None else now
+    ahead = _ahead(stops, len(now) if grasp is None else grasp + 1, tip)
+    return [*_gripper_first(stops, ahead, tip, scene.robot.commanded_open), *stops[ahead:]]
+
+
+def _tip(scene: Scene) -> np.ndarray:
+    joints = [scene.data.joint(f"joint{k + 1}").qpos[0] for k in range(7)]
+    return panda.forward_kinematics(np.array(joints))[1]
+
+
+def _grasp(stops: Sequence[Waypoint]) -> int | None:
+    """Return at which stop the hand takes something; a hand that closes at once takes nothing."""
+    closing = [k for k, stop in enumerate(stops) if stop.gripper == 0.0 and k > 0]
+    return closing[0] if closing else None
+
+
+def _holds(scene: Scene, grasp: Waypoint, tip: np.ndarray) -> bool:
+    """Return whether the hand holds what the task is about, a handle included."""
+    if scene.task.graspable:
+        return scene.is_held(scene.task.graspable[0])
+    near = float(np.linalg.norm(tip[:3, 3] - grasp.tip[:3, 3])) < GRIPPED
+    apart = scene.data.joint("finger1").qpos[0] > APART
+    return near and apart and not scene.robot.commanded_open
+
+
+def _moved(stop: Waypoint, by: np.ndarray) -> Waypoint:
+    tip = stop.tip.copy()
+    tip[:3, 3] += by
+    return replace(stop, tip=tip)
+
+
+def _ahead(stops: Sequence[Waypoint], count: int, tip: np.ndarray) -> int:
+    """Return which of the first `count` stops comes next."""
+    beside = [_beside(stops, k, tip) for k in range(1, count)]
+    inside = [k for k in range(1, count) if _in_tube(stops, k, tip)]
+    if inside:
+        return inside[-1]
+    nearest = int(np.argmin(beside))
+    return nearest if beside[nearest] < FAR else 0
+
+
+def _in_tube(stops: Sequence[Waypoint], k: int, tip: np.ndarray) -> bool:
+    """Return whether the tip is on the way to stop k."""
+    if not stops[k].straight:
+        return _beside(stops, k, tip) < FREE
+    turn = Rotation.from_matrix(tip[:3, :3].T @ stops[k].tip[:3, :3]).magnitude()
+    left = float(np.linalg.norm(tip[:3, 3] - stops[k].tip[:3, 3]))
+    return turn < TURN and _beside(stops, k, tip) < TUBE + SLOPE * left
+
+
+def _beside(stops: Sequence[Waypoint], k: int, tip: np.ndarray) -> float:
+    """Return the metres between the tip and the line from stop k - 1 to stop k."""
+    start, end, point = stops[k - 1].tip[:3, 3], stops[k].tip[:3, 3], tip[:3, 3]
+    way = end - start
+    share = np.clip(np.dot(point - start, way) / np.dot(way, way), 0, 1)
+    return float(np.linalg.norm(start + share * way - point))
+
+
+def _gripper_first(
+    stops: Sequence[Waypoint], ahead: int, tip: np.ndarray, is_open: bool
+) -> list[Waypoint]:
+    """Return a stop right here if the gripper is not as the expert's is on its way to `ahead`."""
+    if ahead == 0 and stops[0].gripper is not None:
+        return []  # there it gets its command in any case
+    before = [stop.gripper for stop in stops[:ahead] if stop.gripper is not None]
+    wanted = before[-1] if before else 1.0
+    return [] if (wanted > 0.5) == is_open else [Waypoint(tip, gripper=wanted)]

@@ -1,0 +1,117 @@
+"""The expert from anywhere: which stops are still ahead."""
+
+import numpy as np
+import pytest
+
+from genima_lite.bench.env import BenchEnv
+from genima_lite.bench.expert import plan
+from genima_lite.bench.recovery import FAR, SLOPE, TUBE, waypoints_ahead
+from genima_lite.bench.task import Waypoint, along
+from genima_lite.bench.tasks import task_names
+from genima_lite.bench.tasks.pick_up_cup import pinch
+from genima_lite.demos.astray import ByNoise
+from genima_lite.demos.collect import record_demo
+
+
+@pytest.fixture(scope="module")
+def cups():
+    return BenchEnv("pick_up_cup", cameras=())
+
+
+def begin(env, seed=2, variation=0):
+    """Reset, and return the expert's stops."""
+    env.reset(seed=seed, options={"variation": variation})
+    return env.task.waypoints(env.scene)
+
+
+def drive(env, *stops):
+    """Let the arm pass some stops and rest at the last one."""
+    robot = env.scene.robot
+    for action in plan(stops, env.observation.joint_positions, float(robot.commanded_open)):
+        env.step_blindly(action)
+    robot.hold(5)
+
+
+def tips(stops):
+    return np.stack([stop.tip for stop in stops])
+
+
+def test_from_home_all_stops_are_ahead(cups):
+    first = begin(cups)
+    np.testing.assert_allclose(tips(waypoints_ahead(cups.scene, first)), tips(first), atol=1e-4)
+
+
+@pytest.mark.parametrize("above", [0.02, 0.05])
+def test_in_the_funnel_above_the_rim_the_grasp_comes_next_and_beside_it_the_stop_above(cups, above):
+    first = begin(cups)
+    inside = 0.7 * (TUBE + SLOPE * above)
+    for beside, count in ((inside, 2), (2 * inside, 3)):
+        begin(cups)
+        drive(cups, first[0], Waypoint(along(first[1].tip, x=beside, z=-above), straight=True))
+        ahead = waypoints_ahead(cups.scene, first)
+        assert len(ahead) == count
+        np.testing.assert_allclose(tips(ahead), tips(first[-count:]), atol=2e-3)
+
+
+def test_far_from_all_stretches_the_expert_begins_anew(cups):
+    first = begin(cups)
+    drive(cups, Waypoint(along(first[0].tip, y=-1.5 * FAR * np.sign(first[0].tip[1, 3]))))
+    assert len(waypoints_ahead(cups.scene, first)) == 3
+
+
+def test_fingers_closed_on_nothing_open_first_where_they_are(cups):
+    first = begin(cups)
+    drive(cups, first[0], Waypoint(along(first[1].tip, z=-0.04), gripper=0.0))
+    here, *rest = waypoints_ahead(cups.scene, first)
+    assert here.gripper == 1.0
+    np.testing.assert_allclose(here.tip, along(first[1].tip, z=-0.04), atol=5e-3)
+    assert [stop.gripper for stop in rest] == [0.0, None]
+
+
+def test_with_the_cup_in_the_hand_only_the_lift_is_ahead_and_ends_where_it_would_have(cups):
+    first = begin(cups)
+    drive(cups, *first[:2], Waypoint(along(first[1].tip, z=-0.06), straight=True))
+    (lift,) = waypoints_ahead(cups.scene, first)
+    np.testing.assert_allclose(lift.tip, first[2].tip)
+
+
+def test_the_other_cup_in_the_hand_is_let_go(cups):
+    first = begin(cups)
+    other = pinch(cups.scene.pose("cup2"))
+    drive(cups, Waypoint(along(other, z=-0.08)), Waypoint(other, gripper=0.0, straight=True))
+    assert cups.scene.is_held("cup2")
+    assert waypoints_ahead(cups.scene, first)[0].gripper == 1.0
+
+
+def test_a_cup_that_was_moved_is_grasped_where_it_stands_now(cups):
+    first = begin(cups)
+    x, y, _ = cups.scene.pose("cup1")[:3, 3]
+    cups.scene.place("cup1", x + 0.05, y)
+    above, *_ = waypoints_ahead(cups.scene, first)
+    assert np.linalg.norm(above.tip[:3, 3] - first[0].tip[:3, 3]) > 0.03
+
+
+def test_a_handle_gripped_a_little_off_is_pulled_as_far():
+    env = BenchEnv("open_drawer", cameras=())
+    first = begin(env, 0, 1)
+    off = Waypoint(along(first[2].tip, z=-0.008), gripper=0.0, straight=True)
+    drive(env, first[0], first[1], off)
+    (pull,) = waypoints_ahead(env.scene, first)
+    drive(env, pull)
+    assert env.task.success(env.scene)
+
+
+def test_a_finger_that_shall_be_closed_closes_before_it_presses():
+    env = BenchEnv("push_button", cameras=())
+    first = begin(env)
+    drive(env, Waypoint(first[0].tip), Waypoint(first[1].tip, straight=True))
+    here, *rest = waypoints_ahead(env.scene, first)
+    assert here.gripper == 0.0
+    assert len(rest) < 3
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_from_beside_its_way_the_expert_solves_every_task(task):
+    env = BenchEnv(task, cameras=())
+    demos = [record_demo(env, seed, seed % env.task.variations, ByNoise()) for seed in range(6)]
+    assert sum(demo is not None for demo in demos) >= 5
