@@ -14,7 +14,8 @@ from genima_lite.demos.layout import DatasetError, iterate_episodes
 from genima_lite.demos.read import read_episode
 from genima_lite.demos.replay import replay
 from genima_lite.errors import UserError
-from genima_lite.panda import HOME, forward_kinematics
+from genima_lite.panda import HOME, Unreachable, forward_kinematics
+from genima_lite.seeds import MAX_ATTEMPTS
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +152,18 @@ def test_a_share_beyond_one_and_a_folder_of_another_share_are_refused(tmp_path):
     list(collect(tmp_path, ["push_button"], 1, CollectSettings(image_size=16)))
     with pytest.raises(DatasetError, match=r"astray = 0\.0, not 0\.5"):
         list(collect(tmp_path, ["push_button"], 1, CollectSettings(image_size=16, astray=0.5)))
+
+
+def test_where_nothing_led_astray_can_be_solved_the_demonstration_starts_at_home(
+    tmp_path, monkeypatch
+):
+    def breaks(env, seed):
+        raise Unreachable("the tower lies on the floor")
+
+    monkeypatch.setattr("genima_lite.demos.collect._lead", lambda task, settings: breaks)
+    settings = CollectSettings(image_size=16, astray=1.0)
+    (result,) = collect(tmp_path / "set", ["push_button"], 1, settings)
+    assert len(result.unsolved_seeds) == MAX_ATTEMPTS // 2
+    (episode,) = iterate_episodes(tmp_path / "set")
+    start = read_episode(episode.path, kinds=())[0]
+    np.testing.assert_allclose(start.joint_positions, HOME, atol=1e-2)

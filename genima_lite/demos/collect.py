@@ -179,8 +179,17 @@ def _environment(task: str, image_size: int) -> BenchEnv:
 
 
 @lru_cache(maxsize=2)
-def _lead(task: str, astray_by: str, checkpoint: str | None) -> Lead:
-    return make_lead(astray_by, task, Path(checkpoint) if checkpoint else None)
+def _lead(task: str, settings: CollectSettings) -> Lead:
+    folder = Path(settings.checkpoint) if settings.checkpoint else None
+    return make_lead(settings.astray_by, task, folder)
+
+
+def _goes_astray(seed: int, attempt: int, settings: CollectSettings) -> bool:
+    """Return whether an attempt is led astray; the last ones are not, since a policy may break
+    what the expert needs, such as a tower of bricks.
+    """
+    drawn = np.random.default_rng([seed, 2]).random()
+    return attempt < MAX_ATTEMPTS // 2 and bool(drawn < settings.astray)
 
 
 def _record(root: Path, job: Job, settings: CollectSettings) -> Recorded:
@@ -189,8 +198,7 @@ def _record(root: Path, job: Job, settings: CollectSettings) -> Recorded:
     unsolved: list[int] = []
     for attempt in range(MAX_ATTEMPTS):
         seed = training_seed(settings.seed, job.number, attempt)
-        astray = np.random.default_rng([seed, 2]).random() < settings.astray
-        lead = _lead(job.task, settings.astray_by, settings.checkpoint) if astray else None
+        lead = _lead(job.task, settings) if _goes_astray(seed, attempt, settings) else None
         demo = record_demo(env, seed, job.variation, lead)
         if demo is not None:
             sentences = env.task.instructions(job.variation)
