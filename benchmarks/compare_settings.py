@@ -14,7 +14,6 @@ scores drawings of held-out decisions. Killed and started again it goes on.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -28,14 +27,15 @@ from genima_lite.diffusion.finetune import CARD, FinetuneConfig, finetune, load_
 from genima_lite.diffusion.train import TrainConfig
 from genima_lite.diffusion.validate import DrawingScore, decision_examples, score_drawings
 from genima_lite.files import write_json
+from genima_lite.precision import fast_precision
 from genima_lite.shipped import shipped
 
 
 def train(words: argparse.Namespace, setting: str, tasks: tuple[str, ...]) -> Path:
     """Train one setting, if that is not done yet, and return its folder."""
     out = words.out / setting
-    training = TrainConfig(setting=setting, steps=words.steps)
-    config = FinetuneConfig(tasks, training=replace(training, save_every=100))
+    training = TrainConfig(setting=setting, steps=words.steps, precision=fast_precision())
+    config = FinetuneConfig(tasks, training=training)
     if not (out / CARD).exists():
         finetune(out, shipped("mini-turbo"), [words.demos], config)
     return out
