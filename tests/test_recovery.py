@@ -113,5 +113,5 @@ def test_a_finger_that_shall_be_closed_closes_before_it_presses():
 @pytest.mark.parametrize("task", task_names())
 def test_from_beside_its_way_the_expert_solves_every_task(task):
     env = BenchEnv(task, cameras=())
-    demos = [record_demo(env, seed, seed % env.task.variations, ByNoise()) for seed in range(6)]
-    assert sum(demo is not None for demo in demos) >= 5
+    demos = [record_demo(env, seed, seed % env.task.variations, ByNoise()) for seed in range(10)]
+    assert sum(demo is not None for demo in demos) >= 8  # a push from far beside may fail

@@ -17,7 +17,7 @@ from genima_lite import panda
 from genima_lite.bench.scene import Scene
 from genima_lite.bench.task import Waypoint
 
-TUBE, SLOPE = 0.008, 0.25
+TUBE, SLOPE = 0.012, 0.4
 """Metres, and metres a metre: how far the tip may be beside the straight way to a waypoint to go on
 along it. The tube narrows towards the waypoint, as a funnel does."""
 
@@ -27,7 +27,7 @@ FREE = 0.05
 FAR = 0.15
 """Metres beside all stretches from which the expert begins with its first stop."""
 
-TURN = 0.2
+TURN = 0.6
 """Radians that the tip may be turned away from a straight way's pose."""
 
 GRIPPED, APART = 0.02, 0.002
