@@ -304,6 +304,7 @@ def train_diffusion(
     held_out: Path | None = None,
     frames_each: int = 20,
     pointing: int = 0,
+    moments: int = 0,
     steps: int = 600,
     batch_size: int = 16,
     learning_rate: float = 1e-3,
@@ -326,6 +327,7 @@ def train_diffusion(
         held_out: other demonstrations, on which drawings are scored every 200 steps.
         frames_each: frames of each demonstration.
         pointing: further pictures in which the thing that the prompt names is painted.
+        moments: further decisions, the arm set down beside the expert's way in a new scene.
         steps: training steps.
         batch_size: pictures a step.
         learning_rate: SD-Turbo wants 1e-5.
@@ -347,7 +349,12 @@ def train_diffusion(
         seed=seed,
     )
     config = FinetuneConfig(
-        tuple(_tasks(tasks)), frames_each, pointing=pointing, training=training, seed=seed
+        tuple(_tasks(tasks)),
+        frames_each,
+        pointing=pointing,
+        moments=moments,
+        training=training,
+        seed=seed,
     )
 
     def report(step: int, total: int, loss: float) -> None:

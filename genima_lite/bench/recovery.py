@@ -27,8 +27,9 @@ FREE = 0.05
 FAR = 0.15
 """Metres beside all stretches from which the expert begins with its first stop."""
 
-TURN = 0.6
-"""Radians that the tip may be turned away from a straight way's pose."""
+TURN, TURN_SLOPE = 0.6, 5.0
+"""Radians, and radians a metre: how far the tip may be turned away from the pose at the end of a
+straight way. What presses may be turned about its own axis as it likes: pictures hardly show it."""
 
 GRIPPED, APART = 0.02, 0.002
 """Metres between the tip and a grasp, and between a finger and its stop: closed fingers that are
@@ -40,7 +41,8 @@ def waypoints_ahead(scene: Scene, first: Sequence[Waypoint]) -> list[Waypoint]:
 
     With the task's thing in the hand: the stops after the grasp. Otherwise the stop at the end of
     the last stretch whose tube the arm is in; beside all of them the one where the nearest
-    stretch begins. A gripper that is wrong for this opens or closes first.
+    stretch begins. A gripper that is wrong for this opens or closes on arrival there, or at once
+    where the next stop is the grasp.
 
     Args:
         scene: at any moment of an episode.
@@ -54,9 +56,14 @@ def waypoints_ahead(scene: Scene, first: Sequence[Waypoint]) -> list[Waypoint]:
         rest = min(range(grasp + 1, len(now)), key=lambda k: _beside(first, k, tip))
         slip = np.zeros(3) if scene.task.graspable else tip[:3, 3] - now[grasp].tip[:3, 3]
         return [_moved(stop, slip) for stop in first[rest:]]
-    stops = [*now[: grasp + 1], *first[grasp + 1 :]] if grasp is not None else now
-    ahead = _ahead(stops, len(now) if grasp is None else grasp + 1, tip)
-    return [*_gripper_first(stops, ahead, tip, scene.robot.commanded_open), *stops[ahead:]]
+    is_open = scene.robot.commanded_open
+    if grasp is None:
+        return _gripper_on_arrival(now, _ahead(now, len(now), tip), is_open)
+    stops = [*now[: grasp + 1], *first[grasp + 1 :]]
+    ahead = _ahead(stops, grasp + 1, tip)
+    if ahead == grasp and not is_open:
+        return [Waypoint(tip, gripper=1.0), *stops[grasp:]]
+    return _gripper_on_arrival(stops, ahead, is_open)
 
 
 def _tip(scene: Scene) -> np.ndarray:
@@ -99,9 +106,25 @@ def _in_tube(stops: Sequence[Waypoint], k: int, tip: np.ndarray) -> bool:
     """Return whether the tip is on the way to stop k."""
     if not stops[k].straight:
         return _beside(stops, k, tip) < FREE
-    turn = Rotation.from_matrix(tip[:3, :3].T @ stops[k].tip[:3, :3]).magnitude()
     left = float(np.linalg.norm(tip[:3, 3] - stops[k].tip[:3, 3]))
-    return turn < TURN and _beside(stops, k, tip) < TUBE + SLOPE * left
+    turned = _turned(tip, stops[k].tip, _grasp(stops) is None)
+    narrow = TUBE if _sideways(stops, k) else TUBE + SLOPE * left
+    return turned < TURN + TURN_SLOPE * left and _beside(stops, k, tip) < narrow
+
+
+def _sideways(stops: Sequence[Waypoint], k: int) -> bool:
+    """Return whether the tip goes across its own axis to stop k, as in a push: then it must be
+    straight behind the thing.
+    """
+    way = stops[k].tip[:3, 3] - stops[k - 1].tip[:3, 3]
+    return bool(abs(way @ stops[k].tip[:3, 2]) < 0.5 * np.linalg.norm(way))
+
+
+def _turned(tip: np.ndarray, stop: np.ndarray, presses: bool) -> float:
+    """Return the radians between two poses, or for what presses between their axes."""
+    if presses:
+        return float(np.arccos(np.clip(tip[:3, 2] @ stop[:3, 2], -1, 1)))
+    return float(Rotation.from_matrix(tip[:3, :3].T @ stop[:3, :3]).magnitude())
 
 
 def _beside(stops: Sequence[Waypoint], k: int, tip: np.ndarray) -> float:
@@ -112,12 +135,18 @@ def _beside(stops: Sequence[Waypoint], k: int, tip: np.ndarray) -> float:
     return float(np.linalg.norm(start + share * way - point))
 
 
-def _gripper_first(
-    stops: Sequence[Waypoint], ahead: int, tip: np.ndarray, is_open: bool
-) -> list[Waypoint]:
-    """Return a stop right here if the gripper is not as the expert's is on its way to `ahead`."""
-    if ahead == 0 and stops[0].gripper is not None:
-        return []  # there it gets its command in any case
+def _gripper_on_arrival(stops: Sequence[Waypoint], ahead: int, is_open: bool) -> list[Waypoint]:
+    """Return the stops from `ahead` on; a gripper that is not as the expert's is on its way there
+    is set right at the first of them, but never at the last stop: that would be too late.
+    """
+    ahead = min(ahead, len(stops) - 2) if _late(stops, ahead, is_open) else ahead
+    next_stop, *rest = stops[ahead:]
+    if next_stop.gripper is None and _late(stops, ahead, is_open):
+        next_stop = replace(next_stop, gripper=0.0 if is_open else 1.0)
+    return [next_stop, *rest]
+
+
+def _late(stops: Sequence[Waypoint], ahead: int, is_open: bool) -> bool:
+    """Return whether the gripper should have changed before the way to stop `ahead`."""
     before = [stop.gripper for stop in stops[:ahead] if stop.gripper is not None]
-    wanted = before[-1] if before else 1.0
-    return [] if (wanted > 0.5) == is_open else [Waypoint(tip, gripper=wanted)]
+    return ((before[-1] if before else 1.0) > 0.5) != is_open

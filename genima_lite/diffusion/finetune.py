@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from genima_lite.bench.tasks import load_task
+from genima_lite.demos.moments import MomentSettings, moments
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.augment import AugmentConfig
 from genima_lite.diffusion.base import load_pipeline
@@ -53,14 +54,17 @@ class FinetuneConfig:
     pointing: int = 0
     """Random scenes beside the demonstrations, in which the thing that the prompt names shall be
     painted (`genima_lite.diffusion.data.pointing_pictures`)."""
+    moments: int = 0
+    """Single decisions beside the demonstrations, each with the arm set down beside the expert's
+    way in a new scene of the bench (`genima_lite.demos.moments`)."""
     training: TrainConfig = field(default_factory=TrainConfig)
     """How they are learned."""
     seed: int = 0
     """Of the choice of frames and sentences."""
 
     def __post_init__(self) -> None:
-        if self.frames_each < 1 or self.pointing < 0:
-            raise UserError("frames_each must be at least 1, pointing not negative")
+        if self.frames_each < 1 or self.pointing < 0 or self.moments < 0:
+            raise UserError("frames_each must be at least 1, pointing and moments not negative")
         if self.training.setting == "base":
             raise UserError("setting 'base' is pre-training; choose how the base shall be changed")
 
@@ -97,8 +101,11 @@ def finetune(
     """
     shown = chain.from_iterable(read_demos(each, config.tasks) for each in demos)
     pictures = target_pictures(shown, config.frames_each, config.seed, config.augment, config.stops)
+    view_size = pictures.pictures.shape[1] // 2
+    if config.moments:
+        pictures = together(pictures, _moments(config, view_size))
     if config.pointing:
-        pictures = together(pictures, _pointing(config, pictures.pictures.shape[1] // 2))
+        pictures = together(pictures, _pointing(config, view_size))
     validate = None if held_out is None else _validation(held_out, config)
     parts = Parts.of(load_pipeline(base).to(device))
     trainer = Trainer(parts, pictures, config.training, out, validate)
@@ -107,6 +114,17 @@ def finetune(
     trainer.save_model()
     _write_card(Path(out), config, pictures, str(base), trainer)
     return trainer
+
+
+def _moments(config: FinetuneConfig, view_size: int) -> Pictures:
+    """Return the targets of single decisions, of all tasks alike many."""
+    shown = chain.from_iterable(
+        moments(
+            MomentSettings(task, view_size, config.seed), (config.moments + k) // len(config.tasks)
+        )
+        for k, task in enumerate(config.tasks)
+    )
+    return target_pictures(shown, 1, config.seed, config.augment, stops=False)
 
 
 def _pointing(config: FinetuneConfig, view_size: int) -> Pictures:
@@ -148,6 +166,7 @@ def _write_card(
         "stops": config.stops,
         "pictures": len(pictures),
         "pointing": config.pointing,
+        "moments": config.moments,
         "base": Path(base).name,
         "steps": trainer.step,
         "minutes": trainer.seconds / 60,
