@@ -37,6 +37,8 @@ class Plan:
     """Demonstrations a task."""
     astray: float = 0.5
     """Share of them that begin beside the expert's path."""
+    moments: int = 1800
+    """Single decisions beside them, for the ControlNet (`genima_lite.demos.moments`)."""
     held_out: int = 4
     """Further demonstrations a task, for learning curves."""
     diffusion_steps: int = 1250
@@ -109,7 +111,8 @@ def _stages(out: Path, plan: Plan) -> list[Stage]:
         for task in plan.tasks
     ]
     collected = tuple(stage.name for stage in collect)
-    drawing, following = 0.0065 * plan.diffusion_steps, 3 + 0.01 * plan.controller_steps
+    drawing = 0.001 * plan.moments + 0.0065 * plan.diffusion_steps
+    following = 3 + 0.01 * plan.controller_steps
     trained = [
         Stage("diffusion", _train_diffusion, (out, plan), drawing, collected),
         Stage("controller", _train_controller, (out, plan), following, collected),
@@ -157,7 +160,7 @@ def _train_diffusion(out: Path, plan: Plan, report: Report) -> None:
     if (out / "genima/diffusion" / CARD).exists():  # written last
         return
     training = TrainConfig(steps=plan.diffusion_steps, precision=fast_precision(), seed=plan.seed)
-    config = FinetuneConfig(plan.tasks, training=training, seed=plan.seed)
+    config = FinetuneConfig(plan.tasks, moments=plan.moments, training=training, seed=plan.seed)
     finetune(
         out / "genima/diffusion",
         shipped("mini-turbo"),

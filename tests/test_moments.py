@@ -76,6 +76,15 @@ def test_the_target_is_where_the_expert_goes_when_it_takes_over_there():
         np.testing.assert_allclose(env.observation.gripper_pose[:3], goal, atol=3e-3)
 
 
+def test_without_stops_the_target_lies_farther_on():
+    cut, plain = (
+        tips(list(moments(MomentSettings("push_button", 16, 0, stops), 60)), 1)
+        for stops in (True, False)
+    )
+    assert (plain[:, 2] < cut[:, 2] - 0.02).sum() > 10
+    assert (plain[:, 2] < cut[:, 2] + 0.02).all()
+
+
 def test_some_hands_are_closed_on_nothing_and_shall_open():
     found = some("pick_up_cup", 120)
     closed = [demo for demo, _ in found if not demo[0].gripper_open]

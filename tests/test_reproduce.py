@@ -19,6 +19,7 @@ from genima_lite.stored import is_stored, load_stored, store
 PLAN = Plan(
     tasks=("push_button",),
     demos=2,
+    moments=2,
     held_out=1,
     diffusion_steps=2,
     controller_steps=2,

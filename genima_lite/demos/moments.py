@@ -37,11 +37,16 @@ _TRIES = 20
 
 @dataclass(frozen=True)
 class MomentSettings:
-    """What defines a row of moments: `task`, pixels along each side of a view, and `seed`."""
+    """What defines a row of moments."""
 
     task: str
+    """RLBench task name."""
     view_size: int = 64
+    """Pixels along each side of a view."""
     seed: int = 0
+    """The same seed gives the same moments."""
+    stops: bool = True
+    """Targets end at stops (`genima_lite.targets.horizon.target_frames`)."""
 
 
 def moments(settings: MomentSettings, count: int) -> Iterator[tuple[Demo, list[str]]]:
@@ -62,7 +67,7 @@ def moments(settings: MomentSettings, count: int) -> Iterator[tuple[Demo, list[s
     while made < count:
         variation = int(rng.randint(scene.task.variations))
         scene.reset(variation, rng)
-        for demo in _of_one_scene(scene, renderer, settings.view_size, rng):
+        for demo in _of_one_scene(scene, renderer, settings, rng):
             if made < count:
                 made += 1
                 yield demo, scene.task.instructions(variation)
@@ -70,7 +75,7 @@ def moments(settings: MomentSettings, count: int) -> Iterator[tuple[Demo, list[s
 
 
 def _of_one_scene(
-    scene: Scene, renderer: Renderer, view_size: int, rng: np.random.RandomState
+    scene: Scene, renderer: Renderer, settings: MomentSettings, rng: np.random.RandomState
 ) -> Iterator[Demo]:
     """Yield some moments of a scene that was just reset."""
     first = scene.task.waypoints(scene)
@@ -83,13 +88,13 @@ def _of_one_scene(
         scene.restore(state)
         if not _set_down(scene, ways, rng):
             continue
-        now = observe(scene, Views(TILE_ORDER, view_size), renderer, None)
+        now = observe(scene, Views(TILE_ORDER, settings.view_size), renderer, None)
         try:
-            goal = _next_target(scene, first)
+            goal = _next_target(scene, first, settings.stops)
         except panda.Unreachable:
             continue
         _stand(scene, goal[:7], goal[7])
-        yield Demo([now, observe(scene, Views((), view_size), None, None)])
+        yield Demo([now, observe(scene, Views((), settings.view_size), None, None)])
 
 
 def _empty_handed(stops: Sequence[Waypoint]) -> list[Waypoint]:
@@ -146,10 +151,10 @@ def _touches(scene: Scene) -> bool:
     return bool((arm[:, 0] != arm[:, 1]).any())
 
 
-def _next_target(scene: Scene, first: Sequence[Waypoint]) -> np.ndarray:
+def _next_target(scene: Scene, first: Sequence[Waypoint], stops: bool) -> np.ndarray:
     """Return the expert's command (8,) at the next target from where the arm stands."""
     joints = scene.data.qpos[:7].copy()
     opening = float(scene.robot.commanded_open)
     steps = plan(waypoints_ahead(scene, first), joints, opening)
     steps = np.vstack([np.append(joints, opening), steps])
-    return steps[target_frames(steps[:, :7], steps[:, 7])[0]]
+    return steps[target_frames(steps[:, :7], steps[:, 7], stops=stops)[0]]

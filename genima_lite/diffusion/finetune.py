@@ -118,10 +118,9 @@ def finetune(
 
 def _moments(config: FinetuneConfig, view_size: int) -> Pictures:
     """Return the targets of single decisions, of all tasks alike many."""
+    total, count = config.moments, len(config.tasks)
     shown = chain.from_iterable(
-        moments(
-            MomentSettings(task, view_size, config.seed), (config.moments + k) // len(config.tasks)
-        )
+        moments(MomentSettings(task, view_size, config.seed, config.stops), (total + k) // count)
         for k, task in enumerate(config.tasks)
     )
     return target_pictures(shown, 1, config.seed, config.augment, stops=False)

@@ -15,15 +15,17 @@ from genima_lite.diffusion.parts import Parts, predict
 class StepConfig:
     """How noise is drawn and errors are weighted."""
 
-    noise_power: float = 3.0
+    noise_power: float = 30.0
     """Timesteps are drawn as 1000 (1 - u^power), u uniform: the larger, the more noise. One-step
-    drawing starts from pure noise, so that is where training pays. 1 is uniform."""
+    drawing starts from pure noise, so that is where training pays; with less noise the spheres
+    shine through, and nothing is learned about where they belong. 1 is uniform."""
     overstate: float = 0.0
     """Share of samples whose timestep is said to be later than it is. In pre-training it teaches
     the decoder to draw sharply at the timestep at which it will draw later."""
-    changed_weight: float = 12.0
+    changed_weight: float = 8.0
     """Added to the loss's weight 1 where the picture shall differ from its condition: the spheres
-    are a small share of the pixels."""
+    are a small share of the pixels. The larger, the stronger is what is unlikely drawn too: a
+    sphere that is there with probability p at (1 + weight) p / (1 + weight p)."""
 
 
 @dataclass(frozen=True, eq=False)
