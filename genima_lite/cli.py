@@ -361,6 +361,7 @@ def train_diffusion(
         if step % 50 == 0:
             console.print(f"step {step} of {total}: loss {loss:.4f}")
 
+    console.print("drawing the pictures; a thousand moments take about a minute")
     trainer = finetune(out, base, demos, config, max_minutes, report, device, held_out)
     console.print(f"{out}: {trainer.step} of {steps} steps, {trainer.trained / 1e6:.1f} M weights")
     return 0
