@@ -359,7 +359,8 @@ check_verdict(verdict, seed=7)
 # The oracle may succeed by luck with a drawing just as bad. And "drawing" hides **drift**: the
 # model may draw well on every view that an expert would have, and badly only where the arm's own
 # small errors have led. `benchmarks/drift.py` tells the two apart. The cure is to show the way
-# back: `collect --astray` starts demonstrations beside the expert's path.
+# back: `collect --astray` starts demonstrations beside the expert's path, and
+# `train-diffusion --moments` sets the arm down there for single decisions.
 
 # %% [markdown]
 # Let us run it: the same episodes, three policies. There are few episodes, so that the notebook
