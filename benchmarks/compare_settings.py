@@ -17,7 +17,7 @@ import argparse
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from genima_lite.bench.tasks import task_names
 from genima_lite.diffusion.agent import DiffusionAgent
@@ -52,7 +52,8 @@ def main() -> None:
     words = parser.parse_args()
     tasks = tuple(words.tasks.split(","))
     examples = decision_examples(read_demos(words.held_out, tasks))
-    table = Table("setting", "minutes", "spheres", "px median", "missed", "gripper right", "mm")
+    measured = ("minutes", "spheres", "px median", "missed", "gripper right", "mm")
+    table = Table(Column("setting", no_wrap=True), *measured)
     rows: dict[str, DrawingScore] = {}
     for setting in words.settings.split(","):
         folder = train(words, setting, tasks)
