@@ -37,17 +37,17 @@ class Plan:
     """Demonstrations a task."""
     astray: float = 0.5
     """Share of them that begin beside the expert's path."""
-    moments: int = 1800
+    moments: int = 4500
     """Single decisions beside them, for the ControlNet (`genima_lite.demos.moments`)."""
     held_out: int = 4
     """Further demonstrations a task, for learning curves."""
-    diffusion_steps: int = 1250
+    diffusion_steps: int = 1500
     """Of the ControlNet."""
     controller_steps: int = 600
     """Of the controller."""
     lesson: LessonConfig = field(default_factory=lambda: LessonConfig(30_000, 5000))
     """The controller's first lesson, without pictures."""
-    act_steps: int = 1900
+    act_steps: int = 2900
     """Of the baseline; as long as both together."""
     episodes: int = 20
     """Evaluation episodes a task and policy."""
@@ -111,7 +111,7 @@ def _stages(out: Path, plan: Plan) -> list[Stage]:
         for task in plan.tasks
     ]
     collected = tuple(stage.name for stage in collect)
-    drawing = 0.001 * plan.moments + 0.0065 * plan.diffusion_steps
+    drawing = 0.0005 * plan.moments + 0.0065 * plan.diffusion_steps
     following = 3 + 0.01 * plan.controller_steps
     trained = [
         Stage("diffusion", _train_diffusion, (out, plan), drawing, collected),

@@ -58,10 +58,26 @@ def test_where_the_arm_stands_does_not_tell_where_the_last_stop_is():
     assert np.median(np.linalg.norm((then - now)[pressed, :2], axis=1)) > 0.01
 
 
-def test_the_arm_stands_still_and_touches_nothing():
+def test_the_arm_stands_still_and_reaches_into_nothing():
     for demo, _ in some("pick_up_cup", 20):
         assert not np.any(demo[0].joint_velocities)
-        assert not np.any(demo[0].gripper_touch_forces)
+        assert np.abs(demo[0].gripper_touch_forces).max() < 50
+
+
+def test_some_blocks_lie_where_the_expert_pushed_them():
+    gaps = [
+        np.linalg.norm(demo[0].task_low_dim_state[:2] - demo[0].task_low_dim_state[3:5])
+        for demo, _ in some("slide_block_to_target", 120)
+    ]
+    assert 0.4 < np.mean(np.abs(np.array(gaps) - 0.17) < 0.003) < 0.95
+    assert np.mean(np.array(gaps) < 0.15) > 0.05
+
+
+def test_no_moment_shows_a_task_that_is_solved():
+    for task, joint, end in (("push_button", -1, 0.003), ("press_switch", -1, 1.0)):
+        joints = np.array([demo[0].task_low_dim_state[joint] for demo, _ in some(task, 60)])
+        travels = np.abs(joints - joints.min())  # most are where they rest
+        assert 0 < travels.max() < end
 
 
 def test_the_target_is_where_the_expert_goes_when_it_takes_over_there():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -30,9 +31,13 @@ from genima_lite.tiling import TILE_ORDER
 FLIP = 0.15
 """Share of the moments in which the gripper is closed instead of open, or the other way round."""
 
+UNDER_WAY = 0.5
+"""Share of the scenes without a grasp in which the expert has begun to press or push."""
+
 _SCENE_MOMENTS = 4
 _ASIDE, _TURNED, _TILTED = 0.05, 0.5, 0.08
 _TRIES = 20
+_DEEP, _SETTLE = 0.01, 10
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,9 @@ def moments(settings: MomentSettings, count: int) -> Iterator[tuple[Demo, list[s
 
     The tip stands beside a random point of a random stretch of the expert's way to the grasp, or
     to the end for what presses: by normal noise whose deviation is uniform up to 5 cm, 0.5 rad
-    about its axis and 0.08 rad across.
+    about its axis and 0.08 rad across. Where it touches something, half a second passes until
+    both rest. In half of the scenes of tasks without a grasp the expert has begun its last way, so
+    a block lies where it has pushed it.
 
     Yields:
         A demonstration of two frames, now and at the next target, and the sentences that ask for
@@ -80,13 +87,16 @@ def _of_one_scene(
     """Yield some moments of a scene that was just reset."""
     first = scene.task.waypoints(scene)
     try:
-        ways = stretches(_empty_handed(first), panda.HOME)
+        if len(_empty_handed(first)) == len(first) and rng.rand() < UNDER_WAY:
+            _begin(scene, stretches(first, panda.HOME), rng)
+            if scene.task.success(scene):
+                return
+        ways = stretches(_empty_handed(scene.task.waypoints(scene)), panda.HOME)
     except panda.Unreachable:
         return
     state = scene.state()
     for _ in range(_SCENE_MOMENTS):
-        scene.restore(state)
-        if not _set_down(scene, ways, rng):
+        if not _set_down(scene, state, ways, rng):
             continue
         now = observe(scene, Views(TILE_ORDER, settings.view_size), renderer, None)
         try:
@@ -97,19 +107,30 @@ def _of_one_scene(
         yield Demo([now, observe(scene, Views((), settings.view_size), None, None)])
 
 
+def _begin(scene: Scene, ways: Sequence[np.ndarray], rng: np.random.RandomState) -> None:
+    """Let the expert go some ways (T, 8), of the last one a random part."""
+    *before, last = ways
+    for command in np.vstack([*before, last[: rng.randint(len(last))]]):
+        scene.robot.move(command[:7])
+        scene.robot.set_gripper(command[7])
+
+
 def _empty_handed(stops: Sequence[Waypoint]) -> list[Waypoint]:
     """Return the stops up to the grasp; all of them where nothing is grasped."""
     closing = [k for k, stop in enumerate(stops) if stop.gripper == 0.0 and k > 0]
     return list(stops[: closing[0] + 1] if closing else stops)
 
 
-def _set_down(scene: Scene, ways: Sequence[np.ndarray], rng: np.random.RandomState) -> bool:
-    """Put the arm beside one of some ways (T, 8), where it touches nothing.
+def _set_down(
+    scene: Scene, state: dict[str, Any], ways: Sequence[np.ndarray], rng: np.random.RandomState
+) -> bool:
+    """Put the arm of a scene in some state beside one of some ways (T, 8).
 
     Returns:
-        Whether such a place was found.
+        Whether a place was found where it does not reach deep into things nor ends the episode.
     """
     for _ in range(_TRIES):
+        scene.restore(state)
         way = ways[rng.randint(len(ways))]
         command = way[rng.randint(len(way))]
         tip = _beside(panda.forward_kinematics(command[:7])[1], rng)
@@ -119,7 +140,7 @@ def _set_down(scene: Scene, ways: Sequence[np.ndarray], rng: np.random.RandomSta
         except panda.Unreachable:
             continue
         _stand(scene, joints, opening)
-        if not _touches(scene):
+        if _come_to_rest(scene) and not scene.task.success(scene):
             return True
     return False
 
@@ -139,16 +160,30 @@ def _stand(scene: Scene, joints: np.ndarray, opening: float) -> None:
     data.qpos[:7], data.qpos[7:9] = joints, stroke
     data.ctrl[:7], data.ctrl[7:9] = joints, stroke
     data.qvel[:] = 0
+    scene.robot.resume({})
     mujoco.mj_forward(scene.model, data)
 
 
-def _touches(scene: Scene) -> bool:
-    """Return whether the arm or the hand touches anything but itself."""
-    own = scene.model.body("right_finger").id
+def _come_to_rest(scene: Scene) -> bool:
+    """Let the arm and what it touches settle; return whether it did not reach deep into it."""
+    depth = _depth(scene)
+    if depth is None:
+        return True
+    if depth > _DEEP:
+        return False
+    scene.robot.hold(_SETTLE)
+    scene.data.qvel[:] = 0
+    mujoco.mj_forward(scene.model, scene.data)
+    return True
+
+
+def _depth(scene: Scene) -> float | None:
+    """Return how many metres the arm reaches into something but itself; `None`: it is free."""
+    own, base = scene.model.body("right_finger").id, scene.model.body("link1").id
     bodies = scene.model.geom_bodyid[scene.data.contact.geom]
-    base = scene.model.body("link1").id
     arm = (bodies >= base) & (bodies <= own)
-    return bool((arm[:, 0] != arm[:, 1]).any())
+    touching = arm[:, 0] != arm[:, 1]
+    return float(-scene.data.contact.dist[touching].min()) if touching.any() else None
 
 
 def _next_target(scene: Scene, first: Sequence[Waypoint], stops: bool) -> np.ndarray:
