@@ -6,13 +6,21 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import tyro
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from genima_lite.errors import UserError
@@ -284,13 +292,8 @@ def pretrain_base(
     training = replace(BASE_TRAINING, steps=steps, seed=seed)
     config = PretrainConfig(base, tuple(_tasks(tasks)), pictures, training, seed)
 
-    def report(stage: str, done: int, total: int, loss: float | None) -> None:
-        if loss is None:
-            console.print(f"{stage} {done} of {total}")
-        elif done % 50 == 0:
-            console.print(f"step {done} of {total}: loss {loss:.4f}")
-
-    trainer = pretrain(out, config, max_minutes, report)
+    with _training_bars() as report:
+        trainer = pretrain(out, config, max_minutes, report)
     console.print(f"{out}: {trainer.step} of {steps} steps, {trainer.trained / 1e6:.1f} M weights")
     return 0
 
@@ -357,12 +360,8 @@ def train_diffusion(
         seed=seed,
     )
 
-    def report(step: int, total: int, loss: float) -> None:
-        if step % 50 == 0:
-            console.print(f"step {step} of {total}: loss {loss:.4f}")
-
-    console.print("drawing the pictures; a thousand moments take about a minute")
-    trainer = finetune(out, base, demos, config, max_minutes, report, device, held_out)
+    with _training_bars() as report:
+        trainer = finetune(out, base, demos, config, max_minutes, report, device, held_out)
     console.print(f"{out}: {trainer.step} of {steps} steps, {trainer.trained / 1e6:.1f} M weights")
     return 0
 
@@ -510,6 +509,24 @@ def _progress(items: Iterable[T], total: int, label: str) -> Iterator[T]:
         for item in items:
             yield item
             bar.advance(job)
+
+
+@contextmanager
+def _training_bars() -> Iterator[Callable[[str, int, int, float | None], None]]:
+    """Give what shows a bar of each stage of a training; in a file, a line every 50 steps."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bars:
+        rows: dict[str, TaskID] = {}
+
+        def report(stage: str, done: int, total: int, loss: float | None) -> None:
+            said = stage if loss is None else f"{stage}, loss {loss:.4f}"
+            if stage not in rows:
+                rows[stage] = bars.add_task(said, total=total)
+            bars.update(rows[stage], completed=done, description=said)
+            if not bars.console.is_terminal and done % 50 == 0:
+                console.print(f"{said}: {done} of {total}")
+
+        yield report
 
 
 def _success_table(policy: str, summary: dict) -> Table:

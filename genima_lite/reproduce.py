@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genima_lite.bench.tasks import check_task, task_names
 from genima_lite.controller.lesson import LessonConfig
@@ -20,8 +20,14 @@ from genima_lite.shipped import shipped
 from genima_lite.stages import Report, Stage, run_stages
 from genima_lite.stored import is_stored, load_stored, store
 
+if TYPE_CHECKING:
+    from genima_lite.diffusion.finetune import FinetuneConfig
+
 HELD_OUT_SEED = 5000
 """Seed of the demonstrations on which training is watched."""
+
+VIEW_SIZE = 64
+"""Pixels along each side of a view: what mini-turbo draws."""
 
 COMPARED = ("expert", "oracle", "genima", "act")
 """Policies in a report, best informed first."""
@@ -41,13 +47,13 @@ class Plan:
     """Single decisions beside them, for the ControlNet (`genima_lite.demos.moments`)."""
     held_out: int = 4
     """Further demonstrations a task, for learning curves."""
-    diffusion_steps: int = 1500
+    diffusion_steps: int = 1800
     """Of the ControlNet."""
     controller_steps: int = 600
     """Of the controller."""
     lesson: LessonConfig = field(default_factory=lambda: LessonConfig(30_000, 5000))
     """The controller's first lesson, without pictures."""
-    act_steps: int = 2900
+    act_steps: int = 3500
     """Of the baseline; as long as both together."""
     episodes: int = 20
     """Evaluation episodes a task and policy."""
@@ -111,10 +117,11 @@ def _stages(out: Path, plan: Plan) -> list[Stage]:
         for task in plan.tasks
     ]
     collected = tuple(stage.name for stage in collect)
-    drawing = 0.0005 * plan.moments + 0.0065 * plan.diffusion_steps
     following = 3 + 0.01 * plan.controller_steps
+    drawing = 0.0065 * plan.diffusion_steps
     trained = [
-        Stage("diffusion", _train_diffusion, (out, plan), drawing, collected),
+        Stage("moments", _draw_moments, (out, plan), 0.0005 * plan.moments),
+        Stage("diffusion", _train_diffusion, (out, plan), drawing, (*collected, "moments")),
         Stage("controller", _train_controller, (out, plan), following, collected),
         Stage("act", _train_act, (out, plan), 0.0065 * plan.act_steps, collected),
     ]
@@ -146,29 +153,45 @@ def _collect(out: Path, plan: Plan, task: str, report: Report) -> None:
         ("demos", plan.demos, plan.seed, plan.astray),
         ("held_out", plan.held_out, HELD_OUT_SEED + plan.seed, 0.0),
     ):
-        for _ in collect(out / folder, [task], count, CollectSettings(seed, 64, None, astray)):
+        for _ in collect(
+            out / folder, [task], count, CollectSettings(seed, VIEW_SIZE, None, astray)
+        ):
             done += 1
             report(done, total)
 
 
+def _draw_moments(out: Path, plan: Plan, report: Report) -> None:
+    """Draw single decisions where the fine-tuning looks for them."""
+    from genima_lite.diffusion.finetune import draw_moments
+    from genima_lite.diffusion.pictures import files_for
+
+    files = draw_moments(out / "genima/diffusion", _finetuning(plan), VIEW_SIZE)
+    for number, _ in enumerate(files, 1):
+        report(number, files_for(plan.moments))
+
+
 def _train_diffusion(out: Path, plan: Plan, report: Report) -> None:
     """Fine-tune mini-turbo to draw targets."""
-    from genima_lite.diffusion.finetune import CARD, FinetuneConfig, finetune
+    from genima_lite.diffusion.finetune import CARD, finetune
+
+    def watch(stage: str, step: int, steps: int, _: float | None) -> None:
+        if stage == "training":
+            report(step, steps)
+
+    folder = out / "genima/diffusion"
+    if not (folder / CARD).exists():  # written last
+        held_out = out / "held_out"
+        base, config = shipped("mini-turbo"), _finetuning(plan)
+        finetune(folder, base, [out / "demos"], config, report=watch, held_out=held_out)
+
+
+def _finetuning(plan: Plan) -> FinetuneConfig:
+    from genima_lite.diffusion.finetune import FinetuneConfig
     from genima_lite.diffusion.train import TrainConfig
     from genima_lite.precision import fast_precision
 
-    if (out / "genima/diffusion" / CARD).exists():  # written last
-        return
     training = TrainConfig(steps=plan.diffusion_steps, precision=fast_precision(), seed=plan.seed)
-    config = FinetuneConfig(plan.tasks, moments=plan.moments, training=training, seed=plan.seed)
-    finetune(
-        out / "genima/diffusion",
-        shipped("mini-turbo"),
-        [out / "demos"],
-        config,
-        report=lambda step, steps, _: report(step, steps),
-        held_out=out / "held_out",
-    )
+    return FinetuneConfig(plan.tasks, moments=plan.moments, training=training, seed=plan.seed)
 
 
 def _train_controller(out: Path, plan: Plan, report: Report) -> None:

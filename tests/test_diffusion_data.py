@@ -12,19 +12,20 @@ from genima_lite import panda
 from genima_lite.bench.env import BenchEnv
 from genima_lite.bench.task import COLORS
 from genima_lite.demos.write import write_episode
-from genima_lite.diffusion import data
+from genima_lite.diffusion import pictures
 from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.diffusion.augment import AugmentConfig
 from genima_lite.diffusion.base import build_base, preset
 from genima_lite.diffusion.data import (
     SceneSettings,
-    load_pictures,
+    make_moments,
+    make_pointing,
     make_scenes,
-    pointing_pictures,
     read_demos,
     target_pictures,
-    together,
 )
 from genima_lite.diffusion.finetune import FinetuneConfig, finetune
+from genima_lite.diffusion.pictures import load_pictures, together
 from genima_lite.diffusion.pretrain import BASE_TRAINING, PretrainConfig, pretrain
 from genima_lite.diffusion.prompts import task_prompt
 from genima_lite.diffusion.scenes import RandomScenes, _unmistakable
@@ -38,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch):
-    monkeypatch.setattr(data, "CHUNK", 3)
+    monkeypatch.setattr(pictures, "CHUNK", 3)
 
 
 @pytest.fixture(scope="module")
@@ -102,14 +103,33 @@ def test_pointing_never_names_one_of_two_things_that_look_alike():
     assert [thing[0] for thing in _unmistakable(things)] == [3, 4]
 
 
-def test_pointing_pictures_hold_no_spheres_and_have_prompts_of_their_own(scenes):
-    found = pointing_pictures(SceneSettings(("pick_up_cup",), 32), 6)
-    again = pointing_pictures(SceneSettings(("pick_up_cup",), 32), 6)
-    np.testing.assert_array_equal(found.pictures, again.pictures)
+def test_pointing_pictures_hold_no_spheres_and_have_prompts_of_their_own(tmp_path):
+    list(make_pointing(tmp_path, SceneSettings(("pick_up_cup",), 32), 6))
+    found = load_pictures(tmp_path, 6)
+    assert (found.pictures != found.conditions).any()
     assert all("executing" not in prompt and "cup" in prompt for prompt in found.prompts)
-    both = together(found, again)
+    both = together(found, found)
     assert len(both) == 12
     assert both.conditions.shape == both.pictures.shape
+
+
+def test_moments_depend_on_their_file_alone_and_go_round_the_tasks(tmp_path):
+    settings = SceneSettings(("push_button", "press_switch"), 16, seed=3)
+    first, second = tmp_path / "first", tmp_path / "second"
+    changed = AugmentConfig()
+    list(make_moments(first, settings, 9, changed))
+    list(make_moments(second, settings, 3, changed))
+    (first / "00001.npz").unlink()
+    list(make_moments(first, settings, 6, changed))
+    list(make_moments(second, settings, 6, changed))
+    one, two = load_pictures(first, 6), load_pictures(second, 6)
+    np.testing.assert_array_equal(one.pictures, two.pictures)
+    np.testing.assert_array_equal(one.conditions, two.conditions)
+    assert one.prompts == two.prompts
+    assert all("switch" in prompt or "rocker" in prompt for prompt in one.prompts[3:])
+    assert (one.pictures[:3] != load_pictures(first).pictures[6:9]).any(), "other scenes"
+    with pytest.raises(UserError, match="holds pictures of"):
+        next(make_moments(first, settings, 6, None))
 
 
 def test_the_cache_goes_on_after_an_interruption(tmp_path):
@@ -132,7 +152,7 @@ def test_the_cache_goes_on_after_an_interruption(tmp_path):
 def test_a_cache_of_other_settings_or_too_small_a_one_is_refused(tmp_path):
     settings = SceneSettings(("press_switch",), 16)
     list(make_scenes(tmp_path, settings, 1))
-    with pytest.raises(UserError, match="holds scenes of"):
+    with pytest.raises(UserError, match="holds pictures of"):
         next(make_scenes(tmp_path, replace(settings, seed=1), 1))
     with pytest.raises(UserError, match="are needed"):
         load_pictures(tmp_path, 100)
@@ -202,8 +222,17 @@ def test_finetuning_on_a_dataset_draws(dataset, tmp_path):
     build_base(preset("tiny", 64)).save_pretrained(base)
     training = TrainConfig(steps=2, batch_size=2)
     config = FinetuneConfig(("push_button",), frames_each=2, training=training)
-    trainer = finetune(tmp_path / "out", base, [dataset], config)
+    config = replace(config, moments=3, pointing=3)
+    said = []
+    report = lambda *what: said.append(what[:3])  # noqa: E731
+    trainer = finetune(tmp_path / "out", base, [dataset], config, report=report)
     assert trainer.done
+    assert said == [
+        ("moments", 1, 1),
+        ("pointing", 1, 1),
+        ("training", 1, 2),
+        ("training", 2, 2),
+    ]
     env = BenchEnv("push_button", TILE_ORDER, 32)
     _, info = env.reset(seed=1)
     views = {camera: env.observation.image(camera) for camera in TILE_ORDER}

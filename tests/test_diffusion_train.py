@@ -24,7 +24,6 @@ from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.base import build_base, load_pipeline, preset
 from genima_lite.diffusion.cache import Cache
 from genima_lite.diffusion.control import SETTINGS, build_controlnet, prepare, widen
-from genima_lite.diffusion.data import Pictures
 from genima_lite.diffusion.parts import (
     Parts,
     as_condition,
@@ -32,6 +31,7 @@ from genima_lite.diffusion.parts import (
     encode_prompts,
     predict,
 )
+from genima_lite.diffusion.pictures import Pictures
 from genima_lite.diffusion.prompts import task_prompt
 from genima_lite.diffusion.step import Batch, StepConfig, _timesteps, _weight, training_step
 from genima_lite.diffusion.train import TrainConfig, Trainer, pipeline_of

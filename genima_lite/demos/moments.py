@@ -52,6 +52,8 @@ class MomentSettings:
     """The same seed gives the same moments."""
     stops: bool = True
     """Targets end at stops (`genima_lite.targets.horizon.target_frames`)."""
+    part: int = 0
+    """Rows of one seed with other numbers show other scenes."""
 
 
 def moments(settings: MomentSettings, count: int) -> Iterator[tuple[Demo, list[str]]]:
@@ -69,7 +71,7 @@ def moments(settings: MomentSettings, count: int) -> Iterator[tuple[Demo, list[s
     """
     scene = Scene(load_task(settings.task))
     renderer = Renderer(scene.model, settings.view_size)
-    rng = np.random.RandomState([settings.seed, 3])
+    rng = np.random.RandomState([settings.seed, settings.part, 3])
     made = 0
     while made < count:
         variation = int(rng.randint(scene.task.variations))

@@ -1,12 +1,15 @@
-"""What the frozen networks make of the training data, computed once."""
+"""What the frozen networks make of the training data."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
 
-from genima_lite.diffusion.data import Pictures
+from genima_lite.diffusion.autoencoder import LosslessAutoencoder
 from genima_lite.diffusion.parts import Parts, as_condition, encode_pictures, encode_prompts
+from genima_lite.diffusion.pictures import Pictures
 from genima_lite.diffusion.step import Batch
 
 _ENCODE_AT_ONCE = 32
@@ -15,7 +18,9 @@ _ENCODE_AT_ONCE = 32
 class Cache:
     """Latents of the pictures and features of the prompts, ready to be drawn in batches.
 
-    Latents are kept in float16, which holds 8-bit colours to a sixteenth of a level.
+    Prompts and latents are computed once. Latents are kept in float16, which holds 8-bit colours to
+    a sixteenth of a level; those of the lossless autoencoder, which rearranges pixels in a
+    fiftieth of a step's time, are computed when drawn: that takes two fifths of the memory.
 
     Args:
         with_conditions: also keep the conditions and their latents.
@@ -37,18 +42,18 @@ class Cache:
         which = torch.randint(len(self._prompt), (count,), generator=generator)
         dropped = torch.rand(count, generator=generator) < prompt_dropout
         prompt = torch.where(dropped, 0, self._prompt[which])
-        latents = self._latents[which].float().to(self._device)
-        text = self._text[prompt.to(self._device)]
+        latents, text = self._latents(which), self._text[prompt.to(self._device)]
         if self._conditions is None or self._condition_latents is None:
             return Batch(latents, text)
         condition = as_condition(self._conditions[which.numpy()]).to(self._device)
-        return Batch(
-            latents, text, condition, self._condition_latents[which].float().to(self._device)
-        )
+        return Batch(latents, text, condition, self._condition_latents(which))
 
 
-def _latents(parts: Parts, pictures: np.ndarray) -> torch.Tensor:
-    """Return latents (N, C, h, w) float16 on the CPU."""
+def _latents(parts: Parts, pictures: np.ndarray) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return what gives the latents (B, C, h, w) float32 of the pictures of some numbers (B,)."""
+    if isinstance(parts.vae, LosslessAutoencoder):
+        return lambda which: encode_pictures(parts, pictures[which.numpy()])
     starts = range(0, len(pictures), _ENCODE_AT_ONCE)
     batches = (pictures[start : start + _ENCODE_AT_ONCE] for start in starts)
-    return torch.cat([encode_pictures(parts, some).half().cpu() for some in batches])
+    kept = torch.cat([encode_pictures(parts, some).half().cpu() for some in batches])
+    return lambda which: kept[which].float().to(parts.device)

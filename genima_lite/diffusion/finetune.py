@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -12,19 +12,18 @@ from typing import Any
 import numpy as np
 
 from genima_lite.bench.tasks import load_task
-from genima_lite.demos.moments import MomentSettings, moments
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.augment import AugmentConfig
 from genima_lite.diffusion.base import load_pipeline
 from genima_lite.diffusion.data import (
-    Pictures,
     SceneSettings,
-    pointing_pictures,
+    make_moments,
+    make_pointing,
     read_demos,
     target_pictures,
-    together,
 )
 from genima_lite.diffusion.parts import Parts
+from genima_lite.diffusion.pictures import Pictures, files_for, load_pictures, together
 from genima_lite.diffusion.train import TrainConfig, Trainer, Validate
 from genima_lite.diffusion.validate import decision_examples, score_drawings, validation_picture
 from genima_lite.errors import UserError
@@ -53,7 +52,7 @@ class FinetuneConfig:
     """Cut targets at stops (`genima_lite.targets.horizon.target_frames`)."""
     pointing: int = 0
     """Random scenes beside the demonstrations, in which the thing that the prompt names shall be
-    painted (`genima_lite.diffusion.data.pointing_pictures`)."""
+    painted (`genima_lite.diffusion.data.make_pointing`)."""
     moments: int = 0
     """Single decisions beside the demonstrations, each with the arm set down beside the expert's
     way in a new scene of the bench (`genima_lite.demos.moments`)."""
@@ -69,27 +68,32 @@ class FinetuneConfig:
             raise UserError("setting 'base' is pre-training; choose how the base shall be changed")
 
 
+Report = Callable[[str, int, int, float | None], None]
+"""Called as `report(stage, done, total, loss)` after each file of pictures and each step."""
+
+
 def finetune(
     out: Path | str,
     base: Path | str,
     demos: Sequence[Path | str],
     config: FinetuneConfig,
     max_minutes: float | None = None,
-    report: Callable[[int, int, float], None] = lambda *_: None,
+    report: Report = lambda *_: None,
     device: str = "cpu",
     held_out: Path | str | None = None,
 ) -> Trainer:
     """Train on datasets and write the model to `out`, for `DiffusionAgent.load`.
 
-    Run again with the same words it goes on where it stopped.
+    Run again with the same words it goes on where it stopped. Moments and pointing are kept in
+    `out/moments` and `out/pointing`.
 
     Args:
         out: the model's folder.
         base: folder of the base model, or a model id of the hub such as "stabilityai/sd-turbo".
         demos: datasets in RLBench's layout, their views half as large as the tiled pictures.
         config: what to do.
-        max_minutes: of training in this call.
-        report: called as `report(step, steps, loss)` after each step.
+        max_minutes: of training in this call; pictures come on top.
+        report: told how far this is.
         device: of the networks, for example "cuda".
         held_out: another dataset, on which drawings are scored now and then.
 
@@ -99,40 +103,51 @@ def finetune(
     Raises:
         UserError: nothing to learn from, or `out` holds a run of another configuration.
     """
-    shown = chain.from_iterable(read_demos(each, config.tasks) for each in demos)
-    pictures = target_pictures(shown, config.frames_each, config.seed, config.augment, config.stops)
-    view_size = pictures.pictures.shape[1] // 2
-    if config.moments:
-        pictures = together(pictures, _moments(config, view_size))
-    if config.pointing:
-        pictures = together(pictures, _pointing(config, view_size))
+    pictures = _all_pictures(Path(out), demos, config, report)
     validate = None if held_out is None else _validation(held_out, config)
     parts = Parts.of(load_pipeline(base).to(device))
     trainer = Trainer(parts, pictures, config.training, out, validate)
     for loss in trainer.run(max_minutes):
-        report(trainer.step, config.training.steps, loss)
+        report("training", trainer.step, config.training.steps, loss)
     trainer.save_model()
     _write_card(Path(out), config, pictures, str(base), trainer)
     return trainer
 
 
-def _moments(config: FinetuneConfig, view_size: int) -> Pictures:
-    """Return the targets of single decisions, of all tasks alike many."""
-    total, count = config.moments, len(config.tasks)
-    shown = chain.from_iterable(
-        moments(MomentSettings(task, view_size, config.seed, config.stops), (total + k) // count)
-        for k, task in enumerate(config.tasks)
-    )
-    return target_pictures(shown, 1, config.seed, config.augment, stops=False)
+def _all_pictures(
+    out: Path, demos: Sequence[Path | str], config: FinetuneConfig, report: Report
+) -> Pictures:
+    """Return all that is learned from; what no dataset holds is drawn into files under `out`."""
+    shown = chain.from_iterable(read_demos(each, config.tasks) for each in demos)
+    found = target_pictures(shown, config.frames_each, config.seed, config.augment, config.stops)
+    view_size = found.pictures.shape[1] // 2
+    further: list[tuple[str, int, Iterator[Path]]] = []
+    if config.moments:
+        further.append(("moments", config.moments, draw_moments(out, config, view_size)))
+    if config.pointing:
+        settings = SceneSettings(_with_choice(config.tasks), view_size, config.seed)
+        files = make_pointing(out / "pointing", settings, config.pointing)
+        further.append(("pointing", config.pointing, files))
+    for name, count, files in further:
+        for number, _ in enumerate(files, 1):
+            report(name, number, files_for(count), None)
+        found = together(found, load_pictures(out / name, count))
+    return found
 
 
-def _pointing(config: FinetuneConfig, view_size: int) -> Pictures:
-    """Return random scenes of the tasks in which an instruction decides between things."""
-    tasks = tuple(task for task in config.tasks if load_task(task).variations > 1)
-    if not tasks:
+def draw_moments(out: Path, config: FinetuneConfig, view_size: int) -> Iterator[Path]:
+    """Draw a run's moments into files in `out/moments`; `finetune` does it if nobody did."""
+    settings = SceneSettings(config.tasks, view_size, config.seed)
+    folder = out / "moments"
+    return make_moments(folder, settings, config.moments, config.augment, config.stops)
+
+
+def _with_choice(tasks: Sequence[str]) -> tuple[str, ...]:
+    """Return the tasks in which an instruction decides between things."""
+    found = tuple(task for task in tasks if load_task(task).variations > 1)
+    if not found:
         raise UserError("pointing needs a task with variations: the others name no thing")
-    settings = SceneSettings(tasks, view_size, config.seed)
-    return pointing_pictures(settings, config.pointing)
+    return found
 
 
 def load_card(folder: Path | str) -> dict[str, Any]:

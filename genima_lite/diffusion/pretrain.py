@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from genima_lite.diffusion.base import BaseConfig, build_base
-from genima_lite.diffusion.data import SceneSettings, load_pictures, make_scenes
+from genima_lite.diffusion.data import SceneSettings, make_scenes
 from genima_lite.diffusion.parts import Parts
+from genima_lite.diffusion.pictures import files_for, load_pictures
 from genima_lite.diffusion.step import StepConfig
 from genima_lite.diffusion.train import TrainConfig, Trainer
 from genima_lite.errors import UserError
@@ -77,7 +78,7 @@ def pretrain(
     settings = SceneSettings(config.tasks, config.base.picture_size // 2, config.seed)
     chunks = make_scenes(out / "scenes", settings, config.pictures)
     for number, _ in enumerate(chunks, 1):
-        report("scenes", number, -(-config.pictures // 64), None)
+        report("scenes", number, files_for(config.pictures), None)
     pictures = load_pictures(out / "scenes", config.pictures)
     trainer = Trainer(Parts.of(build_base(config.base)), pictures, config.training, out)
     for loss in trainer.run(max_minutes):

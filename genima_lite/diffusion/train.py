@@ -25,8 +25,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 from genima_lite.diffusion.cache import Cache
 from genima_lite.diffusion.control import ParameterGroups, finish, prepare
-from genima_lite.diffusion.data import Pictures
 from genima_lite.diffusion.parts import Parts
+from genima_lite.diffusion.pictures import Pictures
 from genima_lite.diffusion.step import StepConfig, training_step
 from genima_lite.errors import UserError
 from genima_lite.files import write_json, written_whole
