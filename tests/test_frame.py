@@ -31,7 +31,7 @@ TOP_LEVEL = {
     *("README.md", "CONTRIBUTING.md", "LICENSE", "Makefile", ".gitignore"),
     *("pyproject.toml", "environment.yml"),
 }
-NOT_YET = {"benchmarks"}  # agreed, but nothing is in it so far
+
 
 # Written in parts, so that this file does not hold what it looks for.
 REGISTRY_HOSTS = [
@@ -88,7 +88,7 @@ def wanted(requirements: list[str]) -> set[str]:
 def test_top_level_is_as_agreed():
     found = {path.parts[0] for path in tracked_files()}
     assert found - TOP_LEVEL == set(), "the top level holds only what was agreed"
-    assert TOP_LEVEL - NOT_YET - found == set()
+    assert TOP_LEVEL - found == set()
 
 
 @pytest.mark.parametrize(
