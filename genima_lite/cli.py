@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
 from rich.console import Console
@@ -25,6 +25,10 @@ from rich.table import Table
 
 from genima_lite.errors import UserError
 from genima_lite.files import write_json
+
+if TYPE_CHECKING:
+    from genima_lite.controller.config import ControllerConfig
+    from genima_lite.controller.decisions import DecisionSource
 
 Folder = Annotated[Path, tyro.conf.Positional]
 T = TypeVar("T")
@@ -204,6 +208,7 @@ def train_controller(
     drawn_by: Path | None = None,
     begin: Path | None = None,
     generated: float = 0.5,
+    moments: int = 0,
     steps: int = 2000,
     batch_size: int = 32,
     learning_rate: float = 1e-3,
@@ -222,6 +227,7 @@ def train_controller(
             learned from as well.
         begin: folder of a controller to go on from.
         generated: share of generated motions beside the demonstrations.
+        moments: for the baseline, single decisions beside them in new scenes of all tasks.
         steps: training steps.
         batch_size: samples a step.
         learning_rate: the paper preset wants 1e-5.
@@ -244,7 +250,8 @@ def train_controller(
                 console.print(f"drawing {done} of {total}")
 
         drawn = recipe.drawn_source(config, demos, drawn_by, out, report=drawing)
-    data = recipe.training_data(config, demos, generated, seed, drawn=drawn)
+    decisions = _decisions(out / "moments", config, moments, seed) if moments else None
+    data = recipe.training_data(config, demos, generated, seed, drawn=drawn, decisions=decisions)
     validation = recipe.validation_batch(config, held_out)
     lesson = LessonConfig(seed=seed) if config.spheres else None
     settings = TrainConfig(steps, batch_size, learning_rate, seed=seed, lesson=lesson)
@@ -257,6 +264,17 @@ def train_controller(
     run = train(out, data, settings, validation, max_minutes, device, report, begin)
     console.print(f"{out}: {run.step} of {steps} steps")
     return 0
+
+
+def _decisions(folder: Path, config: ControllerConfig, count: int, seed: int) -> DecisionSource:
+    """Draw moments of all tasks for a baseline, or find them drawn."""
+    from genima_lite.chunks import files_for
+    from genima_lite.controller.decisions import DecisionSettings, decision_source, make_decisions
+
+    files = make_decisions(folder, config, DecisionSettings(tuple(_tasks("all")), seed), count)
+    for _ in _progress(files, files_for(count), "moments"):
+        pass
+    return decision_source(config, folder, count)
 
 
 def pretrain_base(
@@ -308,6 +326,8 @@ def train_diffusion(
     frames_each: int = 20,
     pointing: int = 0,
     moments: int = 0,
+    visited: int = 0,
+    visited_by: Path | None = None,
     steps: int = 600,
     batch_size: int = 16,
     learning_rate: float = 1e-3,
@@ -331,6 +351,8 @@ def train_diffusion(
         frames_each: frames of each demonstration.
         pointing: further pictures in which the thing that the prompt names is painted.
         moments: further decisions, the arm set down beside the expert's way in a new scene.
+        visited: further decisions, to which a trained Genima comes by itself (DAgger).
+        visited_by: folder of that Genima; by default the one in data/.
         steps: training steps.
         batch_size: pictures a step.
         learning_rate: SD-Turbo wants 1e-5.
@@ -356,6 +378,8 @@ def train_diffusion(
         frames_each,
         pointing=pointing,
         moments=moments,
+        visited=visited,
+        visited_by=visited_by,
         training=training,
         seed=seed,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genima_lite.bench.tasks import check_task, task_names
+from genima_lite.chunks import files_for
 from genima_lite.controller.lesson import LessonConfig
 from genima_lite.errors import UserError
 from genima_lite.evaluate import evaluate, results_document
@@ -163,7 +164,6 @@ def _collect(out: Path, plan: Plan, task: str, report: Report) -> None:
 def _draw_moments(out: Path, plan: Plan, report: Report) -> None:
     """Draw single decisions where the fine-tuning looks for them."""
     from genima_lite.diffusion.finetune import draw_moments
-    from genima_lite.diffusion.pictures import files_for
 
     files = draw_moments(out / "genima/diffusion", _finetuning(plan), VIEW_SIZE)
     for number, _ in enumerate(files, 1):

@@ -8,11 +8,10 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
-from genima_lite import panda
+from genima_lite import chunks, panda
 from genima_lite.bench.env import BenchEnv
 from genima_lite.bench.task import COLORS
 from genima_lite.demos.write import write_episode
-from genima_lite.diffusion import pictures
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.augment import AugmentConfig
 from genima_lite.diffusion.base import build_base, preset
@@ -39,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch):
-    monkeypatch.setattr(pictures, "CHUNK", 3)
+    monkeypatch.setattr(chunks, "CHUNK", 3)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from genima_lite.controller.augment import AugmentConfig
 from genima_lite.controller.backgrounds import textures
 from genima_lite.controller.config import PRESETS, ControllerConfig
 from genima_lite.controller.data import Batch, TrainingData, collate
+from genima_lite.controller.decisions import DecisionSource
 from genima_lite.controller.drawn import DrawnSource, draw_frames
 from genima_lite.controller.sources import DemoSource, MotionSource, Source
 from genima_lite.diffusion.agent import DiffusionAgent
@@ -20,6 +21,7 @@ from genima_lite.errors import UserError
 MOTIONS = 2000
 DRAWN_FRAMES = 2500
 DRAWN_SHARE = 0.4
+DECISION_SHARE = 0.5
 _VALIDATION_MOTIONS = 64
 _VALIDATION_SEED = 1_000_003
 
@@ -42,6 +44,7 @@ def training_data(
     seed: int = 0,
     motions: int = MOTIONS,
     drawn: DrawnSource | None = None,
+    decisions: DecisionSource | None = None,
 ) -> TrainingData:
     """Return training data: demonstrations, generated motions, or a mix.
 
@@ -53,6 +56,7 @@ def training_data(
         seed: of motions and batches.
         motions: how many different motions there are.
         drawn: a model's drawings, which then make up `DRAWN_SHARE` of the samples.
+        decisions: moments, which then make up `DECISION_SHARE` of the samples.
 
     Raises:
         UserError: neither demonstrations nor spheres, or an impossible share.
@@ -70,9 +74,10 @@ def training_data(
         sources.append((DemoSource(config, augment, textures, demos), 1 - share))
         if config.spheres:
             bare.append((DemoSource(config, augment, None, demos), 1 - share))
-    if drawn is not None:
-        sources = [(source, (1 - DRAWN_SHARE) * share) for source, share in sources]
-        sources.append((drawn, DRAWN_SHARE))
+    for further, part in ((drawn, DRAWN_SHARE), (decisions, DECISION_SHARE)):
+        if further is not None:
+            sources = [(source, (1 - part) * share) for source, share in sources]
+            sources.append((further, part))
     return TrainingData(config, sources, seed, bare)
 
 

@@ -116,7 +116,7 @@ class MotionSource:
         for _ in range(count):
             path = self._motion(int(rng.integers(self._count)))
             rows.append((path, int(rng.integers(len(path.actions)))))
-        joints = _noisy(rng, np.stack([p.joints[t] for p, t in rows]), self._augment)
+        joints = noisy(rng, np.stack([p.joints[t] for p, t in rows]), self._augment)
         _, tips = panda.forward_kinematics(joints)
         size, names = self._config.image_size, self._config.cameras
         cameras = [[mounted_camera(name, size, tip) for name in names] for tip in tips]
@@ -152,7 +152,7 @@ class _Path:
         return chunk(self.actions, frame, self.config.horizon, stop)
 
 
-def _noisy(rng: np.random.Generator, joints: np.ndarray, augment: AugmentConfig) -> np.ndarray:
+def noisy(rng: np.random.Generator, joints: np.ndarray, augment: AugmentConfig) -> np.ndarray:
     """Return joints (N, 7) with noise, within their limits."""
     noise = rng.normal(0, 1, joints.shape) * augment.joint_noise
     return np.clip(joints + noise, panda.LOWER, panda.UPPER)
@@ -227,7 +227,7 @@ class DemoSource:
     def at(self, rng: np.random.Generator, numbers: Sequence[int]) -> Samples:
         """Return the samples of certain frames, numbered over the whole data set."""
         rows = [self._frames[i] for i in numbers]
-        joints = _noisy(rng, np.stack([e.path.joints[t] for e, t in rows]), self._augment)
+        joints = noisy(rng, np.stack([e.path.joints[t] for e, t in rows]), self._augment)
         opening = np.array([e.path.gripper_open[t] for e, t in rows])
         chunks = [e.path.chunk(t) for e, t in rows]
         if not self._config.spheres:

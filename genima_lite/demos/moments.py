@@ -24,7 +24,7 @@ from genima_lite.bench.render import Renderer
 from genima_lite.bench.scene import Scene
 from genima_lite.bench.task import Waypoint
 from genima_lite.bench.tasks import load_task
-from genima_lite.observation import Demo
+from genima_lite.observation import Demo, Observation
 from genima_lite.targets.horizon import target_frames
 from genima_lite.tiling import TILE_ORDER
 
@@ -66,8 +66,8 @@ def moments(settings: MomentSettings, count: int) -> Iterator[tuple[Demo, list[s
     a block lies where it has pushed it.
 
     Yields:
-        A demonstration of two frames, now and at the next target, and the sentences that ask for
-        the variation. The second frame has no pictures. Draw targets with `stops=False`.
+        A demonstration from now to the next target, and the sentences that ask for the variation.
+        Only the first frame has pictures. Draw targets with `stops=False`.
     """
     scene = Scene(load_task(settings.task))
     renderer = Renderer(scene.model, settings.view_size)
@@ -102,11 +102,10 @@ def _of_one_scene(
             continue
         now = observe(scene, Views(TILE_ORDER, settings.view_size), renderer, None)
         try:
-            goal = _next_target(scene, first, settings.stops)
+            way = expert_way(scene, first, settings.stops)
         except panda.Unreachable:
             continue
-        _stand(scene, goal[:7], goal[7])
-        yield Demo([now, observe(scene, Views((), settings.view_size), None, None)])
+        yield Demo([now, *led_along(scene, way)])
 
 
 def _begin(scene: Scene, ways: Sequence[np.ndarray], rng: np.random.RandomState) -> None:
@@ -141,7 +140,7 @@ def _set_down(
             joints = panda.inverse_kinematics(tip, start=command[:7], posture=command[:7])
         except panda.Unreachable:
             continue
-        _stand(scene, joints, opening)
+        stand(scene, joints, opening)
         if _come_to_rest(scene) and not scene.task.success(scene):
             return True
     return False
@@ -156,7 +155,7 @@ def _beside(tip: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
     return moved
 
 
-def _stand(scene: Scene, joints: np.ndarray, opening: float) -> None:
+def stand(scene: Scene, joints: np.ndarray, opening: float) -> None:
     """Put the arm, at rest, into a posture (7,), without simulating how it gets there."""
     data, stroke = scene.data, panda.FINGER_STROKE * float(opening > 0.5)
     data.qpos[:7], data.qpos[7:9] = joints, stroke
@@ -188,10 +187,26 @@ def _depth(scene: Scene) -> float | None:
     return float(-scene.data.contact.dist[touching].min()) if touching.any() else None
 
 
-def _next_target(scene: Scene, first: Sequence[Waypoint], stops: bool) -> np.ndarray:
-    """Return the expert's command (8,) at the next target from where the arm stands."""
+def expert_way(scene: Scene, first: Sequence[Waypoint], stops: bool = True) -> np.ndarray:
+    """Return the expert's commands (T, 8) from where the arm is to the next target, T >= 1.
+
+    Args:
+        scene: at any moment of an episode.
+        first: the task's waypoints at the episode's start.
+        stops: end at a stop (`genima_lite.targets.horizon.target_frames`).
+
+    Raises:
+        panda.Unreachable: the expert knows no way from here.
+    """
     joints = scene.data.qpos[:7].copy()
     opening = float(scene.robot.commanded_open)
     steps = plan(waypoints_ahead(scene, first), joints, opening)
-    steps = np.vstack([np.append(joints, opening), steps])
-    return steps[target_frames(steps[:, :7], steps[:, 7], stops=stops)[0]]
+    frames = np.vstack([np.append(joints, opening), steps])
+    return steps[: max(1, target_frames(frames[:, :7], frames[:, 7], stops=stops)[0])]
+
+
+def led_along(scene: Scene, way: np.ndarray) -> Iterator[Observation]:
+    """Stand the arm of a scene in each posture of a way (T, 8) in turn, and observe it blindly."""
+    for command in way:
+        stand(scene, command[:7], command[7])
+        yield observe(scene, Views(()), None, command)

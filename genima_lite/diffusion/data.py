@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from genima_lite import chunks
+from genima_lite.chunks import keep_chunks
 from genima_lite.demos.layout import iterate_episodes, variation_folder
 from genima_lite.demos.moments import MomentSettings, moments
 from genima_lite.demos.read import read_descriptions, read_episode
-from genima_lite.diffusion import pictures
+from genima_lite.demos.visited import VisitSettings, visited
 from genima_lite.diffusion.augment import AugmentConfig, augmented
-from genima_lite.diffusion.pictures import Pictures, keep_pictures
+from genima_lite.diffusion.pictures import Pictures, arrays_of
 from genima_lite.diffusion.prompts import pointing_prompt, task_prompt
 from genima_lite.diffusion.scenes import RandomScenes
 from genima_lite.errors import UserError
@@ -37,7 +39,7 @@ class SceneSettings:
 
 
 def make_scenes(folder: Path | str, settings: SceneSettings, count: int) -> Iterator[Path]:
-    """Draw random scenes into files (`genima_lite.diffusion.pictures.keep_pictures`).
+    """Draw random scenes into files (`genima_lite.chunks.keep_chunks`).
 
     They have captions and no conditions.
 
@@ -49,13 +51,13 @@ def make_scenes(folder: Path | str, settings: SceneSettings, count: int) -> Iter
     """
     with _all_scenes(settings) as scenes:
 
-        def draw(number: int) -> Pictures:
+        def draw(number: int) -> dict[str, np.ndarray]:
             rng = np.random.RandomState([settings.seed, number])
             each = scenes[number % len(scenes)]
-            drawn, captions = zip(*(each.draw(rng) for _ in range(pictures.CHUNK)), strict=True)
-            return Pictures(np.stack(drawn), captions)
+            drawn, captions = zip(*(each.draw(rng) for _ in range(chunks.CHUNK)), strict=True)
+            return arrays_of(Pictures(np.stack(drawn), captions))
 
-        yield from keep_pictures(folder, asdict(settings), count, draw)
+        yield from keep_chunks(folder, asdict(settings), count, draw)
 
 
 def make_pointing(folder: Path | str, settings: SceneSettings, count: int) -> Iterator[Path]:
@@ -73,16 +75,16 @@ def make_pointing(folder: Path | str, settings: SceneSettings, count: int) -> It
     """
     with _all_scenes(settings) as scenes:
 
-        def draw(number: int) -> Pictures:
+        def draw(number: int) -> dict[str, np.ndarray]:
             rng = np.random.RandomState([settings.seed, number, 1])
             each = scenes[number % len(scenes)]
             plain, painted, words = zip(
-                *(each.point(rng) for _ in range(pictures.CHUNK)), strict=True
+                *(each.point(rng) for _ in range(chunks.CHUNK)), strict=True
             )
             prompts = tuple(pointing_prompt(thing) for thing in words)
-            return Pictures(np.stack(painted), prompts, np.stack(plain))
+            return arrays_of(Pictures(np.stack(painted), prompts, np.stack(plain)))
 
-        yield from keep_pictures(folder, asdict(settings), count, draw)
+        yield from keep_chunks(folder, asdict(settings), count, draw)
 
 
 def make_moments(
@@ -95,7 +97,7 @@ def make_moments(
     """Draw the targets of single decisions into files (`genima_lite.demos.moments`).
 
     Args:
-        folder: see `genima_lite.diffusion.pictures.keep_pictures`.
+        folder: see `genima_lite.chunks.keep_chunks`.
         settings: tasks, size of a view and seed.
         count: how many at least.
         augment: changes some views; `None` leaves all as they are.
@@ -108,14 +110,47 @@ def make_moments(
         UserError: the folder holds pictures of other settings.
     """
 
-    def draw(number: int) -> Pictures:
+    def draw(number: int) -> dict[str, np.ndarray]:
         task = settings.tasks[number % len(settings.tasks)]
         row = MomentSettings(task, settings.view_size, settings.seed, stops, number)
-        shown = moments(row, pictures.CHUNK)
-        return target_pictures(shown, 1, (settings.seed, number), augment, stops=False)
+        shown = moments(row, chunks.CHUNK)
+        return arrays_of(target_pictures(shown, 1, (settings.seed, number), augment, stops=False))
 
     said = {**asdict(settings), "stops": stops, "augment": augment and asdict(augment)}
-    return keep_pictures(folder, said, count, draw)
+    return keep_chunks(folder, said, count, draw)
+
+
+def make_visited(
+    folder: Path | str,
+    settings: SceneSettings,
+    checkpoint: Path | None,
+    count: int,
+    augment: AugmentConfig | None = None,
+    stops: bool = True,
+) -> Iterator[Path]:
+    """Draw what the expert would do where a trained Genima comes (`genima_lite.demos.visited`).
+
+    Args:
+        folder, settings, count, augment, stops: as for `make_moments`; the size of a view is
+            that of the policy.
+        checkpoint: folder of that Genima; `None` for the shipped one.
+
+    Yields:
+        Each file, old or new.
+
+    Raises:
+        UserError: no policy in `checkpoint`, or the folder holds pictures of other settings.
+    """
+
+    def draw(number: int) -> dict[str, np.ndarray]:
+        task = settings.tasks[number % len(settings.tasks)]
+        row = VisitSettings(task, "genima", checkpoint, settings.seed, stops, number)
+        shown = visited(row, chunks.CHUNK)
+        return arrays_of(target_pictures(shown, 1, (settings.seed, number), augment, stops=False))
+
+    said = {**asdict(settings), "stops": stops, "augment": augment and asdict(augment)}
+    by = {"checkpoint": None if checkpoint is None else str(checkpoint)}
+    return keep_chunks(folder, {**said, **by}, count, draw)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from genima_lite.bench.tasks import load_task
+from genima_lite.chunks import files_for
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.augment import AugmentConfig
 from genima_lite.diffusion.base import load_pipeline
@@ -19,11 +20,12 @@ from genima_lite.diffusion.data import (
     SceneSettings,
     make_moments,
     make_pointing,
+    make_visited,
     read_demos,
     target_pictures,
 )
 from genima_lite.diffusion.parts import Parts
-from genima_lite.diffusion.pictures import Pictures, files_for, load_pictures, together
+from genima_lite.diffusion.pictures import Pictures, load_pictures, together
 from genima_lite.diffusion.train import TrainConfig, Trainer, Validate
 from genima_lite.diffusion.validate import decision_examples, score_drawings, validation_picture
 from genima_lite.errors import UserError
@@ -56,14 +58,21 @@ class FinetuneConfig:
     moments: int = 0
     """Single decisions beside the demonstrations, each with the arm set down beside the expert's
     way in a new scene of the bench (`genima_lite.demos.moments`)."""
+    visited: int = 0
+    """Decisions to which a trained Genima comes by itself, each with what the expert would do
+    there (`genima_lite.demos.visited`)."""
+    visited_by: Path | None = None
+    """Folder of that Genima; `None` for the shipped one."""
     training: TrainConfig = field(default_factory=TrainConfig)
     """How they are learned."""
     seed: int = 0
     """Of the choice of frames and sentences."""
 
     def __post_init__(self) -> None:
-        if self.frames_each < 1 or self.pointing < 0 or self.moments < 0:
-            raise UserError("frames_each must be at least 1, pointing and moments not negative")
+        if self.frames_each < 1 or min(self.pointing, self.moments, self.visited) < 0:
+            raise UserError(
+                "frames_each must be at least 1, pointing, moments and visited not negative"
+            )
         if self.training.setting == "base":
             raise UserError("setting 'base' is pre-training; choose how the base shall be changed")
 
@@ -84,8 +93,8 @@ def finetune(
 ) -> Trainer:
     """Train on datasets and write the model to `out`, for `DiffusionAgent.load`.
 
-    Run again with the same words it goes on where it stopped. Moments and pointing are kept in
-    `out/moments` and `out/pointing`.
+    Run again with the same words it goes on where it stopped. Moments, visited decisions and
+    pointing are kept in folders of `out`.
 
     Args:
         out: the model's folder.
@@ -120,19 +129,30 @@ def _all_pictures(
     """Return all that is learned from; what no dataset holds is drawn into files under `out`."""
     shown = chain.from_iterable(read_demos(each, config.tasks) for each in demos)
     found = target_pictures(shown, config.frames_each, config.seed, config.augment, config.stops)
-    view_size = found.pictures.shape[1] // 2
-    further: list[tuple[str, int, Iterator[Path]]] = []
-    if config.moments:
-        further.append(("moments", config.moments, draw_moments(out, config, view_size)))
-    if config.pointing:
-        settings = SceneSettings(_with_choice(config.tasks), view_size, config.seed)
-        files = make_pointing(out / "pointing", settings, config.pointing)
-        further.append(("pointing", config.pointing, files))
-    for name, count, files in further:
+    for name, count, files in _further(out, config, found.pictures.shape[1] // 2):
         for number, _ in enumerate(files, 1):
             report(name, number, files_for(count), None)
         found = together(found, load_pictures(out / name, count))
     return found
+
+
+def _further(
+    out: Path, config: FinetuneConfig, view_size: int
+) -> Iterator[tuple[str, int, Iterator[Path]]]:
+    """Yield what is learned from beside datasets: its folder in `out`, how many, its files."""
+    if config.moments:
+        yield "moments", config.moments, draw_moments(out, config, view_size)
+    if config.visited:
+        settings = SceneSettings(config.tasks, view_size, config.seed)
+        rest = (config.visited_by, config.visited, config.augment, config.stops)
+        yield "visited", config.visited, make_visited(out / "visited", settings, *rest)
+    if config.pointing:
+        settings = SceneSettings(_with_choice(config.tasks), view_size, config.seed)
+        yield (
+            "pointing",
+            config.pointing,
+            make_pointing(out / "pointing", settings, config.pointing),
+        )
 
 
 def draw_moments(out: Path, config: FinetuneConfig, view_size: int) -> Iterator[Path]:
@@ -181,6 +201,7 @@ def _write_card(
         "pictures": len(pictures),
         "pointing": config.pointing,
         "moments": config.moments,
+        "visited": config.visited,
         "base": Path(base).name,
         "steps": trainer.step,
         "minutes": trainer.seconds / 60,

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from genima_lite.chunks import files_for
 from genima_lite.diffusion.base import BaseConfig, build_base
 from genima_lite.diffusion.data import SceneSettings, make_scenes
 from genima_lite.diffusion.parts import Parts
-from genima_lite.diffusion.pictures import files_for, load_pictures
+from genima_lite.diffusion.pictures import load_pictures
 from genima_lite.diffusion.step import StepConfig
 from genima_lite.diffusion.train import TrainConfig, Trainer
 from genima_lite.errors import UserError

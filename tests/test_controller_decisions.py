@@ -1,0 +1,109 @@
+"""Moments as samples for the baseline."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from genima_lite import chunks
+from genima_lite.bench.env import BenchEnv
+from genima_lite.controller import recipe
+from genima_lite.controller.config import ControllerConfig
+from genima_lite.controller.decisions import DecisionSettings, decision_source, make_decisions
+from genima_lite.demos.collect import CollectSettings, collect
+from genima_lite.demos.moments import MomentSettings, moments
+from genima_lite.errors import UserError
+from genima_lite.panda import forward_kinematics
+
+RGB = ControllerConfig(
+    image_size=32, channels=(8, 16), blocks=(1, 1), spheres=False, text_features=16
+)
+SETTINGS = DecisionSettings(("press_switch", "push_button"), seed=2)
+
+
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch):
+    monkeypatch.setattr(chunks, "CHUNK", 4)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("decisions")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunks, "CHUNK", 4)
+        list(make_decisions(folder, RGB, SETTINGS, 8))
+    return folder
+
+
+def test_scenes_are_those_of_the_moments_and_actions_lead_towards_their_targets(folder):
+    kept = chunks.load_chunks(folder)
+    assert kept["views"].shape == (8, 4, 32, 32, 3)
+    shown = list(moments(MomentSettings("press_switch", 32, 2, part=0), 4))
+    for row, (demo, sentences) in enumerate(shown):
+        front = RGB.cameras.index("front")
+        np.testing.assert_array_equal(kept["views"][row, front], demo[0].front_rgb)
+        assert str(kept["instruction"][row]) in sentences
+        way = demo.actions()
+        np.testing.assert_allclose(kept["actions"][row, : len(way)], way[:20], atol=1e-9)
+        assert kept["valid"][row, : len(way)].all()
+
+
+def test_what_lies_behind_a_stop_is_learned_too(folder):
+    """A moment ends at the next stop, the baseline's 20 actions go on."""
+    kept = chunks.load_chunks(folder)
+    lengths = [
+        len(demo) - 1
+        for task, part in (("press_switch", 0), ("push_button", 1))
+        for demo, _ in moments(MomentSettings(task, 32, 2, part=part), 4)
+    ]
+    assert (kept["valid"].sum(axis=1) >= np.minimum(lengths, 20)).all()
+    assert (kept["valid"].sum(axis=1) > lengths).any()
+
+
+def test_the_actions_done_in_the_bench_bring_the_arm_where_they_say(folder):
+    kept, env = chunks.load_chunks(folder), BenchEnv("push_button", cameras=())
+    env.reset(seed=0)
+    row = int(np.argmax(kept["joints"][:, 3]))  # whichever stands high: in nobody's way
+    env.scene.data.qpos[:7] = kept["joints"][row]
+    for action in kept["actions"][row][kept["valid"][row]]:
+        env.step_blindly(action)
+    goal = forward_kinematics(action[:7])[1][:3, 3]
+    assert np.linalg.norm(env.observation.gripper_pose[:3] - goal) < 0.02
+
+
+def test_samples_have_words_and_noise_on_the_joints_only(folder):
+    source, kept = decision_source(RGB, folder), chunks.load_chunks(folder)
+    samples = source.sample(np.random.default_rng(0), 16)
+    assert samples.drawn.views.shape == (16, 4, 32, 32, 3)
+    assert all(samples.instructions)
+    for views, joints, actions in zip(
+        samples.drawn.views, samples.joints, samples.actions, strict=True
+    ):
+        row = int(np.argmin(np.abs(kept["actions"] - actions).sum(axis=(1, 2))))
+        np.testing.assert_array_equal(kept["actions"][row], actions)
+        np.testing.assert_array_equal(kept["views"][row], views)
+        assert np.abs(kept["joints"][row] - joints).max() < 0.1
+
+
+def test_they_make_up_half_of_what_is_learned(folder, tmp_path):
+    list(collect(tmp_path / "demos", ["push_button"], 1, CollectSettings(image_size=32)))
+    source = decision_source(RGB, folder)
+    data = recipe.training_data(RGB, tmp_path / "demos", decisions=source)
+    assert [share for _, share in data.sources] == [0.5, 0.5]
+    assert data.sources[1][0] is source
+    assert data.batch(0, 8).views.shape == (8, 4, 3, 32, 32)
+
+
+def test_a_broken_row_of_files_is_finished_and_other_settings_are_refused(folder, tmp_path):
+    files = list(make_decisions(tmp_path, RGB, SETTINGS, 8))
+    before = np.load(files[1])["actions"]
+    files[1].unlink()
+    list(make_decisions(tmp_path, RGB, SETTINGS, 8))
+    np.testing.assert_array_equal(np.load(files[1])["actions"], before)
+    with pytest.raises(UserError, match="choose another folder"):
+        list(make_decisions(tmp_path, RGB, DecisionSettings(("push_button",), 2), 8))
+
+
+def test_a_controller_that_follows_spheres_wants_none(folder):
+    with pytest.raises(UserError, match="without spheres"):
+        decision_source(ControllerConfig(image_size=32), folder)
