@@ -67,7 +67,8 @@ def moments(settings: MomentSettings, count: int) -> Iterator[tuple[Demo, list[s
 
     Yields:
         A demonstration from now to the next target, and the sentences that ask for the variation.
-        Only the first frame has pictures. Draw targets with `stops=False`.
+        Only the first frame has pictures, and those before the last only joints, gripper and
+        command. Draw targets with `stops=False`.
     """
     scene = Scene(load_task(settings.task))
     renderer = Renderer(scene.model, settings.view_size)
@@ -206,7 +207,13 @@ def expert_way(scene: Scene, first: Sequence[Waypoint], stops: bool = True) -> n
 
 
 def led_along(scene: Scene, way: np.ndarray) -> Iterator[Observation]:
-    """Stand the arm of a scene in each posture of a way (T, 8) in turn, and observe it blindly."""
-    for command in way:
-        stand(scene, command[:7], command[7])
-        yield observe(scene, Views(()), None, command)
+    """Yield what becomes of an arm that is led along a way (T, 8): of the frames before the last
+    only joints, gripper and command, of the last all but pictures. The scene's own arm stands
+    there then.
+    """
+    *before, last = way
+    for command in before:
+        misc = {"joint_position_action": command}
+        yield Observation(joint_positions=command[:7], gripper_open=command[7], misc=misc)
+    stand(scene, last[:7], last[7])
+    yield observe(scene, Views(()), None, last)
