@@ -62,6 +62,17 @@ def trained(tmp_path_factory, dataset):
     return root / "genima"
 
 
+def test_a_model_learns_on_from_the_decisions_that_its_policy_comes_to(trained, dataset, tmp_path):
+    config = FinetuneConfig(("push_button",), 3, visited=3, visited_by=trained)
+    config = replace(config, training=TrainConfig(steps=1, batch_size=2))
+    base = trained / "diffusion"
+    finetune(tmp_path / "next", base, [dataset], config)
+    card = load_card(tmp_path / "next")
+    assert (card["visited"], card["pictures"]) == (3, 6 + 3)
+    with pytest.raises(UserError, match="holds pictures of"):  # of another policy
+        finetune(tmp_path / "next", base, [dataset], replace(config, visited_by=tmp_path / "x"))
+
+
 @pytest.fixture
 def pair(trained, tmp_path):
     """A copy that a test may spoil."""
