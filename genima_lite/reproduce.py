@@ -36,7 +36,7 @@ COMPARED = ("expert", "oracle", "genima", "act")
 
 @dataclass(frozen=True)
 class Plan:
-    """What `make reproduce` does; the defaults take some 20 minutes on two cores."""
+    """What `make reproduce` does; the defaults take 24 minutes on two cores."""
 
     tasks: tuple[str, ...] = ("push_button", "lamp_on", "take_lid_off_saucepan")
     """What is learned."""
@@ -44,11 +44,11 @@ class Plan:
     """Demonstrations a task."""
     astray: float = 0.5
     """Share of them that begin beside the expert's path."""
-    moments: int = 4500
+    moments: int = 4200
     """Single decisions beside them, for the ControlNet (`genima_lite.demos.moments`)."""
     held_out: int = 4
     """Further demonstrations a task, for learning curves."""
-    diffusion_steps: int = 1800
+    diffusion_steps: int = 1700
     """Of the ControlNet."""
     controller_steps: int = 600
     """Of the controller."""
@@ -121,7 +121,7 @@ def _stages(out: Path, plan: Plan) -> list[Stage]:
     following = 3 + 0.01 * plan.controller_steps
     drawing = 0.0065 * plan.diffusion_steps
     trained = [
-        Stage("moments", _draw_moments, (out, plan), 0.0005 * plan.moments),
+        Stage("moments", _draw_moments, (out, plan), 0.0009 * plan.moments),
         Stage("diffusion", _train_diffusion, (out, plan), drawing, (*collected, "moments")),
         Stage("controller", _train_controller, (out, plan), following, collected),
         Stage("act", _train_act, (out, plan), 0.0065 * plan.act_steps, collected),
