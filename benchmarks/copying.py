@@ -41,7 +41,7 @@ def measure(agent: DiffusionAgent, task: str, count: int, seed: int) -> np.ndarr
     """
     rows = []
     for i, (demo, sentences) in enumerate(moments(MomentSettings(task, 64, seed), count)):
-        now, target = joint_targets(demo[0]), joint_targets(demo[1])
+        now, target = joint_targets(demo[0]), joint_targets(demo[-1])
         views = {camera: demo[0].image(camera) for camera in TILE_ORDER}
         cameras = {camera: Camera.from_observation(demo[0], camera) for camera in TILE_ORDER}
         found = _find(agent.draw(views, sentences[0], i), cameras)
