@@ -44,17 +44,17 @@ class Plan:
     """Demonstrations a task."""
     astray: float = 0.5
     """Share of them that begin beside the expert's path."""
-    moments: int = 4200
+    moments: int = 3600
     """Single decisions beside them, for the ControlNet (`genima_lite.demos.moments`)."""
     held_out: int = 4
     """Further demonstrations a task, for learning curves."""
-    diffusion_steps: int = 1700
+    diffusion_steps: int = 1600
     """Of the ControlNet."""
     controller_steps: int = 600
     """Of the controller."""
     lesson: LessonConfig = field(default_factory=lambda: LessonConfig(30_000, 5000))
     """The controller's first lesson, without pictures."""
-    act_steps: int = 3500
+    act_steps: int = 3400
     """Of the baseline; as long as both together."""
     episodes: int = 20
     """Evaluation episodes a task and policy."""
@@ -121,7 +121,7 @@ def _stages(out: Path, plan: Plan) -> list[Stage]:
     following = 3 + 0.01 * plan.controller_steps
     drawing = 0.0065 * plan.diffusion_steps
     trained = [
-        Stage("moments", _draw_moments, (out, plan), 0.0009 * plan.moments),
+        Stage("moments", _draw_moments, (out, plan), 0.0008 * plan.moments),
         Stage("diffusion", _train_diffusion, (out, plan), drawing, (*collected, "moments")),
         Stage("controller", _train_controller, (out, plan), following, collected),
         Stage("act", _train_act, (out, plan), 0.0065 * plan.act_steps, collected),
@@ -190,7 +190,8 @@ def _finetuning(plan: Plan) -> FinetuneConfig:
     from genima_lite.diffusion.train import TrainConfig
     from genima_lite.precision import fast_precision
 
-    training = TrainConfig(steps=plan.diffusion_steps, precision=fast_precision(), seed=plan.seed)
+    precision, steps = fast_precision(), plan.diffusion_steps
+    training = TrainConfig(steps=steps, precision=precision, seed=plan.seed, validate_every=400)
     return FinetuneConfig(plan.tasks, moments=plan.moments, training=training, seed=plan.seed)
 
 

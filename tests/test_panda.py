@@ -5,6 +5,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from genima_lite import panda
 from genima_lite.bench.tasks import load_task
@@ -90,3 +91,14 @@ def test_angle_conventions_round_trip():
     q = random_angles(5)
     np.testing.assert_allclose(panda.from_franka(panda.to_franka(q)), q, atol=1e-15)
     np.testing.assert_allclose((panda.to_franka(q) - q)[:, 3], np.deg2rad(4))
+
+
+def test_the_turn_left_is_what_scipy_says_of_small_large_and_half_turns():
+    turns = Rotation.random(500, random_state=0).as_rotvec()
+    axis = turns[:50] / np.linalg.norm(turns[:50], axis=1, keepdims=True)
+    special = np.concatenate([axis * size for size in (0.0, 1e-13, 1e-7, np.pi - 1e-4, 3.0)])
+    for turn in np.concatenate([turns, special]):
+        reached = np.eye(4)
+        wanted = np.eye(4)
+        wanted[:3, :3] = Rotation.from_rotvec(turn).as_matrix()
+        np.testing.assert_allclose(panda._pose_error(wanted, reached)[3:], turn, atol=1e-9)

@@ -197,13 +197,17 @@ def expert_way(scene: Scene, first: Sequence[Waypoint], stops: bool = True) -> n
         stops: end at a stop (`genima_lite.targets.horizon.target_frames`).
 
     Raises:
-        panda.Unreachable: the expert knows no way from here.
+        panda.Unreachable: the expert knows no way from here to there.
     """
-    joints = scene.data.qpos[:7].copy()
-    opening = float(scene.robot.commanded_open)
-    steps = plan(waypoints_ahead(scene, first), joints, opening)
-    frames = np.vstack([np.append(joints, opening), steps])
-    return steps[: max(1, target_frames(frames[:, :7], frames[:, 7], stops=stops)[0])]
+    ahead = waypoints_ahead(scene, first)
+    joints, opening = scene.data.qpos[:7].copy(), float(scene.robot.commanded_open)
+    for known in range(min(2, len(ahead)), len(ahead) + 1):  # rarely more than two of them
+        steps = plan(ahead[:known], joints, opening)
+        frames = np.vstack([np.append(joints, opening), steps])
+        target = int(target_frames(frames[:, :7], frames[:, 7], stops=stops)[0])
+        if target < len(steps) - 1:
+            break
+    return steps[: max(1, target)]
 
 
 def led_along(scene: Scene, way: np.ndarray) -> Iterator[Observation]:
