@@ -104,6 +104,10 @@ def test_a_broken_row_of_files_is_finished_and_other_settings_are_refused(folder
         list(make_decisions(tmp_path, RGB, DecisionSettings(("push_button",), 2), 8))
 
 
-def test_a_controller_that_follows_spheres_wants_none(folder):
+def test_a_controller_that_follows_spheres_wants_none(folder, tmp_path):
+    following = ControllerConfig(image_size=32)
     with pytest.raises(UserError, match="without spheres"):
-        decision_source(ControllerConfig(image_size=32), folder)
+        decision_source(following, folder)
+    with pytest.raises(UserError, match="without spheres"):
+        make_decisions(tmp_path, following, SETTINGS, 8)
+    assert not list(tmp_path.iterdir()), "said before anything is drawn"

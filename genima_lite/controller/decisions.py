@@ -46,8 +46,9 @@ def make_decisions(
         Each file, old or new.
 
     Raises:
-        UserError: the folder holds decisions of other settings.
+        UserError: the folder holds decisions of other settings, or the controller wants spheres.
     """
+    _check(config)
 
     def draw(number: int) -> dict[str, np.ndarray]:
         task = settings.tasks[number % len(settings.tasks)]
@@ -61,6 +62,11 @@ def make_decisions(
 
     said = {**asdict(settings), "cameras": config.cameras, "image_size": config.image_size}
     return chunks.keep_chunks(folder, {**said, "horizon": config.horizon}, count, draw)
+
+
+def _check(config: ControllerConfig) -> None:
+    if config.spheres:
+        raise UserError("moments show scenes: they are for a controller without spheres")
 
 
 def _decision(config: ControllerConfig, demo: Demo) -> dict[str, np.ndarray]:
@@ -89,8 +95,7 @@ class DecisionSource:
     """
 
     def __init__(self, config: ControllerConfig, augment: AugmentConfig, kept: dict):
-        if config.spheres:
-            raise UserError("moments show scenes: they are for a controller without spheres")
+        _check(config)
         self._augment, self._kept = augment, kept
 
     def sample(self, rng: np.random.Generator, count: int) -> Samples:
