@@ -1,11 +1,13 @@
 """Does a model look for its goal, or draw the arm where it stands? `python benchmarks/copying.py`
 
-Sets the arm down beside the expert's way in new scenes (`genima_lite.demos.moments`), lets a model
-draw, and finds the gripper's sphere in space. It is a copy where it lies nearer to the gripper than
-to the true target, though these are 2 cm apart or more.
+Sets the arm down beside the expert's way in new scenes (`genima_lite.demos.moments`), or lets a
+Genima come to decisions by itself (`genima_lite.demos.visited`), lets a model draw, and finds the
+gripper's sphere in space. It is a copy where it lies nearer to the gripper than to the true target,
+though these are 2 cm apart or more.
 
     TASKS            some (default all)
     --checkpoint DIR a diffusion model (default: the shipped one)
+    --visited-by DIR decisions of this Genima instead of moments; its folder, or "shipped"
     --count N        moments a task (default 48)
     --seed N         of the moments (default 999; training takes its own, small numbers)
     --json FILE      writes the numbers
@@ -14,6 +16,7 @@ to the true target, though these are 2 cm apart or more.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +26,10 @@ from rich.table import Table
 from genima_lite.bench.tasks import check_task, task_names
 from genima_lite.cameras import Camera
 from genima_lite.demos.moments import MomentSettings, moments
+from genima_lite.demos.visited import VisitSettings, visited
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.files import write_json
+from genima_lite.observation import Demo
 from genima_lite.shipped import shipped
 from genima_lite.targets.find import FoundSphere, find_spheres, plausible_radii
 from genima_lite.targets.joints import joint_targets
@@ -35,12 +40,24 @@ WAY = 0.02
 """Metres: shorter ways say nothing about copying."""
 
 
-def measure(agent: DiffusionAgent, task: str, count: int, seed: int) -> np.ndarray:
-    """Return a row of each moment, (N, 3) metres: the way to the target, and how far the drawn
+Shown = Iterable[tuple[Demo, list[str]]]
+"""Decisions, each from now to its target, with sentences."""
+
+
+def decisions(task: str, count: int, seed: int, visited_by: str | None) -> Shown:
+    """Return moments of a task, or decisions to which a Genima comes."""
+    if visited_by is None:
+        return moments(MomentSettings(task, 64, seed), count)
+    checkpoint = None if visited_by == "shipped" else Path(visited_by)
+    return visited(VisitSettings(task, "genima", checkpoint, seed), count)
+
+
+def measure(agent: DiffusionAgent, shown: Shown) -> np.ndarray:
+    """Return a row of each decision, (N, 3) metres: the way to the target, and how far the drawn
     gripper lies from the target and from the arm (NaN where it is not found).
     """
     rows = []
-    for i, (demo, sentences) in enumerate(moments(MomentSettings(task, 64, seed), count)):
+    for i, (demo, sentences) in enumerate(shown):
         now, target = joint_targets(demo[0]), joint_targets(demo[-1])
         views = {camera: demo[0].image(camera) for camera in TILE_ORDER}
         cameras = {camera: Camera.from_observation(demo[0], camera) for camera in TILE_ORDER}
@@ -80,12 +97,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="does a model copy the arm?")
     parser.add_argument("tasks", nargs="*", type=check_task, default=task_names())
     parser.add_argument("--checkpoint", type=Path)
+    parser.add_argument("--visited-by")
     parser.add_argument("--count", type=int, default=48)
     parser.add_argument("--seed", type=int, default=999)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     agent = DiffusionAgent.load(args.checkpoint or shipped("genima") / "diffusion")
-    measured = {task: measure(agent, task, args.count, args.seed) for task in args.tasks}
+    measured = {
+        task: measure(agent, decisions(task, args.count, args.seed, args.visited_by))
+        for task in args.tasks
+    }
     measured["all"] = np.concatenate(list(measured.values()))
     table = Table("task", "moments", "gripper not found", "off, median mm", "copies", "of")
     summaries = {task: summarize(rows) for task, rows in measured.items()}
