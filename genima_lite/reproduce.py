@@ -54,7 +54,7 @@ class Plan:
     """Of the controller."""
     lesson: LessonConfig = field(default_factory=lambda: LessonConfig(30_000, 5000))
     """The controller's first lesson, without pictures."""
-    act_steps: int = 3400
+    act_steps: int = 3650
     """Of the baseline; as long as both together."""
     episodes: int = 20
     """Evaluation episodes a task and policy."""
