@@ -113,10 +113,27 @@ def test_a_finger_that_shall_be_closed_closes_above_the_button_wherever_it_is():
 
 def test_fingers_closed_far_from_the_cup_open_at_the_stop_above_it(cups):
     first = begin(cups)
-    drive(cups, Waypoint(along(first[0].tip, z=-0.08), gripper=0.0))
+    drive(cups, Waypoint(along(first[0].tip, z=-0.14), gripper=0.0))
     ahead = waypoints_ahead(cups.scene, first)
     assert [stop.gripper for stop in ahead] == [1.0, 0.0, None]
     np.testing.assert_allclose(tips(ahead), tips(first), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("aside", "above", "count"), [(0.0, 0.02, 1), (0.015, 0.0, 1), (0.03, 0.0, 2), (0.0, 0.06, 2)]
+)
+def test_a_push_begins_within_a_pixel_or_two_of_straight_behind(aside, above, count):
+    env = BenchEnv("slide_block_to_target", cameras=())
+    first = begin(env)
+    axis = first[1].tip[:3, 2]
+    way = first[2].tip[:3, 3] - first[1].tip[:3, 3]
+    off = aside * np.cross(axis, way / np.linalg.norm(way)) - above * axis
+    here = first[1].tip.copy()
+    here[:3, 3] += off - 0.01 * way / np.linalg.norm(way)
+    drive(env, first[0], Waypoint(here, straight=True))
+    ahead = waypoints_ahead(env.scene, first)
+    assert len(ahead) == count
+    np.testing.assert_allclose(tips(ahead), tips(first[-count:]), atol=3e-3)
 
 
 def test_what_presses_may_be_turned_about_its_axis_and_what_grasps_only_while_there_is_way(cups):

@@ -2,7 +2,9 @@
 
 A picture does not tell how the arm came to be where it is. So that the same picture always asks
 for the same motion, the expert's way on depends on where the arm and the pieces are, and on
-nothing else.
+nothing else. Nor do pictures that look the same ask for different motions: what the expert
+tolerates is wider than a pixel. Where it is not, whoever learns from pictures draws the average of
+"go on" and "go back", and stands still (`benchmarks/blurred_expert.py`).
 """
 
 from __future__ import annotations
@@ -17,9 +19,12 @@ from genima_lite import panda
 from genima_lite.bench.scene import Scene
 from genima_lite.bench.task import Waypoint
 
-TUBE, SLOPE = 0.012, 0.4
+TUBE, SLOPE = 0.025, 0.4
 """Metres, and metres a metre: how far the tip may be beside the straight way to a waypoint to go on
-along it. The tube narrows towards the waypoint, as a funnel does."""
+along it. The tube narrows towards the waypoint, as a funnel does, to two pixels' size."""
+
+ASIDE, ABOVE = 0.02, 0.03
+"""Metres that the tip may be beside and above the way along which it pushes a thing."""
 
 FREE = 0.05
 """Metres that the tip may be beside a way that is free."""
@@ -31,7 +36,7 @@ TURN, TURN_SLOPE = 0.6, 5.0
 """Radians, and radians a metre: how far the tip may be turned away from the pose at the end of a
 straight way. What presses may be turned about its own axis as it likes: pictures hardly show it."""
 
-GRIPPED, APART = 0.02, 0.002
+GRIPPED, APART = 0.04, 0.002
 """Metres between the tip and a grasp, and between a finger and its stop: closed fingers that are
 nearer and farther apart are around it."""
 
@@ -107,17 +112,25 @@ def _in_tube(stops: Sequence[Waypoint], k: int, tip: np.ndarray) -> bool:
     if not stops[k].straight:
         return _beside(stops, k, tip) < FREE
     left = float(np.linalg.norm(tip[:3, 3] - stops[k].tip[:3, 3]))
-    turned = _turned(tip, stops[k].tip, _grasp(stops) is None)
-    narrow = TUBE if _sideways(stops, k) else TUBE + SLOPE * left
-    return turned < TURN + TURN_SLOPE * left and _beside(stops, k, tip) < narrow
+    empty = _grasp(stops) is None
+    if _turned(tip, stops[k].tip, empty) >= TURN + TURN_SLOPE * left:
+        return False
+    if empty and _sideways(stops, k):
+        return _behind(stops, k, tip)
+    return _beside(stops, k, tip) < TUBE + SLOPE * left
 
 
 def _sideways(stops: Sequence[Waypoint], k: int) -> bool:
-    """Return whether the tip goes across its own axis to stop k, as in a push: then it must be
-    straight behind the thing.
-    """
+    """Return whether the tip goes across its own axis to stop k, as in a push."""
     way = stops[k].tip[:3, 3] - stops[k - 1].tip[:3, 3]
     return bool(abs(way @ stops[k].tip[:3, 2]) < 0.5 * np.linalg.norm(way))
+
+
+def _behind(stops: Sequence[Waypoint], k: int, tip: np.ndarray) -> bool:
+    """Return whether the tip is straight enough behind what it pushes to stop k."""
+    off, axis = _off(stops, k, tip), stops[k].tip[:3, 2]
+    above = float(off @ axis)
+    return abs(above) < ABOVE and float(np.linalg.norm(off - above * axis)) < ASIDE
 
 
 def _turned(tip: np.ndarray, stop: np.ndarray, presses: bool) -> float:
@@ -129,10 +142,15 @@ def _turned(tip: np.ndarray, stop: np.ndarray, presses: bool) -> float:
 
 def _beside(stops: Sequence[Waypoint], k: int, tip: np.ndarray) -> float:
     """Return the metres between the tip and the line from stop k - 1 to stop k."""
+    return float(np.linalg.norm(_off(stops, k, tip)))
+
+
+def _off(stops: Sequence[Waypoint], k: int, tip: np.ndarray) -> np.ndarray:
+    """Return what leads from the nearest point of that line to the tip, (3,) metres."""
     start, end, point = stops[k - 1].tip[:3, 3], stops[k].tip[:3, 3], tip[:3, 3]
     way = end - start
     share = np.clip(np.dot(point - start, way) / np.dot(way, way), 0, 1)
-    return float(np.linalg.norm(start + share * way - point))
+    return point - (start + share * way)
 
 
 def _gripper_on_arrival(stops: Sequence[Waypoint], ahead: int, is_open: bool) -> list[Waypoint]:
