@@ -7,6 +7,8 @@ same number on the true pictures says how well the measure can do.
 
     --captions N   how many (default 96)
     --steps A,B    sampling steps to try (default 1,4)
+    --guidance G   classifier-free guidance (default 1, which is none)
+    --base DIR     a model in Stable Diffusion's format (default the shipped mini-turbo)
     --picture PNG  also write true pictures beside sampled ones
 """
 
@@ -59,6 +61,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--captions", type=int, default=96)
     parser.add_argument("--steps", default="1,4")
+    parser.add_argument("--guidance", type=float, default=1.0)
+    parser.add_argument("--base", type=Path, default=shipped("mini-turbo"))
     parser.add_argument("--picture", type=Path)
     words = parser.parse_args()
     rng, scenes = np.random.RandomState(10**6), []
@@ -66,12 +70,15 @@ def main() -> None:
         maker = RandomScenes(task, 64)
         scenes += [maker.draw(rng) for _ in range(words.captions // len(task_names()))]
         maker.close()
-    true, captions = [scene[0] for scene in scenes], [scene[1] for scene in scenes]
+    true, captions = [scene[0] for scene in scenes], [scene[2] for scene in scenes]
     columns = [true]
-    console, pipeline = Console(), load_pipeline(shipped("mini-turbo"))
+    console, pipeline = Console(), load_pipeline(words.base)
     console.print("true pictures: {:.2f} ({} pairs)".format(*binding(true, captions)))
     for steps in map(int, words.steps.split(",")):
-        drawn = [sample(pipeline, caption, steps, i) for i, caption in enumerate(captions)]
+        drawn = [
+            sample(pipeline, caption, steps, words.guidance, i)
+            for i, caption in enumerate(captions)
+        ]
         console.print("{} steps: {:.2f} ({} pairs)".format(steps, *binding(drawn, captions)))
         columns.append(drawn)
     if words.picture is not None:
@@ -80,10 +87,10 @@ def main() -> None:
         Image.fromarray(np.vstack(rows)).save(words.picture)
 
 
-def sample(pipeline: object, caption: str, steps: int, seed: int) -> np.ndarray:
+def sample(pipeline: object, caption: str, steps: int, guidance: float, seed: int) -> np.ndarray:
     """Return the stock pipeline's picture of a caption, (128, 128, 3) uint8."""
     generator = torch.Generator().manual_seed(seed)
-    options = {"height": 128, "width": 128, "guidance_scale": 1.0, "output_type": "np"}
+    options = {"height": 128, "width": 128, "guidance_scale": guidance, "output_type": "np"}
     out = pipeline(caption, num_inference_steps=steps, generator=generator, **options)  # type: ignore[operator]
     return (out.images[0] * 255).round().astype(np.uint8)
 

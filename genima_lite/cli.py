@@ -209,6 +209,8 @@ def train_controller(
     begin: Path | None = None,
     generated: float = 0.5,
     moments: int = 0,
+    visited: int = 0,
+    visited_by: Path | None = None,
     steps: int = 2000,
     batch_size: int = 32,
     learning_rate: float = 1e-3,
@@ -228,6 +230,8 @@ def train_controller(
         begin: folder of a controller to go on from.
         generated: share of generated motions beside the demonstrations.
         moments: for the baseline, single decisions beside them in new scenes of all tasks.
+        visited: for the baseline, decisions to which a trained one comes by itself (DAgger).
+        visited_by: folder of that baseline; by default the one in data/.
         steps: training steps.
         batch_size: samples a step.
         learning_rate: the paper preset wants 1e-5.
@@ -250,7 +254,7 @@ def train_controller(
                 console.print(f"drawing {done} of {total}")
 
         drawn = recipe.drawn_source(config, demos, drawn_by, out, report=drawing)
-    decisions = _decisions(out / "moments", config, moments, seed) if moments else None
+    decisions = _decisions(out, config, moments, visited, visited_by, seed)
     data = recipe.training_data(config, demos, generated, seed, drawn=drawn, decisions=decisions)
     validation = recipe.validation_batch(config, held_out)
     lesson = LessonConfig(seed=seed) if config.spheres else None
@@ -266,15 +270,31 @@ def train_controller(
     return 0
 
 
-def _decisions(folder: Path, config: ControllerConfig, count: int, seed: int) -> DecisionSource:
-    """Draw moments of all tasks for a baseline, or find them drawn."""
+def _decisions(
+    out: Path,
+    config: ControllerConfig,
+    moments: int,
+    visited: int,
+    visited_by: Path | None,
+    seed: int,
+) -> DecisionSource | None:
+    """Draw single decisions in all tasks for a baseline, or find them drawn."""
     from genima_lite.chunks import files_for
     from genima_lite.controller.decisions import DecisionSettings, decision_source, make_decisions
+    from genima_lite.shipped import shipped
 
-    files = make_decisions(folder, config, DecisionSettings(tuple(_tasks("all")), seed), count)
-    for _ in _progress(files, files_for(count), "moments"):
-        pass
-    return decision_source(config, folder, count)
+    wanted: list[tuple[str, int, str | None]] = []
+    if moments:
+        wanted.append(("moments", moments, None))
+    if visited:
+        wanted.append(("visited", visited, str(visited_by or shipped("act"))))
+    for name, count, policy in wanted:
+        settings = DecisionSettings(tuple(_tasks("all")), seed, policy)
+        files = make_decisions(out / name, config, settings, count)
+        for _ in _progress(files, files_for(count), name):
+            pass
+    folders = [(out / name, count) for name, count, _ in wanted]
+    return decision_source(config, folders) if folders else None
 
 
 def pretrain_base(
@@ -305,9 +325,11 @@ def pretrain_base(
 
     from genima_lite.diffusion.base import preset as sizes
     from genima_lite.diffusion.pretrain import BASE_TRAINING, PretrainConfig, pretrain
+    from genima_lite.precision import fast_precision
 
     base = replace(sizes(preset, 2 * view_size), seed=seed)
-    training = replace(BASE_TRAINING, steps=steps, seed=seed)
+    precision = fast_precision()
+    training = replace(BASE_TRAINING, steps=steps, precision=precision, seed=seed)
     config = PretrainConfig(base, tuple(_tasks(tasks)), pictures, training, seed)
 
     with _training_bars() as report:

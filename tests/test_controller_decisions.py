@@ -1,4 +1,4 @@
-"""Moments as samples for the baseline."""
+"""Moments and visited decisions as samples for the baseline."""
 
 import numpy as np
 import pytest
@@ -8,10 +8,13 @@ pytest.importorskip("torch")
 from genima_lite import chunks
 from genima_lite.bench.env import BenchEnv
 from genima_lite.controller import recipe
+from genima_lite.controller.checkpoint import save_controller
 from genima_lite.controller.config import ControllerConfig
 from genima_lite.controller.decisions import DecisionSettings, decision_source, make_decisions
+from genima_lite.controller.train import TrainConfig, start
 from genima_lite.demos.collect import CollectSettings, collect
 from genima_lite.demos.moments import MomentSettings, moments
+from genima_lite.demos.visited import VisitSettings, visited
 from genima_lite.errors import UserError
 from genima_lite.panda import forward_kinematics
 
@@ -48,6 +51,29 @@ def test_scenes_are_those_of_the_moments_and_actions_lead_towards_their_targets(
         assert kept["valid"][row, : len(way)].all()
 
 
+def test_visited_decisions_are_those_that_the_baseline_comes_to(folder, tmp_path):
+    policy = tmp_path / "policy"
+    save_controller(policy, RGB, start(RGB, TrainConfig()).model.state_dict(), {})
+    settings = DecisionSettings(("press_switch",), 2, str(policy))
+    list(make_decisions(tmp_path / "visited", RGB, settings, 4))
+    kept = chunks.load_chunks(tmp_path / "visited")
+    shown = visited(VisitSettings("press_switch", "act", policy, 2, stops=False), 4)
+    for row, (demo, _) in enumerate(shown):
+        front = RGB.cameras.index("front")
+        np.testing.assert_array_equal(kept["views"][row, front], demo[0].front_rgb)
+        np.testing.assert_array_equal(kept["joints"][row], demo[0].joint_positions)
+        way = demo.actions()[:20]
+        np.testing.assert_allclose(kept["actions"][row, : len(way)], way, atol=1e-9)
+    source = decision_source(RGB, [(folder, None), (tmp_path / "visited", 3)])
+    drawn = {each.tobytes() for each in source.sample(np.random.default_rng(0), 300).actions}
+    mine = [each.tobytes() for each in kept["actions"]]
+    assert set(mine[:3]) <= drawn
+    assert mine[3] not in drawn
+    assert len(drawn) == 8 + 3, "and those of the other folder"
+    with pytest.raises(UserError, match="choose another folder"):
+        list(make_decisions(folder, RGB, settings, 4))
+
+
 def test_what_lies_behind_a_stop_is_learned_too(folder):
     """A moment ends at the next stop, the baseline's 20 actions go on."""
     kept = chunks.load_chunks(folder)
@@ -72,7 +98,7 @@ def test_the_actions_done_in_the_bench_bring_the_arm_where_they_say(folder):
 
 
 def test_samples_have_words_and_noise_on_the_joints_only(folder):
-    source, kept = decision_source(RGB, folder), chunks.load_chunks(folder)
+    source, kept = decision_source(RGB, [(folder, None)]), chunks.load_chunks(folder)
     samples = source.sample(np.random.default_rng(0), 16)
     assert samples.drawn.views.shape == (16, 4, 32, 32, 3)
     assert all(samples.instructions)
@@ -87,7 +113,7 @@ def test_samples_have_words_and_noise_on_the_joints_only(folder):
 
 def test_they_make_up_half_of_what_is_learned(folder, tmp_path):
     list(collect(tmp_path / "demos", ["push_button"], 1, CollectSettings(image_size=32)))
-    source = decision_source(RGB, folder)
+    source = decision_source(RGB, [(folder, None)])
     data = recipe.training_data(RGB, tmp_path / "demos", decisions=source)
     assert [share for _, share in data.sources] == [0.5, 0.5]
     assert data.sources[1][0] is source
@@ -107,7 +133,7 @@ def test_a_broken_row_of_files_is_finished_and_other_settings_are_refused(folder
 def test_a_controller_that_follows_spheres_wants_none(folder, tmp_path):
     following = ControllerConfig(image_size=32)
     with pytest.raises(UserError, match="without spheres"):
-        decision_source(following, folder)
+        decision_source(following, [(folder, None)])
     with pytest.raises(UserError, match="without spheres"):
         make_decisions(tmp_path, following, SETTINGS, 8)
     assert not list(tmp_path.iterdir()), "said before anything is drawn"

@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
-from diffusers import AutoencoderDC, StableDiffusionPipeline
+from diffusers import AutoencoderDC, DDIMScheduler, DDPMScheduler, StableDiffusionPipeline
 
 from genima_lite.bench.task import COLORS
 from genima_lite.bench.tasks import load_task, task_names
@@ -139,6 +139,14 @@ def test_the_only_sampling_step_starts_from_pure_noise(base):
     base.scheduler.set_timesteps(1)
     assert base.scheduler.timesteps.tolist() == [999]
     assert base.scheduler.alphas_cumprod[999] == 0
+
+
+def test_noise_grows_by_the_same_factor_up_to_a_hundred_times_the_signal(base, folder):
+    for kind, place in ((DDIMScheduler, folder), (DDPMScheduler, folder)):
+        kept = kind.from_pretrained(place, subfolder="scheduler").alphas_cumprod[:999].double()
+        noise = ((1 - kept) / kept).sqrt()
+        np.testing.assert_allclose(noise[[0, 998]], [0.5, 100], rtol=1e-2)
+        np.testing.assert_allclose(noise[1:] / noise[:-1], 200 ** (1 / 998), rtol=1e-3)
 
 
 def test_text_reaches_every_resolution(base):

@@ -50,7 +50,7 @@ def scenes():
 
 def test_a_caption_names_the_colors_that_are_seen(scenes):
     rng = np.random.RandomState(0)
-    captions = [scenes.draw(rng)[1] for _ in range(20)]
+    captions = [scenes.draw(rng)[2] for _ in range(20)]
     assert len(set(captions)) > 15
     for caption in captions:
         things = caption.split(", ")[1:]
@@ -65,10 +65,32 @@ def test_the_same_seed_draws_the_same_scene_whatever_came_before(scenes):
     other = scenes.draw(np.random.RandomState(8))
     again = scenes.draw(np.random.RandomState(7))
     np.testing.assert_array_equal(first[0], again[0])
-    assert first[1] == again[1]
+    np.testing.assert_array_equal(first[1], again[1])
+    assert first[2] == again[2]
     assert (first[0] != other[0]).mean() > 0.3
     assert first[0].shape == (64, 64, 3)
     assert first[0].dtype == np.uint8
+
+
+def test_beside_a_picture_is_the_same_without_what_its_caption_names(scenes):
+    rng, seen = np.random.RandomState(2), 0
+    for _ in range(40):
+        picture, bare, caption = scenes.draw(rng)
+        gone = (picture != bare).any(axis=-1)
+        assert gone.mean() < 0.2
+        for name in ("blue", "lime", "magenta"):
+            if f", {name} cup" in caption and gone.sum() > 10:
+                ours, theirs = (count(each[gone], COLORS[name]) for each in (picture, bare))
+                assert ours > theirs, caption
+                seen += 1
+    assert seen > 2
+
+
+def count(pixels, color):
+    """Return how many pixels (N, 3) uint8 have a colour, at whatever brightness."""
+    pixels = pixels / 255 + 1e-3
+    cosine = pixels @ color / np.linalg.norm(pixels, axis=1) / np.linalg.norm(color)
+    return int((cosine > 0.95).sum())
 
 
 def test_the_thing_that_the_words_name_is_painted_and_nothing_else(scenes):
@@ -142,6 +164,7 @@ def test_the_cache_goes_on_after_an_interruption(tmp_path):
     assert (broken / "00000.npz").stat().st_mtime_ns == untouched
     one, two = load_pictures(whole, 7), load_pictures(broken, 7)
     np.testing.assert_array_equal(one.pictures, two.pictures)
+    np.testing.assert_array_equal(one.conditions, two.conditions)
     assert one.prompts == two.prompts
     assert len(one) == 7
     assert "switch" in one.prompts[3]

@@ -118,7 +118,7 @@ def test_lora_behind_frozen_zero_convolutions_would_get_no_gradient(pictures):
     parts = base_parts()
     groups = prepare(parts, "controlnet-lora", 2)
     lora = [p for n, p in parts.controlnet.named_parameters() if "lora_B" in n]
-    batch = Cache(parts, pictures, True).draw(2, 0.0, torch.Generator().manual_seed(0))
+    batch = Cache(parts, pictures).draw(2, 0.0, torch.Generator().manual_seed(0))
     training_step(parts, batch, StepConfig(), torch.Generator().manual_seed(0)).backward()
     assert all(p.grad is None or not p.grad.any() for p in lora)  # the outputs are zero at first
     with torch.no_grad():
@@ -178,7 +178,7 @@ def test_learning_reduces_the_loss(pictures, tmp_path):
 
 def test_cache_pairs_pictures_with_their_prompts_and_drops_some(pictures):
     parts = base_parts()
-    cache = Cache(parts, pictures, with_conditions=True)
+    cache = Cache(parts, pictures)
     batch = cache.draw(64, 0.5, torch.Generator().manual_seed(0))
     clean = torch.cat([encode_pictures(parts, pictures.pictures[i : i + 1]) for i in range(6)])
     texts, empty = encode_prompts(parts, pictures.prompts), encode_prompts(parts, [""])[0]

@@ -1,13 +1,13 @@
 """Single decisions as samples for a controller that sees the scene: pictures and the way on.
 
-The baseline learns from the same moments as the diffusion model (`genima_lite.demos.moments`), so
-that they do not decide between the two. Deviation from the paper, which learns from
-demonstrations only.
+The baseline learns from the same moments as the diffusion model (`genima_lite.demos.moments`), and
+as it does from decisions that it comes to itself (`genima_lite.demos.visited`), so that neither
+decides between the two. Deviation from the paper, which learns from demonstrations only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from genima_lite.controller.draw import without_targets
 from genima_lite.controller.pictures import stack_views
 from genima_lite.controller.sources import Samples, chunk, noisy
 from genima_lite.demos.moments import MomentSettings, moments
+from genima_lite.demos.visited import VisitSettings, visited
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo
 
@@ -32,6 +33,8 @@ class DecisionSettings:
     """Whose scenes are shown, file by file in turn."""
     seed: int = 0
     """The same seed shows the same scenes as moments of the diffusion model."""
+    visited_by: str | None = None
+    """Folder of a trained baseline that comes to these decisions by itself; `None`: moments."""
 
 
 def make_decisions(
@@ -51,17 +54,28 @@ def make_decisions(
     _check(config)
 
     def draw(number: int) -> dict[str, np.ndarray]:
-        task = settings.tasks[number % len(settings.tasks)]
-        row = MomentSettings(task, config.image_size, settings.seed, stops=False, part=number)
         rng = np.random.default_rng([settings.seed, number])
         rows = [
             {**_decision(config, demo), "instruction": np.array(str(rng.choice(sentences)))}
-            for demo, sentences in moments(row, chunks.CHUNK)
+            for demo, sentences in _shown(config, settings, number)
         ]
         return {name: np.stack([each[name] for each in rows]) for name in rows[0]}
 
     said = {**asdict(settings), "cameras": config.cameras, "image_size": config.image_size}
     return chunks.keep_chunks(folder, {**said, "horizon": config.horizon}, count, draw)
+
+
+def _shown(
+    config: ControllerConfig, settings: DecisionSettings, number: int
+) -> Iterator[tuple[Demo, list[str]]]:
+    """Yield the decisions of a file, each with the sentences that ask for it."""
+    task = settings.tasks[number % len(settings.tasks)]
+    if settings.visited_by is None:
+        row = MomentSettings(task, config.image_size, settings.seed, stops=False, part=number)
+        return moments(row, chunks.CHUNK)
+    policy = Path(settings.visited_by)
+    visits = VisitSettings(task, "act", policy, settings.seed, stops=False, part=number)
+    return visited(visits, chunks.CHUNK)
 
 
 def _check(config: ControllerConfig) -> None:
@@ -113,11 +127,17 @@ class DecisionSource:
 
 
 def decision_source(
-    config: ControllerConfig, folder: Path | str, count: int | None = None
+    config: ControllerConfig, folders: Sequence[tuple[Path, int | None]]
 ) -> DecisionSource:
-    """Return the decisions of a folder as a source of samples.
+    """Return the decisions of folders as a source of samples, all with the same probability.
+
+    Args:
+        config: what the network sees.
+        folders: each with how many of its decisions, `None` for all.
 
     Raises:
-        UserError: the controller wants spheres, or there are fewer decisions than `count`.
+        UserError: the controller wants spheres, or there are fewer decisions than asked for.
     """
-    return DecisionSource(config, AugmentConfig(), chunks.load_chunks(folder, count))
+    found = [chunks.load_chunks(folder, count) for folder, count in folders]
+    kept = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+    return DecisionSource(config, AugmentConfig(), kept)

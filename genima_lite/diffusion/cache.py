@@ -21,18 +21,15 @@ class Cache:
     Prompts and latents are computed once. Latents are kept in float16, which holds 8-bit colours to
     a sixteenth of a level; those of the lossless autoencoder, which rearranges pixels in a
     fiftieth of a step's time, are computed when drawn: that takes two fifths of the memory.
-
-    Args:
-        with_conditions: also keep the conditions and their latents.
     """
 
-    def __init__(self, parts: Parts, pictures: Pictures, with_conditions: bool):
+    def __init__(self, parts: Parts, pictures: Pictures):
         prompts = list(dict.fromkeys(["", *pictures.prompts]))
         self._device = parts.device
         self._text = encode_prompts(parts, prompts)
         self._prompt = torch.tensor([prompts.index(prompt) for prompt in pictures.prompts])
         self._latents = _latents(parts, pictures.pictures)
-        self._conditions = pictures.conditions if with_conditions else None
+        self._conditions = pictures.conditions
         self._condition_latents = None
         if self._conditions is not None:
             self._condition_latents = _latents(parts, self._conditions)

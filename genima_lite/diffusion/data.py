@@ -41,7 +41,7 @@ class SceneSettings:
 def make_scenes(folder: Path | str, settings: SceneSettings, count: int) -> Iterator[Path]:
     """Draw random scenes into files (`genima_lite.chunks.keep_chunks`).
 
-    They have captions and no conditions.
+    Their captions name things; their conditions are the same scenes without these things.
 
     Yields:
         Each file, old or new.
@@ -54,8 +54,8 @@ def make_scenes(folder: Path | str, settings: SceneSettings, count: int) -> Iter
         def draw(number: int) -> dict[str, np.ndarray]:
             rng = np.random.RandomState([settings.seed, number])
             each = scenes[number % len(scenes)]
-            drawn, captions = zip(*(each.draw(rng) for _ in range(chunks.CHUNK)), strict=True)
-            return arrays_of(Pictures(np.stack(drawn), captions))
+            drawn, bare, captions = zip(*(each.draw(rng) for _ in range(chunks.CHUNK)), strict=True)
+            return arrays_of(Pictures(np.stack(drawn), captions, np.stack(bare)))
 
         yield from keep_chunks(folder, asdict(settings), count, draw)
 

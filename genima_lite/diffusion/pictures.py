@@ -17,7 +17,8 @@ class Pictures:
     Attributes:
         pictures: (N, 2H, 2W, 3) uint8, what shall be drawn.
         prompts: N.
-        conditions: (N, 2H, 2W, 3) uint8, what it shall be drawn on; `None` in pre-training.
+        conditions: (N, 2H, 2W, 3) uint8, what it shall be drawn on; in pre-training, the
+            scene without the things that its caption names. `None`: not known.
     """
 
     pictures: np.ndarray

@@ -23,11 +23,11 @@ BASE_TRAINING = TrainConfig(
     setting="base",
     steps=1200,
     prompt_dropout=0.1,
-    step=StepConfig(noise_power=1.0, overstate=0.5),
+    step=StepConfig(noise_power=1.0, overstate=0.3),
 )
-"""How the laptop's base model is trained. Noise of every level, and half of the time said to be
-more than it is: from a caption alone there is little to learn at full noise, and what fine-tuning
-needs is a decoder that draws details there.
+"""How the laptop's base model is trained. Noise of every level, and at times said to be more than
+it is: from a caption alone there is little to learn at full noise, and what fine-tuning needs is a
+decoder that draws details there.
 """
 
 

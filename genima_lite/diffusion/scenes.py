@@ -53,13 +53,17 @@ class RandomScenes:
         self._renderer = Renderer(self._model, view_size)
         self._original = {name: getattr(self._model, name).copy() for name in _CHANGED}
 
-    def draw(self, rng: np.random.RandomState) -> tuple[np.ndarray, str]:
-        """Return a tiled picture (2H, 2W, 3) uint8 and its caption.
-
-        `rng` is the only source of chance.
+    def draw(self, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray, str]:
+        """Return a tiled picture (2H, 2W, 3) uint8, the same without the things that its caption
+        names, and the caption. `rng` is the only source of chance.
         """
-        things = [words for _, words, _ in self._arrange(rng)]
-        return self._picture(), scene_caption(list(dict.fromkeys(things))[:_MOST_THINGS])
+        things = self._arrange(rng)
+        named = list(dict.fromkeys(words for _, words, _ in things))[:_MOST_THINGS]
+        picture = self._picture()
+        for body, words, _ in things:
+            if words in named:
+                self._model.geom_rgba[self._shown_geoms(body), 3] = 0
+        return picture, self._picture(), scene_caption(named)
 
     def point(self, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray, str]:
         """Return a picture, the same with one thing painted magenta, and the words that name it.

@@ -23,9 +23,10 @@ class StepConfig:
     """Share of samples whose timestep is said to be later than it is. In pre-training it teaches
     the decoder to draw sharply at the timestep at which it will draw later."""
     changed_weight: float = 8.0
-    """Added to the loss's weight 1 where the picture shall differ from its condition: the spheres
-    are a small share of the pixels. The larger, the stronger is what is unlikely drawn too: a
-    sphere that is there with probability p at (1 + weight) p / (1 + weight p)."""
+    """Added to the loss's weight 1 where the picture shall differ from its condition: the spheres,
+    or in pre-training the things that the caption names, are a small share of the pixels. The
+    larger, the stronger is what is unlikely drawn too: a sphere that is there with probability p
+    at (1 + weight) p / (1 + weight p)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +36,8 @@ class Batch:
     Attributes:
         latents: (B, C, h, w), scaled latents of the pictures to draw.
         text: (B, L, D), token features.
-        condition: (B, 3, H, W) in [0, 1], or `None` in pre-training.
-        condition_latents: (B, C, h, w), or `None` in pre-training.
+        condition: (B, 3, H, W) in [0, 1], or `None`. In pre-training no network sees it.
+        condition_latents: (B, C, h, w), or `None`: all of the picture counts the same then.
     """
 
     latents: torch.Tensor

@@ -116,7 +116,7 @@ class Trainer:
     ):
         self.parts, self.config, self.out = parts, config, Path(out)
         self._check(pictures)
-        self._cache = Cache(parts, pictures, with_conditions=config.setting != "base")
+        self._cache = Cache(parts, pictures)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             groups = prepare(parts, config.setting, config.lora_rank)
