@@ -446,8 +446,9 @@ def score(
     result, drawings = score_drawings(agent, examples)
     console.print(
         f"{result.frames} decisions, {result.spheres} spheres in the fixed views: median "
-        f"{result.pixels:.2f} pixels off, {result.misses:.1%} missed, gripper's colour right "
-        f"{result.gripper:.1%}, gripper {result.millimetres:.0f} mm off in space"
+        f"{result.pixels:.2f} pixels off, {result.misses:.1%} missed ({result.misses_shown:.1%} of "
+        f"those of which half or more shows), gripper's colour right {result.gripper:.1%}, "
+        f"gripper {result.millimetres:.0f} mm off in space"
     )
     for joint, pixels in result.by_joint.items():
         console.print(f"{joint}: {pixels:.2f} pixels")

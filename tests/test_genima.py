@@ -14,6 +14,7 @@ from tiny_controller import TINY_CONTROLLER as CONTROLLER
 
 from genima_lite import shipped as shipping
 from genima_lite.bench.env import BenchEnv
+from genima_lite.bench.expert import plan
 from genima_lite.cameras import Camera
 from genima_lite.controller import train as controller_training
 from genima_lite.controller.augment import AugmentConfig as SpoilConfig
@@ -34,9 +35,12 @@ from genima_lite.diffusion.finetune import FinetuneConfig, finetune, load_card
 from genima_lite.diffusion.train import TrainConfig
 from genima_lite.diffusion.validate import decision_examples, score_drawings
 from genima_lite.errors import UserError
+from genima_lite.panda import HOME
 from genima_lite.policy import PolicySettings, make_env, make_policy
+from genima_lite.seeds import evaluation_seed
 from genima_lite.shipped import shipped
 from genima_lite.targets import demo_targets, draw_targets_of, find_spheres
+from genima_lite.targets.find import plausible_radii
 from genima_lite.tiling import TILE_ORDER
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -231,6 +235,19 @@ def test_the_truth_scores_well_and_plain_views_badly(tmp_path):
     assert score.millimetres < 20
     blank = [replace(e, truth=replace(e.truth, views=e.views)) for e in examples]
     assert score_drawings(TruePictures(blank), examples)[0].misses > 0.8
+    hidden = [with_shares(example, 0.4) for example in blank]
+    score, _ = score_drawings(TruePictures(blank), hidden)
+    assert score.misses > 0.8
+    assert np.isnan(score.misses_shown), "of no sphere half is seen"
+
+
+def with_shares(example, share):
+    """Return an example in whose labels every sphere shows in part only."""
+    labels = {
+        camera: replace(each, shares=np.full(4, share))
+        for camera, each in example.truth.labels.items()
+    }
+    return replace(example, truth=replace(example.truth, labels=labels))
 
 
 def test_everything_shipped_is_safe_to_load():
@@ -238,14 +255,28 @@ def test_everything_shipped_is_safe_to_load():
     assert suffixes <= {".safetensors", ".json", ".md", ".png", ".txt"}
 
 
-def test_the_instruction_decides_what_the_shipped_agent_draws():
-    """One chest, two drawers: the drawn gripper goes up or down with the word."""
+def test_the_instruction_decides_where_the_shipped_agent_draws():
+    """One picture of a chest, two instructions: the drawn gripper goes up or down with the word."""
     agent = DiffusionAgent.load(shipped("genima/diffusion"))
     env = BenchEnv("open_drawer", TILE_ORDER, 64)
-    env.reset(seed=5, options={"variation": 0})
-    views = {camera: env.observation.image(camera) for camera in TILE_ORDER}
-    assert (agent.draw(views, "open the top drawer")["front"] != views["front"]).any()
+    for i in range(4):
+        env.reset(seed=evaluation_seed(7000, i), options={"variation": 0})
+        for action in plan(env.task.waypoints(env.scene)[:1], HOME):  # where the ways part
+            env.step(action)
+        views = {camera: env.observation.image(camera) for camera in TILE_ORDER}
+        rows = [
+            gripper_row(agent.draw(views, f"open the {name} drawer"), env.observation)
+            for name in ("top", "middle", "bottom")
+        ]
+        assert rows[0] + 2 < rows[1] < rows[2] - 2, rows
     env.close()
+
+
+def gripper_row(drawn, observation):
+    """Return how many pixels below the front view's upper edge the gripper's sphere is drawn."""
+    intrinsics = Camera.from_observation(observation, "front").intrinsics
+    found = find_spheres(drawn["front"], intrinsics, plausible_radii("front", intrinsics))
+    return found["gripper"].pixel[1]
 
 
 def test_the_shipped_autoencoder_loses_no_sphere(dataset):

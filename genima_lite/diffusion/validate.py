@@ -21,8 +21,9 @@ from genima_lite.tiling import TILE_ORDER, tile
 FIXED_CAMERAS = tuple(camera for camera in TILE_ORDER if camera != "wrist")
 """The cameras that stand still; the wrist's sees the gripper's sphere only, and not always."""
 
-LEAST_SHARE = 0.25
-"""Spheres of which less shows are not counted."""
+LEAST_SHARE, HALF = 0.25, 0.5
+"""Spheres of which less shows are not counted, and of which that much shows are counted apart: a
+gripper's sphere is often but a rim behind the wrist's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +65,7 @@ class DrawingScore:
         spheres: visible spheres in the fixed cameras' views.
         pixels: median distance from a drawn centre to the true one, fixed cameras.
         misses: share of those spheres that are not drawn, or more than a radius off.
+        misses_shown: the same, of those spheres of which at least half shows.
         gripper: share of gripper spheres with the right colour, of those that are drawn.
         millimetres: median error of the triangulated gripper sphere.
         by_joint: median pixels of each joint.
@@ -73,6 +75,7 @@ class DrawingScore:
     spheres: int
     pixels: float
     misses: float
+    misses_shown: float
     gripper: float
     millimetres: float
     by_joint: dict[str, float]
@@ -93,21 +96,12 @@ def score_drawings(
     """
     drawings = [agent.draw(e.views, e.instruction, seed + i) for i, e in enumerate(examples)]
     found = [_find(example, views) for example, views in zip(examples, drawings, strict=True)]
-    scores = [
-        score_view(
-            spheres[camera],
-            example.truth.labels[camera],
-            example.truth.joints.gripper_open,
-            LEAST_SHARE,
-        )
-        for example, spheres in zip(examples, found, strict=True)
-        for camera in FIXED_CAMERAS
-    ]
     away = [
         1000 * position_errors(spheres, example.cameras, example.truth.joints)[0]
         for example, spheres in zip(examples, found, strict=True)
     ]
-    return _together(len(examples), scores, away), drawings
+    counted, shown = (_view_scores(examples, found, share) for share in (LEAST_SHARE, HALF))
+    return _together(len(examples), counted, shown, away), drawings
 
 
 def validation_picture(
@@ -131,21 +125,48 @@ def _find(example: Example, views: dict[str, np.ndarray]) -> dict[str, dict[str,
     return found
 
 
-def _together(frames: int, scores: Sequence[ViewScore], away: Sequence[float]) -> DrawingScore:
+def _view_scores(
+    examples: Sequence[Example],
+    found: Sequence[dict[str, dict[str, FoundSphere]]],
+    least_share: float,
+) -> list[ViewScore]:
+    """Return the score of every fixed camera's view of every example."""
+    return [
+        score_view(
+            spheres[camera],
+            example.truth.labels[camera],
+            example.truth.joints.gripper_open,
+            least_share,
+        )
+        for example, spheres in zip(examples, found, strict=True)
+        for camera in FIXED_CAMERAS
+    ]
+
+
+def _together(
+    frames: int, scores: Sequence[ViewScore], shown: Sequence[ViewScore], away: Sequence[float]
+) -> DrawingScore:
     errors = np.stack([score.errors for score in scores])
     expected = np.stack([score.expected for score in scores])
     missed = np.stack([score.missed for score in scores])
     right = [score.gripper_right for score in scores if score.gripper_right is not None]
-    count = int(expected.sum())
     return DrawingScore(
         frames,
-        count,
+        int(expected.sum()),
         _median(errors[~missed]),
-        float(missed.sum() / count) if count else float("nan"),
+        _miss_rate(scores),
+        _miss_rate(shown),
         float(np.mean(right)) if right else float("nan"),
         _median(np.array(away)),
         {joint: _median(errors[:, i][~missed[:, i]]) for i, joint in enumerate(JOINTS)},
     )
+
+
+def _miss_rate(scores: Sequence[ViewScore]) -> float:
+    """Return the share of visible spheres that are missed, NaN where there is none."""
+    expected = sum(int(score.expected.sum()) for score in scores)
+    missed = sum(int(score.missed.sum()) for score in scores)
+    return missed / expected if expected else float("nan")
 
 
 def _median(values: np.ndarray) -> float:
