@@ -68,7 +68,7 @@ def test_where_the_arm_is_stuck_is_not_taken_again_and_the_expert_helps_on(folde
 
 
 def test_the_same_settings_give_the_same_decisions_and_other_parts_other_scenes(folder):
-    one, again, other = (some(folder, count=3, part=part) for part in (0, 0, 1))
+    one, again, other = (some(folder, count=3, part=part) for part in (0, 0, 3000))
     for (a, _), (b, _) in zip(one, again, strict=True):
         np.testing.assert_array_equal(a[0].front_rgb, b[0].front_rgb)
         np.testing.assert_array_equal(a.actions(), b.actions())

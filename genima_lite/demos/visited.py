@@ -28,7 +28,8 @@ HELPED = 0.3
 what lies behind its own errors."""
 
 _MOVED = 0.01
-_ROW = 10_000
+_ROW = 250
+"""Episodes set apart for a row; every one gives a decision, mostly several."""
 
 
 @dataclass(frozen=True)
