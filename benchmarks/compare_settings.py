@@ -5,6 +5,7 @@ scores drawings of held-out decisions. Killed and started again it goes on.
 
     --demos DIR      demonstrations with 64-pixel views
     --held-out DIR   other demonstrations of the same tasks
+    --base DIR       what is fine-tuned (default the shipped mini-turbo)
     --out DIR        keeps the trainings (default runs/settings)
     --settings A,B   which (default all five)
     --tasks A,B      of the dataset (default all)
@@ -37,7 +38,7 @@ def train(words: argparse.Namespace, setting: str, tasks: tuple[str, ...]) -> Pa
     training = TrainConfig(setting=setting, steps=words.steps, precision=fast_precision())
     config = FinetuneConfig(tasks, training=training)
     if not (out / CARD).exists():
-        finetune(out, shipped("mini-turbo"), [words.demos], config)
+        finetune(out, words.base, [words.demos], config)
     return out
 
 
@@ -45,6 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--demos", type=Path, required=True)
     parser.add_argument("--held-out", type=Path, required=True)
+    parser.add_argument("--base", type=Path, default=shipped("mini-turbo"))
     parser.add_argument("--out", type=Path, default=Path("runs/settings"))
     parser.add_argument("--settings", default=",".join(SETTINGS[1:]))
     parser.add_argument("--tasks", default=",".join(task_names()))

@@ -304,6 +304,7 @@ def pretrain_base(
     pictures: int = 2048,
     view_size: int = 64,
     steps: int = 1200,
+    even_steps: int = 600,
     seed: int = 0,
     max_minutes: float | None = None,
 ) -> int:
@@ -317,7 +318,8 @@ def pretrain_base(
         tasks: whose pieces appear in the scenes; names with commas, or all.
         pictures: how many random scenes.
         view_size: pixels along each side of a view; the tiled picture is twice as large.
-        steps: training steps.
+        steps: training steps in which what a caption names weighs more than the rest.
+        even_steps: further steps, in which all weighs the same.
         seed: of scenes, weights and training.
         max_minutes: of training in this call.
     """
@@ -330,11 +332,12 @@ def pretrain_base(
     base = replace(sizes(preset, 2 * view_size), seed=seed)
     precision = fast_precision()
     training = replace(BASE_TRAINING, steps=steps, precision=precision, seed=seed)
-    config = PretrainConfig(base, tuple(_tasks(tasks)), pictures, training, seed)
+    config = PretrainConfig(base, tuple(_tasks(tasks)), pictures, training, even_steps, seed)
 
     with _training_bars() as report:
         trainer = pretrain(out, config, max_minutes, report)
-    console.print(f"{out}: {trainer.step} of {steps} steps, {trainer.trained / 1e6:.1f} M weights")
+    done = f"{trainer.step} of {trainer.config.steps} steps"
+    console.print(f"{trainer.out}: {done}, {trainer.trained / 1e6:.1f} M weights")
     return 0
 
 

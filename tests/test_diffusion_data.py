@@ -184,16 +184,21 @@ def test_a_cache_of_other_settings_or_too_small_a_one_is_refused(tmp_path):
 
 def test_pretraining_stops_in_time_and_goes_on(tmp_path):
     training = replace(BASE_TRAINING, steps=3, batch_size=2)
-    config = PretrainConfig(preset("tiny", 32), ("press_switch",), 4, training)
+    config = PretrainConfig(preset("tiny", 32), ("press_switch",), 4, training, even_steps=2)
     assert not pretrain(tmp_path, config, max_minutes=0).done
     stages = []
     trainer = pretrain(tmp_path, config, report=lambda *what: stages.append(what))
     assert trainer.done
-    assert [what[:3] for what in stages[-2:]] == [("training", 2, 3), ("training", 3, 3)]
+    assert trainer.config.step.changed_weight == 0
+    expected = [("training", 2, 3), ("training", 3, 3), ("even", 1, 2), ("even", 2, 2)]
+    assert [what[:3] for what in stages[-4:]] == expected
+    again = []
+    pretrain(tmp_path, config, report=lambda *what: again.append(what))
+    assert {what[0] for what in again} == {"scenes"}, "nothing is left to train"
     assert (tmp_path / "unet" / "diffusion_pytorch_model.safetensors").is_file()
 
 
-@pytest.mark.parametrize("wrong", [{"tasks": ()}, {"pictures": 0}])
+@pytest.mark.parametrize("wrong", [{"tasks": ()}, {"pictures": 0}, {"even_steps": 0}])
 def test_wrong_configurations_are_refused(wrong):
     with pytest.raises(UserError):
         PretrainConfig(**{"tasks": ("press_switch",), **wrong})

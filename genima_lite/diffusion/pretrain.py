@@ -6,8 +6,9 @@ are not in it: the model meets them for the first time in fine-tuning, as SD-Tur
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from genima_lite.chunks import files_for
@@ -42,15 +43,25 @@ class PretrainConfig:
     pictures: int = 2048
     """How many random scenes."""
     training: TrainConfig = BASE_TRAINING
-    """How they are learned."""
+    """How they are learned at first: what the caption names weighs more than the rest, so that
+    words are learned soon."""
+    even_steps: int = 600
+    """Further steps in which all weighs the same. Where a thing may lie here or there, the weight
+    asks for more of it in both places, and samples smear; without, they are what is likely."""
     seed: int = 0
     """Of the scenes."""
 
     def __post_init__(self) -> None:
-        if not self.tasks or self.pictures < 1:
-            raise UserError("pre-training needs at least one task and one picture")
+        if not self.tasks or min(self.pictures, self.even_steps) < 1:
+            raise UserError("pre-training needs at least one task, one picture and one even step")
         if self.training.setting != "base":
             raise UserError(f"pre-training has setting 'base', not '{self.training.setting}'")
+
+    @property
+    def even_training(self) -> TrainConfig:
+        """How they are learned in the end."""
+        even = replace(self.training.step, changed_weight=0.0)
+        return replace(self.training, steps=self.even_steps, step=even)
 
 
 def pretrain(
@@ -61,7 +72,8 @@ def pretrain(
 ) -> Trainer:
     """Draw scenes, train, and write the base model to `out` in Stable Diffusion's format.
 
-    Run again with the same words it goes on where it stopped. Scenes are kept in `out/scenes`.
+    Run again with the same words it goes on where it stopped. Scenes are kept in `out/scenes`, the
+    model after the training that weighs things in `out/weighed`.
 
     Args:
         out: the model's folder.
@@ -70,7 +82,8 @@ def pretrain(
         report: called as `report(stage, done, total, loss)` after each file of scenes and step.
 
     Returns:
-        The trainer; `trainer.done` says whether all steps are made.
+        The trainer, of the first training if time was up in it; `trainer.done` says whether all
+        its steps are made.
 
     Raises:
         UserError: `out` holds a run of another configuration.
@@ -81,8 +94,14 @@ def pretrain(
     for number, _ in enumerate(chunks, 1):
         report("scenes", number, files_for(config.pictures), None)
     pictures = load_pictures(out / "scenes", config.pictures)
-    trainer = Trainer(Parts.of(build_base(config.base)), pictures, config.training, out)
-    for loss in trainer.run(max_minutes):
-        report("training", trainer.step, config.training.steps, loss)
-    trainer.save_model()
+    parts, begin = Parts.of(build_base(config.base)), time.monotonic()
+    lessons = {"training": ("weighed", config.training), "even": (".", config.even_training)}
+    for name, (folder, training) in lessons.items():
+        trainer = Trainer(parts, pictures, training, out / folder)
+        spent = (time.monotonic() - begin) / 60
+        for loss in trainer.run(None if max_minutes is None else max_minutes - spent):
+            report(name, trainer.step, training.steps, loss)
+        trainer.save_model()
+        if not trainer.done:
+            break
     return trainer
