@@ -7,7 +7,7 @@ same number on the true pictures says how well the measure can do.
 
     --captions N   how many (default 96)
     --steps A,B    sampling steps to try (default 1,4)
-    --guidance G   classifier-free guidance (default 1, which is none)
+    --guidance G   classifier-free guidance (default 3; 1 is none)
     --base DIR     a model in Stable Diffusion's format (default the shipped mini-turbo)
     --picture PNG  also write true pictures beside sampled ones
 """
@@ -61,7 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--captions", type=int, default=96)
     parser.add_argument("--steps", default="1,4")
-    parser.add_argument("--guidance", type=float, default=1.0)
+    parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--base", type=Path, default=shipped("mini-turbo"))
     parser.add_argument("--picture", type=Path)
     words = parser.parse_args()

@@ -47,7 +47,8 @@ class PretrainConfig:
     words are learned soon."""
     even_steps: int = 600
     """Further steps in which all weighs the same. Where a thing may lie here or there, the weight
-    asks for more of it in both places, and samples smear; without, they are what is likely."""
+    asks for more of it in both places, and samples smear; without, they are what is likely, but
+    want classifier-free guidance to show small things at all."""
     seed: int = 0
     """Of the scenes."""
 
