@@ -15,7 +15,7 @@ follows works on either. What differs, and why:
 - noise grows by the same factor at every timestep before, from half the signal to a hundred times
   as much. Stable Diffusion's latents are small and its noise soon hides them; here the latents are
   pixels, of which a table or an arm has thousands, that show through much more noise. With its
-  schedule the second of four steps came too late to decide on them (colours stayed gray).
+  schedule the second of four steps comes too late to decide on them.
 """
 
 from __future__ import annotations
