@@ -36,7 +36,7 @@ COMPARED = ("expert", "oracle", "genima", "act")
 
 @dataclass(frozen=True)
 class Plan:
-    """What `make reproduce` does; the defaults take 24 minutes on two cores."""
+    """What `make reproduce` does; the defaults take 25 to 35 minutes on two cores."""
 
     tasks: tuple[str, ...] = ("push_button", "lamp_on", "take_lid_off_saucepan")
     """What is learned."""
