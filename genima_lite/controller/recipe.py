@@ -68,12 +68,14 @@ def training_data(
     sources: list[tuple[Source, float]] = []
     bare: list[tuple[Source, float]] = []
     if share > 0:
-        sources.append((MotionSource(config, augment, textures, seed, motions), share))
-        bare.append((MotionSource(config, augment, None, seed, motions), share))
+        moving = MotionSource(config, augment, textures, seed, motions)
+        sources.append((moving, share))
+        bare.append((moving.bare(), share))
     if demos is not None and share < 1:
-        sources.append((DemoSource(config, augment, textures, demos), 1 - share))
+        recorded = DemoSource(config, augment, textures, demos)
+        sources.append((recorded, 1 - share))
         if config.spheres:
-            bare.append((DemoSource(config, augment, None, demos), 1 - share))
+            bare.append((recorded.bare(), 1 - share))
     for further, part in ((drawn, DRAWN_SHARE), (decisions, DECISION_SHARE)):
         if further is not None:
             sources = [(source, (1 - part) * share) for source, share in sources]

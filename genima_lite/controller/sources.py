@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -110,6 +111,10 @@ class MotionSource:
             lambda i: _Path.of(config, random_motion(np.random.default_rng([seed, i])))
         )
 
+    def bare(self) -> MotionSource:
+        """Return the same motions without pictures; what one has planned the other has too."""
+        return _without_pictures(self)
+
     def sample(self, rng: np.random.Generator, count: int) -> Samples:
         """Return `count` samples, each of a random frame of a random motion."""
         rows = []
@@ -126,6 +131,12 @@ class MotionSource:
         chunks = [p.chunk(t) for p, t in rows]
         drawn = _Drawn(self._config, self._augment, self._backgrounds)
         return drawn.samples(rng, cameras, targets, joints, opening, chunks)
+
+
+def _without_pictures(source: Any) -> Any:
+    bare = copy(source)
+    bare._backgrounds = None
+    return bare
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,6 +224,10 @@ class DemoSource:
 
     def __len__(self) -> int:
         return len(self._frames)
+
+    def bare(self) -> DemoSource:
+        """Return the same frames without pictures."""
+        return _without_pictures(self)
 
     def sample(self, rng: np.random.Generator, count: int) -> Samples:
         """Return samples of random frames, each frame of the data set alike."""
