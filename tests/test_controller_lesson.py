@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 @pytest.fixture(scope="module")
 def bare():
-    return MotionSource(CONFIG, AugmentConfig.none(), None, motions=6)
+    return MotionSource(CONFIG, AugmentConfig.none(), textures, motions=6).bare()
 
 
 @pytest.fixture(scope="module")

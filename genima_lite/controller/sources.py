@@ -91,7 +91,6 @@ def chunk(
 class MotionSource:
     """Samples of generated motions with targets drawn on backgrounds; no scene is needed.
 
-    Without backgrounds the samples have labels but no pictures, which is a hundred times faster.
     Motion i depends on the seed and i alone and is planned when it is first asked for.
     """
 
@@ -99,20 +98,23 @@ class MotionSource:
         self,
         config: ControllerConfig,
         augment: AugmentConfig,
-        backgrounds: Backgrounds | None,
+        backgrounds: Backgrounds,
         seed: int = 0,
         motions: int = 2000,
     ):
         if not config.spheres:
             raise UserError("a controller without spheres needs demonstrations: their pictures")
-        self._config, self._augment, self._backgrounds = config, augment, backgrounds
+        self._config, self._augment = config, augment
+        self._backgrounds: Backgrounds | None = backgrounds
         self._count = motions
         self._motion = lru_cache(maxsize=motions)(
             lambda i: _Path.of(config, random_motion(np.random.default_rng([seed, i])))
         )
 
     def bare(self) -> MotionSource:
-        """Return the same motions without pictures; what one has planned the other has too."""
+        """Return the same motions without pictures: their samples have labels alone and are made a
+        hundred times faster. What one has planned the other has too.
+        """
         return _without_pictures(self)
 
     def sample(self, rng: np.random.Generator, count: int) -> Samples:
@@ -213,10 +215,11 @@ class DemoSource:
         self,
         config: ControllerConfig,
         augment: AugmentConfig,
-        backgrounds: Backgrounds | None,
+        backgrounds: Backgrounds,
         root: Path | str,
     ):
-        self._config, self._augment, self._backgrounds = config, augment, backgrounds
+        self._config, self._augment = config, augment
+        self._backgrounds: Backgrounds | None = backgrounds
         self._episodes = [_Episode(folder, config) for folder in iterate_episodes(root)]
         self._frames = [(e, t) for e in self._episodes for t in range(len(e.path.actions))]
         if not self._frames:
