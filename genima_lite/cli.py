@@ -465,7 +465,7 @@ def score(
 def reproduce(out: Path = Path("runs/reproduce")) -> int:
     """Run the whole pipeline on three tasks: demonstrations, both stages, a baseline, a report.
 
-    25 to 35 minutes on two cores. Killed and started again it goes on.
+    25 minutes on two cores. Killed and started again it goes on.
 
     Args:
         out: folder of everything that is made.
