@@ -192,7 +192,6 @@ class PictureEncoder(nn.Module):
             First the stem, (P, channels[0], H / 2, W / 2), then stage i,
             (P, channels[i], H / 4 / 2^i, W / 4 / 2^i).
         """
-        pictures = pictures.contiguous(memory_format=torch.channels_last)
         stem = self.resnet.embedder.embedder(pictures)  # (P, channels[0], H / 2, W / 2)
         x = self.resnet.embedder.pooler(stem)  # (P, channels[0], H / 4, W / 4)
         maps = [stem]
