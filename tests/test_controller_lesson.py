@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 
 from tiny_controller import TINY_CONTROLLER as CONFIG
 
+from genima_lite.controller import sources
 from genima_lite.controller.act import ACT
 from genima_lite.controller.augment import AugmentConfig
 from genima_lite.controller.backgrounds import textures
@@ -22,6 +23,7 @@ from genima_lite.controller.lesson import (
     spoil,
     teach,
 )
+from genima_lite.controller.motion import random_motion
 from genima_lite.controller.sources import MotionSource
 from genima_lite.controller.train import TrainConfig, train
 from genima_lite.errors import UserError
@@ -51,6 +53,20 @@ def test_samples_without_pictures_have_the_labels_of_those_with(bare):
     hidden = one.drawn.visible & ~other.drawn.visible
     assert not (other.drawn.visible & ~one.drawn.visible).any()
     assert hidden.mean() < 0.2, "only spheres behind spheres differ"
+
+
+def test_pictures_and_lesson_share_what_is_planned(monkeypatch):
+    planned = []
+
+    def plan(rng):
+        planned.append(rng)
+        return random_motion(rng)
+
+    monkeypatch.setattr(sources, "random_motion", plan)
+    source = MotionSource(CONFIG, AugmentConfig.none(), textures, motions=3)
+    for each in (source, source.bare()):
+        each.sample(np.random.default_rng(0), 30)
+    assert len(planned) == 3
 
 
 def test_the_lesson_is_learned(truth):
