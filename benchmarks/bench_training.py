@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from genima_lite.controller.recipe import preset, training_data
 from genima_lite.controller.train import TrainConfig, start, training_step
@@ -38,7 +39,7 @@ ROUNDS = 5
 def following(layout: torch.memory_format) -> Callable[[], object]:
     """Return a step of the controller, 32 samples of generated motions, in a memory format."""
     run = start(preset("lite"), TrainConfig())
-    run.model.to(memory_format=layout)
+    convert_conv2d_weight_memory_format(run.model, layout)
     batch = training_data(run.model.config, motions=8).batch(0, 32)
     return lambda: training_step(run, batch)
 
