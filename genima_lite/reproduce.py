@@ -62,7 +62,7 @@ class Plan:
     lesson: LessonConfig = field(default_factory=lambda: LessonConfig(30_000, 6000, 128, 3e-3))
     """The controller's first lesson, without pictures."""
     act_steps: int = 1800
-    """Of the baseline: until its error on held-out demonstrations no longer falls."""
+    """Of the baseline: until its error on held-out demonstrations hardly falls."""
     episodes: int = 20
     """Evaluation episodes a task and policy."""
     seed: int = 0
