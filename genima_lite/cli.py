@@ -227,7 +227,8 @@ def train_controller(
         held_out: other demonstrations to validate on.
         drawn_by: folder that train-diffusion wrote; its drawings of the demonstrations are
             learned from as well.
-        begin: folder of a controller to go on from.
+        begin: folder of a controller to go on from; the moments and visited decisions that it
+            was trained on stay in the data (DAgger aggregates them).
         generated: share of generated motions beside the demonstrations.
         moments: for the baseline, single decisions beside them in new scenes of all tasks.
         visited: for the baseline, decisions to which a trained one comes by itself (DAgger).
@@ -254,7 +255,7 @@ def train_controller(
                 console.print(f"drawing {done} of {total}")
 
         drawn = recipe.drawn_source(config, demos, drawn_by, out, report=drawing)
-    decisions = _decisions(out, config, moments, visited, visited_by, seed)
+    decisions = _decisions(out, config, moments, visited, visited_by, begin, seed)
     data = recipe.training_data(config, demos, generated, seed, drawn=drawn, decisions=decisions)
     validation = recipe.validation_batch(config, held_out)
     lesson = LessonConfig(seed=seed) if config.spheres else None
@@ -276,9 +277,10 @@ def _decisions(
     moments: int,
     visited: int,
     visited_by: Path | None,
+    begin: Path | None,
     seed: int,
 ) -> DecisionSource | None:
-    """Draw single decisions in all tasks for a baseline, or find them drawn."""
+    """Draw single decisions in all tasks for a baseline, or find them; add its beginning's."""
     from genima_lite.chunks import files_for
     from genima_lite.controller.decisions import DecisionSettings, decision_source, make_decisions
     from genima_lite.shipped import shipped
@@ -293,7 +295,10 @@ def _decisions(
         files = make_decisions(out / name, config, settings, count)
         for _ in _progress(files, files_for(count), name):
             pass
-    folders = [(out / name, count) for name, count, _ in wanted]
+    folders: list[tuple[Path, int | None]] = [(out / name, count) for name, count, _ in wanted]
+    if begin is not None and wanted:
+        earlier = (begin / name for name in ("moments", "visited"))
+        folders += [(folder, None) for folder in earlier if folder.is_dir()]
     return decision_source(config, folders) if folders else None
 
 

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from genima_lite import chunks
+from genima_lite import chunks, cli
 from genima_lite.bench.env import BenchEnv
 from genima_lite.controller import recipe
 from genima_lite.controller.checkpoint import save_controller
@@ -118,6 +118,16 @@ def test_they_make_up_half_of_what_is_learned(folder, tmp_path):
     assert [share for _, share in data.sources] == [0.5, 0.5]
     assert data.sources[1][0] is source
     assert data.batch(0, 8).views.shape == (8, 4, 3, 32, 32)
+
+
+def test_a_run_that_goes_on_keeps_the_decisions_of_its_beginning(folder, tmp_path):
+    list(make_decisions(tmp_path / "begin" / "moments", RGB, SETTINGS, 8))
+    source = cli._decisions(tmp_path / "out", RGB, 4, 0, None, tmp_path / "begin", seed=5)
+    drawn = {each.tobytes() for each in source.sample(np.random.default_rng(0), 300).actions}
+    earlier = {each.tobytes() for each in chunks.load_chunks(folder)["actions"]}
+    assert earlier < drawn
+    assert len(drawn) == 8 + 4
+    assert cli._decisions(tmp_path / "out", RGB, 0, 0, None, tmp_path / "begin", seed=5) is None
 
 
 def test_a_broken_row_of_files_is_finished_and_other_settings_are_refused(folder, tmp_path):

@@ -211,6 +211,27 @@ def test_loss_is_zero_for_the_right_prediction(kind, monkeypatch):
     assert loss < 1e-6
 
 
+@pytest.mark.parametrize(("beta", "best"), [(0.0, 0.75), (0.01, 1.0)])
+def test_the_best_guess_is_the_weighted_mean_of_squares_and_median_of_sizes(
+    beta, best, monkeypatch
+):
+    """A pixel is changed from 0 to 1 in one of four pictures; a changed one counts nine times."""
+    guesses = torch.linspace(0, 1.2, 121)
+    clean = torch.tensor([0.0, 0.0, 0.0, 1.0]).reshape(4, 1, 1, 1).repeat(1, 192, 4, 4)
+    batch = Batch(clean, torch.zeros(4, 40, 64), condition_latents=torch.zeros_like(clean))
+    parts, losses = base_parts(), []
+    for guess in guesses:
+        monkeypatch.setattr(step, "predict", lambda *_, guess=guess: guess.expand(clean.shape))
+        config = StepConfig(changed_weight=8.0, beta=beta)
+        losses.append(step.training_step(parts, batch, config, torch.Generator()).item())
+    assert guesses[int(np.argmin(losses))] == pytest.approx(best, abs=0.011)
+
+
+def test_a_step_refuses_a_negative_beta():
+    with pytest.raises(UserError, match="beta"):
+        StepConfig(beta=-0.1)
+
+
 def test_timesteps_favor_noise_and_overstating_only_raises():
     generator = torch.Generator().manual_seed(0)
     true, said = _timesteps(4000, 1000, StepConfig(noise_power=3, overstate=0.35), generator)
