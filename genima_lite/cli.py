@@ -227,8 +227,8 @@ def train_controller(
         held_out: other demonstrations to validate on.
         drawn_by: folder that train-diffusion wrote; its drawings of the demonstrations are
             learned from as well.
-        begin: folder of a controller to go on from; the moments and visited decisions that it
-            was trained on stay in the data (DAgger aggregates them).
+        begin: folder of a controller to go on from. With --moments or --visited, those that lie in
+            it are learned from as well (DAgger aggregates), so keep it until this run is done.
         generated: share of generated motions beside the demonstrations.
         moments: for the baseline, single decisions beside them in new scenes of all tasks.
         visited: for the baseline, decisions to which a trained one comes by itself (DAgger).

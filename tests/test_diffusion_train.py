@@ -219,11 +219,10 @@ def test_the_best_guess_is_the_weighted_mean_of_squares_and_median_of_sizes(
     guesses = torch.linspace(0, 1.2, 121)
     clean = torch.tensor([0.0, 0.0, 0.0, 1.0]).reshape(4, 1, 1, 1).repeat(1, 192, 4, 4)
     batch = Batch(clean, torch.zeros(4, 40, 64), condition_latents=torch.zeros_like(clean))
-    parts, losses = base_parts(), []
-    for guess in guesses:
-        monkeypatch.setattr(step, "predict", lambda *_, guess=guess: guess.expand(clean.shape))
-        config = StepConfig(changed_weight=8.0, beta=beta)
-        losses.append(step.training_step(parts, batch, config, torch.Generator()).item())
+    predictions = iter(guesses)
+    monkeypatch.setattr(step, "predict", lambda *_: next(predictions).expand(clean.shape))
+    parts, config = base_parts(), StepConfig(changed_weight=8.0, beta=beta)
+    losses = [step.training_step(parts, batch, config, torch.Generator()).item() for _ in guesses]
     assert guesses[int(np.argmin(losses))] == pytest.approx(best, abs=0.011)
 
 
