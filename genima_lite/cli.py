@@ -203,7 +203,7 @@ def evaluate(
 def train_controller(
     out: Path,
     preset: str = "lite",
-    demos: Path | None = None,
+    demos: tuple[Path, ...] = (),
     held_out: Path | None = None,
     drawn_by: Path | None = None,
     begin: Path | None = None,
@@ -223,10 +223,11 @@ def train_controller(
     Args:
         out: the controller's folder.
         preset: lite, lite-rgb, wide-rgb, resnet18-rgb or paper.
-        demos: demonstrations made by collect; without, only generated motions.
+        demos: demonstrations made by collect, one folder or several; without, only generated
+            motions.
         held_out: other demonstrations to validate on.
-        drawn_by: folder that train-diffusion wrote; its drawings of the demonstrations are
-            learned from as well.
+        drawn_by: folder that train-diffusion wrote; its drawings at decisions of the
+            demonstrations are learned from as well.
         begin: folder of a controller to go on from. With --moments or --visited, those that lie in
             it are learned from as well (DAgger aggregates), so keep it until this run is done.
         generated: share of generated motions beside the demonstrations.
@@ -247,7 +248,7 @@ def train_controller(
     config = recipe.preset(preset)
     drawn = None
     if drawn_by is not None:
-        if demos is None:
+        if not demos:
             raise UserError("--drawn-by draws demonstrations: give some with --demos")
 
         def drawing(done: int, total: int) -> None:

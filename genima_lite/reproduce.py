@@ -236,7 +236,7 @@ def _train_act_network(
     from genima_lite.controller.train import TrainConfig, train
 
     config = recipe.preset(preset)
-    data = recipe.training_data(config, out / "demos", seed=plan.seed)
+    data = recipe.training_data(config, [out / "demos"], seed=plan.seed)
     validation = recipe.validation_batch(config, out / "held_out")
     settings = TrainConfig(steps=steps, seed=plan.seed)
     if config.spheres:

@@ -114,7 +114,7 @@ def test_samples_have_words_and_noise_on_the_joints_only(folder):
 def test_they_make_up_half_of_what_is_learned(folder, tmp_path):
     list(collect(tmp_path / "demos", ["push_button"], 1, CollectSettings(image_size=32)))
     source = decision_source(RGB, [(folder, None)])
-    data = recipe.training_data(RGB, tmp_path / "demos", decisions=source)
+    data = recipe.training_data(RGB, [tmp_path / "demos"], decisions=source)
     assert [share for _, share in data.sources] == [0.5, 0.5]
     assert data.sources[1][0] is source
     assert data.batch(0, 8).views.shape == (8, 4, 3, 32, 32)

@@ -117,10 +117,11 @@ def test_training_begins_with_the_lesson_and_goes_on_exactly(tmp_path, bare):
         assert torch.equal(value, other.state_dict()[name]), name
 
 
-def test_a_run_may_begin_with_another_controllers_weights(tmp_path, bare):
+def test_a_run_may_begin_with_another_controllers_weights_and_is_not_taught_again(tmp_path, bare):
     source = MotionSource(CONFIG, AugmentConfig(), textures, motions=6)
-    data = TrainingData(CONFIG, [(source, 1.0)])
-    settings = TrainConfig(steps=1, batch_size=2, ema=0, learning_rate=1e-9)
+    data = TrainingData(CONFIG, [(source, 1.0)], 0, [(bare, 1.0)])
+    lesson = replace(LESSON, steps=5)
+    settings = TrainConfig(steps=1, batch_size=2, ema=0, learning_rate=1e-9, lesson=lesson)
     first = train(tmp_path / "first", data, replace(settings, seed=1))
     second = train(tmp_path / "second", data, settings, begin=tmp_path / "first")
     for name, value in first.model.state_dict().items():

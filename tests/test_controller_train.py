@@ -149,7 +149,7 @@ def test_recipes():
     with pytest.raises(UserError, match="unknown preset"):
         preset("huge")
     with pytest.raises(UserError, match="0 to 1"):
-        training_data(CONFIG, None, 2.0)
+        training_data(CONFIG, generated=2.0)
     with pytest.raises(UserError, match="needs demonstrations"):
         training_data(replace(CONFIG, spheres=False))
 

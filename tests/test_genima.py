@@ -158,10 +158,28 @@ def test_without_anything_shipped_the_way_out_is_named(monkeypatch, tmp_path):
         make_env("genima", "push_button", PolicySettings())
 
 
+def test_a_controller_learns_from_drawings_at_the_decisions_that_are_scored(dataset):
+    demos = DemoSource(CONTROLLER, SpoilConfig.none(), textures, dataset)
+    examples = decision_examples(read_demos(dataset))
+    for number, example in zip(demos.decisions(), examples, strict=True):
+        views, _ = demos.seen(int(number), np.random.default_rng(0))
+        np.testing.assert_array_equal(views["front"], example.views["front"])
+
+
+def test_demonstrations_of_several_folders_come_one_after_the_other(dataset):
+    args = (CONTROLLER, SpoilConfig.none(), textures)
+    once, twice = DemoSource(*args, dataset), DemoSource(*args, dataset, dataset)
+    assert len(twice) == 2 * len(once)
+    pair = twice.at(np.random.default_rng(0), [1, 1 + len(once)])
+    np.testing.assert_array_equal(pair.actions[0], pair.actions[1])
+
+
 def test_a_models_drawings_come_with_the_true_labels(trained, dataset, tmp_path):
     agent = DiffusionAgent.load(trained / "diffusion")
     demos = DemoSource(CONTROLLER, SpoilConfig.none(), textures, dataset)
     numbers, pictures = draw_frames(tmp_path / "drawn.npz", demos, agent, 3)
+    assert set(numbers) <= set(demos.decisions())
+    assert len(numbers) == 3
     again = draw_frames(tmp_path / "drawn.npz", demos, None, 3)
     np.testing.assert_array_equal(again[1], pictures)
     samples = DrawnSource(demos, numbers, pictures).sample(np.random.default_rng(0), 5)

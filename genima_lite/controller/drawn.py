@@ -48,13 +48,16 @@ def draw_frames(
     seed: int = 0,
     report: Callable[[int, int], None] = lambda *_: None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Let a model draw random frames of demonstrations; what is drawn already is read again.
+    """Let a model draw frames at which a policy decides; what is drawn already is read again.
+
+    Between decisions no policy looks, and there a model draws worse: a picture does not tell how
+    far a motion has come.
 
     Args:
         path: an npz file that keeps the drawings.
         demos: whose frames.
         agent: draws them.
-        count: how many frames.
+        count: how many frames, at most.
         seed: of the choice of frames, and of the noise.
         report: called with drawings done and all.
 
@@ -65,7 +68,7 @@ def draw_frames(
         with np.load(path, allow_pickle=False) as kept:
             return kept["numbers"], kept["pictures"]
     rng = np.random.default_rng(seed)
-    numbers = rng.choice(len(demos), min(count, len(demos)), replace=False)
+    numbers = rng.permutation(demos.decisions())[:count]
     pictures = []
     for i, number in enumerate(numbers.tolist()):
         views, instruction = demos.seen(number, rng)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.errors import UserError
 
 MOTIONS = 2000
-DRAWN_FRAMES = 2500
+DRAWN_FRAMES = 5000
 DRAWN_SHARE = 0.4
 DECISION_SHARE = 0.5
 _VALIDATION_MOTIONS = 64
@@ -39,7 +39,7 @@ def preset(name: str) -> ControllerConfig:
 
 def training_data(
     config: ControllerConfig,
-    demos: Path | None = None,
+    demos: Sequence[Path] = (),
     generated: float = 0.5,
     seed: int = 0,
     motions: int = MOTIONS,
@@ -50,7 +50,7 @@ def training_data(
 
     Args:
         config: what the network sees.
-        demos: a data set; `None` trains on generated motions alone.
+        demos: data sets; none trains on generated motions alone.
         generated: share of generated motions beside demonstrations; a controller without
             spheres always has none.
         seed: of motions and batches.
@@ -64,15 +64,15 @@ def training_data(
     if not 0 <= generated <= 1:
         raise UserError(f"the generated share is {generated}; give 0 to 1")
     augment = AugmentConfig()
-    share = 0.0 if not config.spheres and demos else 1.0 if demos is None else generated
+    share = 0.0 if not config.spheres and demos else generated if demos else 1.0
     sources: list[tuple[Source, float]] = []
     bare: list[tuple[Source, float]] = []
     if share > 0:
         moving = MotionSource(config, augment, textures, seed, motions)
         sources.append((moving, share))
         bare.append((moving.bare(), share))
-    if demos is not None and share < 1:
-        recorded = DemoSource(config, augment, textures, demos)
+    if demos and share < 1:
+        recorded = DemoSource(config, augment, textures, *demos)
         sources.append((recorded, 1 - share))
         if config.spheres:
             bare.append((recorded.bare(), 1 - share))
@@ -85,24 +85,24 @@ def training_data(
 
 def drawn_source(
     config: ControllerConfig,
-    demos: Path,
+    demos: Sequence[Path],
     model: Path,
     out: Path,
     frames: int = DRAWN_FRAMES,
     report: Callable[[int, int], None] = lambda *_: None,
 ) -> DrawnSource:
-    """Let a model draw frames of demonstrations and return them as a source of samples.
+    """Let a model draw decisions of demonstrations and return them as a source of samples.
 
     Args:
         config: what the controller sees.
-        demos: a data set with pictures of the configured size.
+        demos: data sets with pictures of the configured size.
         model: folder that train-diffusion wrote.
         out: folder that keeps the drawings.
         frames: how many, at most.
         report: called with drawings done and all.
     """
     noise = replace(AugmentConfig.none(), joint_noise=AugmentConfig().joint_noise)
-    source = DemoSource(config, noise, textures, demos)
+    source = DemoSource(config, noise, textures, *demos)
     agent = DiffusionAgent.load(model)
     return DrawnSource(source, *draw_frames(out / "drawn.npz", source, agent, frames, 0, report))
 

@@ -29,7 +29,7 @@ from genima_lite.demos.layout import EpisodeFolder, image_path, iterate_episodes
 from genima_lite.demos.read import image_folders, read_descriptions, read_episode
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo
-from genima_lite.targets.horizon import target_frames
+from genima_lite.targets.horizon import decision_frames, target_frames
 from genima_lite.targets.joints import JointTargets, joint_targets
 
 
@@ -206,8 +206,14 @@ class DemoSource:
     are not looked at and may have any size, only its states and cameras matter. One without
     spheres sees the pictures themselves, which must have the configured size.
 
+    Args:
+        config: what the network sees.
+        augment: how samples are spoiled.
+        backgrounds: makes what targets are drawn on.
+        roots: folders of data sets.
+
     Raises:
-        UserError: no demonstrations in `root`, one of the cameras is missing, or pictures of
+        UserError: no demonstrations in a root, one of the cameras is missing, or pictures of
             another size are needed.
     """
 
@@ -216,14 +222,12 @@ class DemoSource:
         config: ControllerConfig,
         augment: AugmentConfig,
         backgrounds: Backgrounds,
-        root: Path | str,
+        *roots: Path | str,
     ):
         self._config, self._augment = config, augment
         self._backgrounds: Backgrounds | None = backgrounds
-        self._episodes = [_Episode(folder, config) for folder in iterate_episodes(root)]
+        self._episodes = [episode for root in roots for episode in _episodes(root, config)]
         self._frames = [(e, t) for e in self._episodes for t in range(len(e.path.actions))]
-        if not self._frames:
-            raise UserError(f"{root}: no demonstrations in it; make some with 'collect'")
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -235,6 +239,13 @@ class DemoSource:
     def sample(self, rng: np.random.Generator, count: int) -> Samples:
         """Return samples of random frames, each frame of the data set alike."""
         return self.at(rng, [int(i) for i in rng.integers(len(self._frames), size=count)])
+
+    def decisions(self) -> np.ndarray:
+        """Return the numbers (n,) of the frames at which a policy decides that follows the
+        demonstrations target by target (`genima_lite.targets.horizon.decision_frames`).
+        """
+        deciding = {e: set(decision_frames(e.path.targets)) for e in self._episodes}
+        return np.flatnonzero([t in deciding[e] for e, t in self._frames])
 
     def seen(self, number: int, rng: np.random.Generator) -> tuple[dict[str, np.ndarray], str]:
         """Return a frame's views by camera, (H, W, 3) uint8, and a sentence that asks for it."""
@@ -268,6 +279,13 @@ class DemoSource:
         views = without_targets(np.stack([e.views(t) for e, t in rows]))
         sentences = tuple(str(rng.choice(e.instructions)) for e, _ in rows)
         return Samples(views, joints, opening, actions, valid, sentences)
+
+
+def _episodes(root: Path | str, config: ControllerConfig) -> list[_Episode]:
+    found = [_Episode(folder, config) for folder in iterate_episodes(root)]
+    if not found:
+        raise UserError(f"{root}: no demonstrations in it; make some with 'collect'")
+    return found
 
 
 class _Episode:

@@ -226,7 +226,8 @@ def train(
         device: where to train, as torch names it.
         report: called after each step with its number and the parts of its loss; before, in the
             first lesson, now and then with 0 and either `samples` made or the `lesson`'s loss.
-        begin: folder of a controller of the same configuration whose weights come first.
+        begin: folder of a controller of the same configuration whose weights come first; it has
+            had its first lesson, which only goes on beside.
 
     Raises:
         UserError: the folder holds a checkpoint of another preset.
@@ -279,15 +280,15 @@ def _lesson(
 def _begin(
     run: Training, begin: Path | None, truth: Detections | None, report: Report | None
 ) -> None:
-    """Give a new run its first weights: another controller's, then the first lesson's."""
-    if begin is not None:
-        load_weights(run.model, load_tensors(begin / WEIGHTS)[0], begin / WEIGHTS)
+    """Give a new run its first weights: another controller's, or the first lesson's."""
 
     def tell(step: int, steps: int, loss: float) -> None:
         if report is not None and step % 500 == 0:
             report(0, {"lesson": loss})
 
-    if truth is not None and run.config.lesson is not None:
+    if begin is not None:
+        load_weights(run.model, load_tensors(begin / WEIGHTS)[0], begin / WEIGHTS)
+    elif truth is not None and run.config.lesson is not None:
         teach(run.model, truth, run.config.lesson, tell)
     run.average = {k: v.detach().clone() for k, v in run.model.state_dict().items()}
 
