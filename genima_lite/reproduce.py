@@ -17,7 +17,7 @@ from genima_lite.files import write_json
 from genima_lite.policy import PolicySettings
 from genima_lite.recording import Recorder
 from genima_lite.report import write_report
-from genima_lite.shipped import shipped
+from genima_lite.shipped import fingerprint, shipped
 from genima_lite.stages import Report, Stage, run_stages
 from genima_lite.stored import is_stored, load_stored, store
 
@@ -96,14 +96,16 @@ def reproduce(out: Path, plan: Plan) -> Path:
 def demo(out: Path, episodes: int = 4, seed: int = 1000) -> Path:
     """Let the shipped policies do all tasks and return the report's path.
 
+    Episodes of other weights than today's are kept beside, and not shown.
+
     Raises:
         UserError: nothing is shipped with this installation, or `out` holds another demo.
     """
     plan = Plan(tasks=tuple(task_names()), episodes=episodes, evaluation=seed)
     _claim(out, plan)
-    shown = ("oracle", "genima", "act")
-    run_stages([_evaluation(out, plan, policy, task) for task in plan.tasks for policy in shown])
-    return write_report(out, *_evaluations(out / "evaluation", shown, plan))
+    done, shown = out / fingerprint("genima", "act"), ("oracle", "genima", "act")
+    run_stages([_evaluation(done, plan, policy, task) for task in plan.tasks for policy in shown])
+    return write_report(out, *_evaluations(done / "evaluation", shown, plan))
 
 
 def _claim(out: Path, plan: Plan) -> None:

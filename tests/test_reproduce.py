@@ -1,18 +1,23 @@
 """The whole pipeline with one command, as small as it can be."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 from stage_examples import fail, write
 
+from genima_lite import reproduce as reproducing
+from genima_lite import shipped as shipping
 from genima_lite.controller.lesson import LessonConfig
 from genima_lite.demos.layout import iterate_episodes
 from genima_lite.errors import UserError
 from genima_lite.evaluate import EpisodeResult
 from genima_lite.recording import Moment, Recording
-from genima_lite.reproduce import Plan, reproduce
+from genima_lite.reproduce import Plan, demo, reproduce
 from genima_lite.stages import Stage, run_stages
 from genima_lite.stored import is_stored, load_stored, store
 
@@ -89,3 +94,23 @@ def test_an_impossible_plan():
         Plan(tasks=("fly",))
     with pytest.raises(UserError, match="needs tasks"):
         Plan(demos=0)
+
+
+def test_a_demo_is_done_again_where_the_weights_are_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(reproducing, "task_names", lambda: ["push_button"])
+    page = demo(tmp_path / "demo", episodes=1)
+    assert "push_button" in page.read_text(encoding="utf-8")
+
+    def done():
+        return {path: path.stat().st_mtime_ns for path in (tmp_path / "demo").rglob("*.npz")}
+
+    first = done()
+    assert len(first) == 3
+    demo(tmp_path / "demo", episodes=1)
+    assert done() == first
+    changed = shutil.copytree(shipping.DATA, tmp_path / "data")
+    save_file({"x": torch.zeros(1)}, changed / "act" / "more.safetensors")
+    monkeypatch.setattr(shipping, "DATA", changed)
+    demo(tmp_path / "demo", episodes=1)
+    assert len(done()) == 6
+    assert done().items() > first.items()
