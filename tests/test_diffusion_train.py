@@ -211,7 +211,7 @@ def test_loss_is_zero_for_the_right_prediction(kind, monkeypatch):
     assert loss < 1e-6
 
 
-@pytest.mark.parametrize(("beta", "best"), [(0.0, 0.75), (0.01, 1.0)])
+@pytest.mark.parametrize(("beta", "best"), [(None, 0.75), (0.01, 1.0)])
 def test_the_best_guess_is_the_weighted_mean_of_squares_and_median_of_sizes(
     beta, best, monkeypatch
 ):

@@ -29,14 +29,14 @@ class StepConfig:
     or in pre-training the things that the caption names, are a small share of the pixels. The
     larger, the stronger is what is unlikely drawn too: a sphere that is there with probability p
     at (1 + weight) p / (1 + weight p)."""
-    beta: float = 0.0
-    """Errors beyond it count by their size instead of their square (torch's smooth L1); 0 squares
-    all. Where the network is unsure, the best drawing by squares is the mean of what is possible,
+    beta: float | None = None
+    """Errors beyond it count by their size instead of their square (torch's smooth L1); `None`
+    squares all. Where the network is unsure, the best drawing by squares is the mean of what is possible,
     pale and blurred; by sizes it is the weighted median, which has edges. With `changed_weight` w
     a pixel is drawn on from a probability of 1 / (2 + w)."""
 
     def __post_init__(self) -> None:
-        if self.beta < 0:
+        if self.beta is not None and self.beta < 0:
             raise UserError(f"beta is {self.beta}; it must not be negative")
 
 
@@ -76,9 +76,9 @@ def training_step(
     return (error * weight).sum() / weight.sum()
 
 
-def _error(prediction: torch.Tensor, target: torch.Tensor, beta: float) -> torch.Tensor:
+def _error(prediction: torch.Tensor, target: torch.Tensor, beta: float | None) -> torch.Tensor:
     """Return the error of every number, (B, C, h, w)."""
-    if beta == 0:
+    if beta is None:
         return (prediction - target) ** 2
     return F.smooth_l1_loss(prediction, target, reduction="none", beta=beta)
 
