@@ -31,9 +31,9 @@ class StepConfig:
     at (1 + weight) p / (1 + weight p)."""
     beta: float | None = None
     """Errors beyond it count by their size instead of their square (torch's smooth L1); `None`
-    squares all. Where the network is unsure, the best drawing by squares is the mean of what is possible,
-    pale and blurred; by sizes it is the weighted median, which has edges. With `changed_weight` w
-    a pixel is drawn on from a probability of 1 / (2 + w)."""
+    squares all. Where the network is unsure, the best drawing by squares is the mean of what is
+    possible, pale and blurred; by sizes it is the weighted median, which has edges. With
+    `changed_weight` w a pixel is drawn on from a probability of 1 / (2 + w)."""
 
     def __post_init__(self) -> None:
         if self.beta is not None and self.beta < 0:
