@@ -226,14 +226,14 @@ def train_controller(
         demos: demonstrations made by collect, one folder or several; without, only generated
             motions.
         held_out: other demonstrations to validate on.
-        drawn_by: folder that train-diffusion wrote; its drawings at decisions of the
-            demonstrations are learned from as well.
+        drawn_by: for a controller that follows drawings, folder that train-diffusion wrote; what it
+            draws at decisions of the demonstrations, moments and visits is learned from as well.
         begin: folder of a controller to go on from. With --moments or --visited, those that lie in
             it are learned from as well (DAgger aggregates), so keep it until this run is done.
         generated: share of generated motions beside the demonstrations.
-        moments: for the baseline, single decisions beside them in new scenes of all tasks.
-        visited: for the baseline, decisions to which a trained one comes by itself (DAgger).
-        visited_by: folder of that baseline; by default the one in data/.
+        moments: single decisions beside them in new scenes of all tasks.
+        visited: decisions to which a trained policy comes by itself (DAgger).
+        visited_by: folder of that Genima or baseline; by default the one in data/.
         steps: training steps.
         batch_size: samples a step.
         learning_rate: the paper preset wants 1e-5.
@@ -248,15 +248,16 @@ def train_controller(
     config = recipe.preset(preset)
     drawn = None
     if drawn_by is not None:
-        if not demos:
-            raise UserError("--drawn-by draws demonstrations: give some with --demos")
+        if not demos and not moments + visited:
+            raise UserError("--drawn-by: nothing to draw; give --demos, --moments or --visited")
 
         def drawing(done: int, total: int) -> None:
             if done % 500 == 0:
                 console.print(f"drawing {done} of {total}")
 
-        drawn = recipe.drawn_source(config, demos, drawn_by, out, report=drawing)
-    decisions = _decisions(out, config, moments, visited, visited_by, begin, seed)
+        if demos:
+            drawn = recipe.drawn_source(config, demos, drawn_by, out, report=drawing)
+    decisions = _decisions(out, config, moments, visited, visited_by, drawn_by, begin, seed)
     data = recipe.training_data(config, demos, generated, seed, drawn=drawn, decisions=decisions)
     validation = recipe.validation_batch(config, held_out)
     lesson = LessonConfig(seed=seed) if config.spheres else None
@@ -278,21 +279,23 @@ def _decisions(
     moments: int,
     visited: int,
     visited_by: Path | None,
+    drawn_by: Path | None,
     begin: Path | None,
     seed: int,
 ) -> DecisionSource | None:
-    """Draw single decisions in all tasks for a baseline, or find them; add its beginning's."""
+    """Draw single decisions in all tasks, or find them; add those of the run's beginning."""
     from genima_lite.chunks import files_for
     from genima_lite.controller.decisions import DecisionSettings, decision_source, make_decisions
     from genima_lite.shipped import shipped
 
+    ours, drawing = "genima" if config.spheres else "act", str(drawn_by) if drawn_by else None
     wanted: list[tuple[str, int, str | None]] = []
     if moments:
         wanted.append(("moments", moments, None))
     if visited:
-        wanted.append(("visited", visited, str(visited_by or shipped("act"))))
+        wanted.append(("visited", visited, str(visited_by or shipped(ours))))
     for name, count, policy in wanted:
-        settings = DecisionSettings(tuple(_tasks("all")), seed, policy)
+        settings = DecisionSettings(tuple(_tasks("all")), seed, policy, drawing)
         files = make_decisions(out / name, config, settings, count)
         for _ in _progress(files, files_for(count), name):
             pass

@@ -1,4 +1,6 @@
-"""Moments and visited decisions as samples for the baseline."""
+"""Moments and visited decisions as samples for a controller."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,12 +17,16 @@ from genima_lite.controller.train import TrainConfig, start
 from genima_lite.demos.collect import CollectSettings, collect
 from genima_lite.demos.moments import MomentSettings, moments
 from genima_lite.demos.visited import VisitSettings, visited
+from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.errors import UserError
 from genima_lite.panda import forward_kinematics
+from genima_lite.shipped import shipped
+from genima_lite.targets import draw_targets_of
 
 RGB = ControllerConfig(
     image_size=32, channels=(8, 16), blocks=(1, 1), spheres=False, text_features=16
 )
+FOLLOWING = recipe.preset("lite")
 SETTINGS = DecisionSettings(("press_switch", "push_button"), seed=2)
 
 
@@ -122,12 +128,12 @@ def test_they_make_up_half_of_what_is_learned(folder, tmp_path):
 
 def test_a_run_that_goes_on_keeps_the_decisions_of_its_beginning(folder, tmp_path):
     list(make_decisions(tmp_path / "begin" / "moments", RGB, SETTINGS, 8))
-    source = cli._decisions(tmp_path / "out", RGB, 4, 0, None, tmp_path / "begin", seed=5)
+    source = cli._decisions(tmp_path / "out", RGB, 4, 0, None, None, tmp_path / "begin", 5)
     drawn = {each.tobytes() for each in source.sample(np.random.default_rng(0), 300).actions}
     earlier = {each.tobytes() for each in chunks.load_chunks(folder)["actions"]}
     assert earlier < drawn
     assert len(drawn) == 8 + 4
-    assert cli._decisions(tmp_path / "out", RGB, 0, 0, None, tmp_path / "begin", seed=5) is None
+    assert cli._decisions(tmp_path / "out", RGB, 0, 0, None, None, tmp_path / "begin", 5) is None
 
 
 def test_a_broken_row_of_files_is_finished_and_other_settings_are_refused(folder, tmp_path):
@@ -140,10 +146,36 @@ def test_a_broken_row_of_files_is_finished_and_other_settings_are_refused(folder
         list(make_decisions(tmp_path, RGB, DecisionSettings(("push_button",), 2), 8))
 
 
-def test_a_controller_that_follows_spheres_wants_none(folder, tmp_path):
-    following = ControllerConfig(image_size=32)
-    with pytest.raises(UserError, match="without spheres"):
-        decision_source(following, [(folder, None)])
-    with pytest.raises(UserError, match="without spheres"):
-        make_decisions(tmp_path, following, SETTINGS, 8)
+def test_a_controller_that_follows_spheres_sees_the_drawings_and_waits_at_stops(tmp_path):
+    model = shipped("genima/diffusion")
+    settings = DecisionSettings(("press_switch",), 2, None, str(model))
+    list(make_decisions(tmp_path, FOLLOWING, settings, 4))
+    samples = decision_source(FOLLOWING, [(tmp_path, None)]).sample(np.random.default_rng(0), 12)
+    kept, agent = chunks.load_chunks(tmp_path), DiffusionAgent.load(model)
+    for row, (demo, sentences) in enumerate(moments(MomentSettings("press_switch", 64, 2), 4)):
+        views = {camera: demo[0].image(camera) for camera in FOLLOWING.cameras}
+        (said,) = {str(kept["instruction"][row])} & set(sentences)
+        drawn = agent.draw(views, said, row)
+        learned = [np.array_equal(each, kept["actions"][row]) for each in samples.actions]
+        (some, *_) = np.flatnonzero(learned)
+        (truth,) = draw_targets_of(demo, [0], stops=False)
+        for number, camera in enumerate(FOLLOWING.cameras):
+            np.testing.assert_array_equal(samples.drawn.views[some, number], drawn[camera])
+            labels = truth.labels[camera]
+            np.testing.assert_array_equal(samples.drawn.visible[some, number], labels.visible)
+            shown = samples.drawn.places[some, number][labels.visible]
+            np.testing.assert_allclose(64 * shown, labels.pixels[labels.visible], atol=1e-3)
+        way = demo.actions()
+        np.testing.assert_array_equal(samples.actions[some, : len(way)], way)
+        assert (samples.actions[some, len(way) :] == way[-1]).all()
+        assert samples.valid[some].all()
+
+
+def test_decisions_of_the_other_kind_of_controller(folder, tmp_path):
+    with pytest.raises(UserError, match="other kind"):
+        decision_source(FOLLOWING, [(folder, None)])
+    with pytest.raises(UserError, match="what a model drew: name it"):
+        make_decisions(tmp_path, FOLLOWING, SETTINGS, 8)
+    with pytest.raises(UserError, match="the views as they are"):
+        make_decisions(tmp_path, RGB, replace(SETTINGS, drawn_by="x"), 8)
     assert not list(tmp_path.iterdir()), "said before anything is drawn"

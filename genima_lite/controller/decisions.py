@@ -1,8 +1,9 @@
-"""Single decisions as samples for a controller that sees the scene: pictures and the way on.
+"""Single decisions as samples for a controller: what it sees there, and the way on.
 
-The baseline learns from the same moments as the diffusion model (`genima_lite.demos.moments`), and
-as it does from decisions that it comes to itself (`genima_lite.demos.visited`), so that neither
-decides between the two. Deviation from the paper, which learns from demonstrations only.
+Both kinds of controllers learn from moments (`genima_lite.demos.moments`) and from decisions that
+their policy comes to by itself (`genima_lite.demos.visited`), as the diffusion model does, so that
+neither decides between Genima and the baseline. The baseline sees the views, Genima's controller
+what a diffusion model draws on them. Deviation from the paper, which learns from demonstrations.
 """
 
 from __future__ import annotations
@@ -14,15 +15,21 @@ from pathlib import Path
 import numpy as np
 
 from genima_lite import chunks
+from genima_lite.cameras import Camera
 from genima_lite.controller.augment import AugmentConfig
 from genima_lite.controller.config import ControllerConfig
-from genima_lite.controller.draw import without_targets
+from genima_lite.controller.draw import DrawnViews, draw_views, without_targets
 from genima_lite.controller.pictures import stack_views
 from genima_lite.controller.sources import Samples, chunk, noisy
 from genima_lite.demos.moments import MomentSettings, moments
 from genima_lite.demos.visited import VisitSettings, visited
+from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo
+from genima_lite.targets.joints import joint_targets
+from genima_lite.targets.views import demo_targets
+
+_SPHERES = ("places", "visible", "turns", "opened")
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,10 @@ class DecisionSettings:
     seed: int = 0
     """The same seed shows the same scenes as moments of the diffusion model."""
     visited_by: str | None = None
-    """Folder of a trained baseline that comes to these decisions by itself; `None`: moments."""
+    """Folder of a trained Genima, or baseline, that comes to these decisions by itself; `None`:
+    moments."""
+    drawn_by: str | None = None
+    """Folder of the diffusion model whose drawings Genima's controller sees; `None`: the views."""
 
 
 def make_decisions(
@@ -43,21 +53,26 @@ def make_decisions(
     """Draw decisions into files (`genima_lite.chunks.keep_chunks`).
 
     They hold `views` (V, H, W, 3) uint8, `joints` (7,), `gripper_open`, `actions` (K, 8), `valid`
-    (K,) and an `instruction`, in as many rows.
+    (K,) and an `instruction`, in as many rows; drawn ones also where the spheres should be, as
+    `genima_lite.controller.draw.DrawnViews`.
 
     Yields:
         Each file, old or new.
 
     Raises:
-        UserError: the folder holds decisions of other settings, or the controller wants spheres.
+        UserError: the folder holds decisions of other settings, or the controller wants spheres
+            and none are drawn, or the other way round.
     """
-    _check(config)
+    if config.spheres != (settings.drawn_by is not None):
+        wants = "what a model drew: name it" if config.spheres else "the views as they are"
+        raise UserError(f"this controller sees {wants} (--drawn-by)")
+    agent = DiffusionAgent.load(settings.drawn_by) if settings.drawn_by else None
 
     def draw(number: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng([settings.seed, number])
         rows = [
-            {**_decision(config, demo), "instruction": np.array(str(rng.choice(sentences)))}
-            for demo, sentences in _shown(config, settings, number)
+            _decision(config, demo, str(rng.choice(sentences)), agent, chunks.CHUNK * number + row)
+            for row, (demo, sentences) in enumerate(_shown(config, settings, number))
         ]
         return {name: np.stack([each[name] for each in rows]) for name in rows[0]}
 
@@ -70,54 +85,73 @@ def _shown(
 ) -> Iterator[tuple[Demo, list[str]]]:
     """Yield the decisions of a file, each with the sentences that ask for it."""
     task = settings.tasks[number % len(settings.tasks)]
+    stops = config.spheres and config.stops
     if settings.visited_by is None:
-        row = MomentSettings(task, config.image_size, settings.seed, stops=False, part=number)
+        row = MomentSettings(task, config.image_size, settings.seed, stops, part=number)
         return moments(row, chunks.CHUNK)
-    policy = Path(settings.visited_by)
-    visits = VisitSettings(task, "act", policy, settings.seed, stops=False, part=number)
+    name, policy = "genima" if config.spheres else "act", Path(settings.visited_by)
+    visits = VisitSettings(task, name, policy, settings.seed, stops, part=number)
     return visited(visits, chunks.CHUNK)
 
 
-def _check(config: ControllerConfig) -> None:
-    if config.spheres:
-        raise UserError("moments show scenes: they are for a controller without spheres")
-
-
-def _decision(config: ControllerConfig, demo: Demo) -> dict[str, np.ndarray]:
-    """Return the arrays of one decision."""
-    actions, valid = chunk(demo.actions(), 0, config.horizon)
+def _decision(
+    config: ControllerConfig, demo: Demo, instruction: str, agent: DiffusionAgent | None, seed: int
+) -> dict[str, np.ndarray]:
+    """Return the arrays of one decision, with a model's drawing if there is a model."""
+    stop = len(demo) - 1 if config.spheres and config.stops else None
+    actions, valid = chunk(demo.actions(), 0, config.horizon, stop)
     now = demo[0]
+    views = {name: now.image(name) for name in config.cameras}
+    spheres = {}
+    if agent is not None:
+        views, spheres = agent.draw(views, instruction, seed), _labels(config, demo)
     return {
-        "views": stack_views(config, {name: now.image(name) for name in config.cameras}),
+        "views": stack_views(config, views),
         "joints": np.asarray(now.joint_positions),
         "gripper_open": np.array(now.gripper_open),
         "actions": actions,
         "valid": valid,
+        "instruction": np.array(instruction),
+        **spheres,
     }
 
 
+def _labels(config: ControllerConfig, demo: Demo) -> dict[str, np.ndarray]:
+    """Return where the spheres of a decision should be, by the names of `DrawnViews`."""
+    cameras = [Camera.from_observation(demo[0], name) for name in config.cameras]
+    target = demo[int(demo_targets(demo, config.horizon, stops=False)[0])]
+    size = config.image_size
+    below = np.zeros((1, len(cameras), size, size, 3), np.uint8)
+    drawn = draw_views(below, [cameras], config.cameras, [joint_targets(target)])
+    return {name: getattr(drawn, name)[0] for name in _SPHERES}
+
+
 class DecisionSource:
-    """Samples of kept decisions, for a controller without spheres.
+    """Samples of kept decisions.
 
     Args:
         config: what the network sees.
-        augment: noise on the joints.
+        augment: noise on the joints; pictures stay as they are.
         kept: what `make_decisions` wrote, by name.
 
     Raises:
-        UserError: the controller wants spheres.
+        UserError: the controller wants spheres and none were drawn, or the other way round.
     """
 
     def __init__(self, config: ControllerConfig, augment: AugmentConfig, kept: dict):
-        _check(config)
+        if config.spheres != ("places" in kept):
+            raise UserError("decisions of the other kind of controller: with spheres, or without")
         self._augment, self._kept = augment, kept
 
     def sample(self, rng: np.random.Generator, count: int) -> Samples:
         """Return samples of random decisions."""
         chosen = rng.integers(len(self._kept["joints"]), size=count)
         row = {name: array[chosen] for name, array in self._kept.items()}
+        drawn = without_targets(row["views"])
+        if "places" in row:
+            drawn = DrawnViews(row["views"], *(row[name] for name in _SPHERES))
         return Samples(
-            without_targets(row["views"]),
+            drawn,
             noisy(rng, row["joints"], self._augment),
             row["gripper_open"],
             row["actions"],
@@ -136,7 +170,7 @@ def decision_source(
         folders: each with how many of its decisions, `None` for all.
 
     Raises:
-        UserError: the controller wants spheres, or there are fewer decisions than asked for.
+        UserError: decisions of the other kind, or fewer than asked for.
     """
     found = [chunks.load_chunks(folder, count) for folder, count in folders]
     kept = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
