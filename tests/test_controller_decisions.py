@@ -172,8 +172,12 @@ def test_a_controller_that_follows_spheres_sees_the_drawings_and_waits_at_stops(
 
 
 def test_decisions_of_the_other_kind_of_controller(folder, tmp_path):
-    with pytest.raises(UserError, match="other kind"):
+    with pytest.raises(UserError, match="not for a controller that follows drawings"):
         decision_source(FOLLOWING, [(folder, None)])
+    with pytest.raises(
+        UserError, match="20 actions on 4 views of 32 pixels, wanted are 20 on 4 of 64"
+    ):
+        decision_source(replace(RGB, image_size=64), [(folder, None)])
     with pytest.raises(UserError, match="what a model drew: name it"):
         make_decisions(tmp_path, FOLLOWING, SETTINGS, 8)
     with pytest.raises(UserError, match="the views as they are"):

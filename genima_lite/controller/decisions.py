@@ -130,17 +130,11 @@ class DecisionSource:
     """Samples of kept decisions.
 
     Args:
-        config: what the network sees.
         augment: noise on the joints; pictures stay as they are.
-        kept: what `make_decisions` wrote, by name.
-
-    Raises:
-        UserError: the controller wants spheres and none were drawn, or the other way round.
+        kept: what `make_decisions` wrote for this configuration, by name.
     """
 
-    def __init__(self, config: ControllerConfig, augment: AugmentConfig, kept: dict):
-        if config.spheres != ("places" in kept):
-            raise UserError("decisions of the other kind of controller: with spheres, or without")
+    def __init__(self, augment: AugmentConfig, kept: dict[str, np.ndarray]):
         self._augment, self._kept = augment, kept
 
     def sample(self, rng: np.random.Generator, count: int) -> Samples:
@@ -170,8 +164,25 @@ def decision_source(
         folders: each with how many of its decisions, `None` for all.
 
     Raises:
-        UserError: decisions of the other kind, or fewer than asked for.
+        UserError: decisions for another configuration, or fewer than asked for.
     """
     found = [chunks.load_chunks(folder, count) for folder, count in folders]
+    for (folder, _), each in zip(folders, found, strict=True):
+        _check(config, each, folder)
     kept = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
-    return DecisionSource(config, AugmentConfig(), kept)
+    return DecisionSource(AugmentConfig(), kept)
+
+
+def _check(config: ControllerConfig, kept: dict[str, np.ndarray], folder: Path) -> None:
+    """Refuse decisions that were drawn for another controller."""
+    shape, size = kept["views"].shape[1:4], config.image_size
+    if config.spheres != ("places" in kept):
+        kind = "follows drawings" if config.spheres else "sees the views as they are"
+        raise UserError(
+            f"{folder}: not for a controller that {kind}; give one that was begun alike"
+        )
+    if shape != (len(config.cameras), size, size) or kept["actions"].shape[1] != config.horizon:
+        raise UserError(
+            f"{folder}: {kept['actions'].shape[1]} actions on {shape[0]} views of {shape[1]} "
+            f"pixels, wanted are {config.horizon} on {len(config.cameras)} of {size}"
+        )
