@@ -172,7 +172,9 @@ def test_a_controller_that_follows_spheres_sees_the_drawings_and_waits_at_stops(
 
 
 def test_decisions_of_the_other_kind_of_controller(folder, tmp_path):
-    with pytest.raises(UserError, match="not for a controller that follows drawings"):
+    with pytest.raises(
+        UserError, match="views as they are; this controller learns from those of drawings"
+    ):
         decision_source(FOLLOWING, [(folder, None)])
     with pytest.raises(
         UserError, match="20 actions on 4 views of 32 pixels, wanted are 20 on 4 of 64"

@@ -177,10 +177,9 @@ def _check(config: ControllerConfig, kept: dict[str, np.ndarray], folder: Path) 
     """Refuse decisions that were drawn for another controller."""
     shape, size = kept["views"].shape[1:4], config.image_size
     if config.spheres != ("places" in kept):
-        kind = "follows drawings" if config.spheres else "sees the views as they are"
-        raise UserError(
-            f"{folder}: not for a controller that {kind}; give one that was begun alike"
-        )
+        kinds = ("of views as they are", "of drawings")
+        theirs, ours = kinds if config.spheres else kinds[::-1]
+        raise UserError(f"{folder}: decisions {theirs}; this controller learns from those {ours}")
     if shape != (len(config.cameras), size, size) or kept["actions"].shape[1] != config.horizon:
         raise UserError(
             f"{folder}: {kept['actions'].shape[1]} actions on {shape[0]} views of {shape[1]} "
