@@ -1,4 +1,7 @@
-"""Average the networks of models that were fine-tuned from one another (Wortsman et al., 2022).
+"""Average the networks of models that go back to one (Wortsman et al., 2022).
+
+Two diffusion models, or two controllers, of which one was trained on from the other, or both from
+a third.
 
     python scripts/average_models.py OUT SHARE=DIR SHARE=DIR ...
 
@@ -13,18 +16,21 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
-NETWORKS = ("unet", "controlnet")
-FILE = "diffusion_pytorch_model.safetensors"
+NETWORK = "diffusion_pytorch_model.safetensors"
+WEIGHTS = (f"unet/{NETWORK}", f"controlnet/{NETWORK}", "controller.safetensors")
+LEFT = ("training.*", "logs", "tensorboard", "*.md", "*.npz", "lesson.*", "moments", "visited")
 
 
 def average(out: Path, models: list[tuple[float, Path]]) -> None:
-    """Write the weighted mean of half-precision weights, computed in single precision."""
-    shutil.copytree(models[0][1], out, ignore=shutil.ignore_patterns("training.pt", "logs", "*.md"))
-    for network in NETWORKS:
-        weights = [(share, load_file(folder / network / FILE)) for share, folder in models]
-        names = weights[0][1]
-        mean = {name: sum(s * each[name].float() for s, each in weights).half() for name in names}
-        save_file(mean, out / network / FILE, metadata={"format": "pt"})
+    """Write the weighted mean of networks, computed in single precision, in their own precision."""
+    shutil.copytree(models[0][1], out, ignore=shutil.ignore_patterns(*LEFT))
+    for file in (name for name in WEIGHTS if (out / name).exists()):
+        weights = [(share, load_file(folder / file)) for share, folder in models]
+        mean = {
+            name: sum(share * each[name].float() for share, each in weights).to(first.dtype)
+            for name, first in weights[0][1].items()
+        }
+        save_file(mean, out / file, metadata={"format": "pt"})
 
 
 def shared(word: str) -> tuple[float, Path]:
