@@ -182,6 +182,9 @@ def test_a_models_drawings_come_with_the_true_labels(trained, dataset, tmp_path)
     assert len(numbers) == 3
     again = draw_frames(tmp_path / "drawn.npz", demos, None, 3)
     np.testing.assert_array_equal(again[1], pictures)
+    more = DemoSource(CONTROLLER, SpoilConfig.none(), textures, dataset, dataset)
+    with pytest.raises(UserError, match="drawings of other demonstrations"):
+        draw_frames(tmp_path / "drawn.npz", more, None, 3)
     samples = DrawnSource(demos, numbers, pictures).sample(np.random.default_rng(0), 5)
     truth = demos.at(np.random.default_rng(0), numbers.tolist())
     for row, joints in enumerate(samples.joints):

@@ -63,9 +63,17 @@ def draw_frames(
 
     Returns:
         Frame numbers (N,) and drawings (N, V, H, W, 3) uint8.
+
+    Raises:
+        UserError: the file holds drawings of another number of frames.
     """
     if path.exists():
         with np.load(path, allow_pickle=False) as kept:
+            if "of" not in kept or int(kept["of"]) != len(demos):
+                raise UserError(
+                    f"{path}: drawings of other demonstrations; give the same ones as before, or "
+                    "train into another folder"
+                )
             return kept["numbers"], kept["pictures"]
     rng = np.random.default_rng(seed)
     numbers = rng.permutation(demos.decisions())[:count]
@@ -78,5 +86,5 @@ def draw_frames(
     stacked = np.stack(pictures)
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as partial:
-        np.savez(partial, numbers=numbers, pictures=stacked)
+        np.savez(partial, numbers=numbers, pictures=stacked, of=len(demos))
     return numbers, stacked
