@@ -246,17 +246,16 @@ def train_controller(
     from genima_lite.controller.train import TrainConfig, train
 
     config = recipe.preset(preset)
+    if drawn_by is not None and not (demos or moments or visited):
+        raise UserError("--drawn-by: nothing to draw; give --demos, --moments or --visited")
+
+    def drawing(done: int, total: int) -> None:
+        if done % 500 == 0:
+            console.print(f"drawing {done} of {total}")
+
     drawn = None
-    if drawn_by is not None:
-        if not demos and not moments + visited:
-            raise UserError("--drawn-by: nothing to draw; give --demos, --moments or --visited")
-
-        def drawing(done: int, total: int) -> None:
-            if done % 500 == 0:
-                console.print(f"drawing {done} of {total}")
-
-        if demos:
-            drawn = recipe.drawn_source(config, demos, drawn_by, out, report=drawing)
+    if drawn_by is not None and demos:
+        drawn = recipe.drawn_source(config, demos, drawn_by, out, report=drawing)
     decisions = _decisions(out, config, moments, visited, visited_by, drawn_by, begin, seed)
     data = recipe.training_data(config, demos, generated, seed, drawn=drawn, decisions=decisions)
     validation = recipe.validation_batch(config, held_out)
@@ -288,14 +287,15 @@ def _decisions(
     from genima_lite.controller.decisions import DecisionSettings, decision_source, make_decisions
     from genima_lite.shipped import shipped
 
-    ours, drawing = "genima" if config.spheres else "act", str(drawn_by) if drawn_by else None
+    ours = "genima" if config.spheres else "act"
+    artist = str(drawn_by) if drawn_by else None
     wanted: list[tuple[str, int, str | None]] = []
     if moments:
         wanted.append(("moments", moments, None))
     if visited:
         wanted.append(("visited", visited, str(visited_by or shipped(ours))))
     for name, count, policy in wanted:
-        settings = DecisionSettings(tuple(_tasks("all")), seed, policy, drawing)
+        settings = DecisionSettings(tuple(_tasks("all")), seed, policy, artist)
         files = make_decisions(out / name, config, settings, count)
         for _ in _progress(files, files_for(count), name):
             pass

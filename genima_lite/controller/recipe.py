@@ -64,14 +64,15 @@ def training_data(
     if not 0 <= generated <= 1:
         raise UserError(f"the generated share is {generated}; give 0 to 1")
     augment = AugmentConfig()
-    share = 0.0 if not config.spheres and demos else generated if demos else 1.0
+    beside_demos = generated if config.spheres else 0.0
+    share = beside_demos if demos else 1.0
     sources: list[tuple[Source, float]] = []
     bare: list[tuple[Source, float]] = []
     if share > 0:
         moving = MotionSource(config, augment, textures, seed, motions)
         sources.append((moving, share))
         bare.append((moving.bare(), share))
-    if demos and share < 1:
+    if share < 1:
         recorded = DemoSource(config, augment, textures, *demos)
         sources.append((recorded, 1 - share))
         if config.spheres:
