@@ -217,6 +217,7 @@ def train_controller(
     seed: int = 0,
     max_minutes: float | None = None,
     device: str = "cpu",
+    workers: int = 0,
 ) -> int:
     """Train a controller; killed and started again with the same words, it goes on.
 
@@ -240,6 +241,7 @@ def train_controller(
         seed: the same seed gives the same controller.
         max_minutes: stop after so many and save.
         device: cpu, or cuda for a GPU.
+        workers: processes that make batches beside the training; a GPU waits without any.
     """
     from genima_lite.controller import recipe
     from genima_lite.controller.lesson import LessonConfig
@@ -267,7 +269,7 @@ def train_controller(
             shown = ", ".join(f"{name} {value:.4f}" for name, value in parts.items())
             console.print(f"step {step} of {steps}: {shown}")
 
-    run = train(out, data, settings, validation, max_minutes, device, report, begin)
+    run = train(out, data, settings, validation, max_minutes, device, report, begin, workers)
     console.print(f"{out}: {run.step} of {steps} steps")
     return 0
 

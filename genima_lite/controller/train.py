@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from genima_lite.controller.act import ACT
 from genima_lite.controller.checkpoint import (
@@ -212,6 +213,7 @@ def train(
     device: str = "cpu",
     report: Report | None = None,
     begin: Path | None = None,
+    workers: int = 0,
 ) -> Training:
     """Train to the last step or for some minutes, going on where the folder's checkpoint ended.
 
@@ -228,6 +230,8 @@ def train(
             first lesson, now and then with 0 and either `samples` made or the `lesson`'s loss.
         begin: folder of a controller of the same configuration whose weights come first; it has
             had its first lesson, which only goes on beside.
+        workers: processes that make batches (forked: not on Windows); 0 makes them between steps.
+            The batches are the same.
 
     Raises:
         UserError: the folder holds a checkpoint of another preset.
@@ -247,9 +251,10 @@ def train(
         return run
     end = time.monotonic() + 60 * (math.inf if max_minutes is None else max_minutes)
     with SummaryWriter(str(folder / "tensorboard"), purge_step=run.step) as board:
-        while run.step < settings.steps and time.monotonic() < end:
-            batch = data.batch(run.step, settings.batch_size).to(torch.device(device))
-            parts = training_step(run, batch, _beside(run, truth))
+        for batch in _batches(data, settings, run.step, workers):
+            if time.monotonic() >= end:
+                break
+            parts = training_step(run, batch.to(torch.device(device)), _beside(run, truth))
             _log(board, "train", parts, run.step)
             if report is not None:
                 report(run.step, parts)
@@ -260,6 +265,33 @@ def train(
                     _log(board, "validation", validate_average(run, seen), run.step)
     save(run, folder)
     return run
+
+
+class _Batches(Dataset[Batch]):
+    """The batches of all steps from some step on."""
+
+    def __init__(self, data: TrainingData, settings: TrainConfig, first: int):
+        self._data, self._settings, self._first = data, settings, first
+
+    def __len__(self) -> int:
+        return self._settings.steps - self._first
+
+    def __getitem__(self, number: int) -> Batch:
+        return self._data.batch(self._first + number, self._settings.batch_size)
+
+
+def _batches(
+    data: TrainingData, settings: TrainConfig, first: int, workers: int
+) -> Iterable[Batch]:
+    """Give the batches of the steps from `first` on, in order."""
+    how = "fork" if workers else None  # sources cannot be pickled
+    return DataLoader(
+        _Batches(data, settings, first),
+        batch_size=None,
+        num_workers=workers,
+        multiprocessing_context=how,
+        generator=torch.Generator(),  # the loader draws a seed for its workers; none uses it
+    )
 
 
 def _lesson(
