@@ -59,6 +59,8 @@ def test_a_killed_run_goes_on_with_equal_losses_and_weights(tmp_path, data):
 
 def test_batches_of_other_processes_are_the_same(tmp_path, data):
     assert losses_of(tmp_path / "two", data, workers=2) == losses_of(tmp_path / "none", data)
+    with pytest.raises(UserError, match="workers is -1"):
+        train(tmp_path / "fewer", data, SETTINGS, workers=-1)
 
 
 def test_training_leaves_other_random_numbers_alone(data):

@@ -234,7 +234,7 @@ def train(
             The batches are the same.
 
     Raises:
-        UserError: the folder holds a checkpoint of another preset.
+        UserError: the folder holds a checkpoint of another preset, or workers is negative.
     """
     from torch.utils.tensorboard import SummaryWriter
 
@@ -284,6 +284,8 @@ def _batches(
     data: TrainingData, settings: TrainConfig, first: int, workers: int
 ) -> Iterable[Batch]:
     """Give the batches of the steps from `first` on, in order."""
+    if workers < 0:
+        raise UserError(f"workers is {workers}; give 0 or more")
     how = "fork" if workers else None  # sources cannot be pickled
     return DataLoader(
         _Batches(data, settings, first),
