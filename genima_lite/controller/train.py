@@ -238,6 +238,8 @@ def train(
     """
     from torch.utils.tensorboard import SummaryWriter
 
+    if workers < 0:
+        raise UserError(f"workers is {workers}; give 0 or more")
     run = start(data.config, settings, device)
     truth = None
     if settings.lesson is not None and data.bare:
@@ -284,8 +286,6 @@ def _batches(
     data: TrainingData, settings: TrainConfig, first: int, workers: int
 ) -> Iterable[Batch]:
     """Give the batches of the steps from `first` on, in order."""
-    if workers < 0:
-        raise UserError(f"workers is {workers}; give 0 or more")
     how = "fork" if workers else None  # sources cannot be pickled
     return DataLoader(
         _Batches(data, settings, first),
