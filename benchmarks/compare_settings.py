@@ -54,7 +54,7 @@ def main() -> None:
     words = parser.parse_args()
     tasks = tuple(words.tasks.split(","))
     examples = decision_examples(read_demos(words.held_out, tasks))
-    measured = ("minutes", "spheres", "px median", "missed", "gripper right", "mm")
+    measured = ("minutes", "spheres", "px median", "missed", "95 %", "gripper right", "mm")
     table = Table(Column("setting", no_wrap=True), *measured)
     rows: dict[str, DrawingScore] = {}
     for setting in words.settings.split(","):
@@ -62,7 +62,8 @@ def main() -> None:
         score, _ = score_drawings(DiffusionAgent.load(folder), examples)
         rows[setting] = score
         cells = (f"{load_card(folder)['minutes']:.1f}", str(score.spheres), f"{score.pixels:.2f}")
-        shares = (f"{score.misses:.1%}", f"{score.gripper:.1%}", f"{score.millimetres:.0f}")
+        missed = (f"{score.misses:.1%}", "{:.1%} to {:.1%}".format(*score.misses_interval))
+        shares = (*missed, f"{score.gripper:.1%}", f"{score.millimetres:.0f}")
         table.add_row(setting, *cells, *shares)
     Console().print(table)
     write_json(words.out / "settings.json", {name: vars(score) for name, score in rows.items()})

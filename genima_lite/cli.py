@@ -208,6 +208,7 @@ def train_controller(
     drawn_by: Path | None = None,
     begin: Path | None = None,
     generated: float = 0.5,
+    view_size: int | None = None,
     moments: int = 0,
     visited: int = 0,
     visited_by: Path | None = None,
@@ -232,6 +233,7 @@ def train_controller(
         begin: folder of a controller to go on from. With --moments or --visited, those that lie in
             it are learned from as well (DAgger aggregates), so keep it until this run is done.
         generated: share of generated motions beside the demonstrations.
+        view_size: pixels along each side of a view; by default the preset's.
         moments: single decisions beside them in new scenes of all tasks.
         visited: decisions to which a trained policy comes by itself (DAgger).
         visited_by: folder of that Genima or baseline; by default the one in data/.
@@ -247,7 +249,7 @@ def train_controller(
     from genima_lite.controller.lesson import LessonConfig
     from genima_lite.controller.train import TrainConfig, train
 
-    config = recipe.preset(preset)
+    config = recipe.preset(preset, view_size)
     if drawn_by is not None and not (demos or moments or visited):
         raise UserError("--drawn-by: nothing to draw; give --demos, --moments or --visited")
 
@@ -318,6 +320,7 @@ def pretrain_base(
     even_steps: int = 600,
     seed: int = 0,
     max_minutes: float | None = None,
+    device: str = "cpu",
 ) -> int:
     """Make the base model that draws pictures of the bench: random scenes, then training.
 
@@ -333,6 +336,7 @@ def pretrain_base(
         even_steps: further steps, in which all weighs the same.
         seed: of scenes, weights and training.
         max_minutes: of training in this call.
+        device: cpu or cuda.
     """
     from dataclasses import replace
 
@@ -341,12 +345,12 @@ def pretrain_base(
     from genima_lite.precision import fast_precision
 
     base = replace(sizes(preset, 2 * view_size), seed=seed)
-    precision = fast_precision()
+    precision = fast_precision(device)
     training = replace(BASE_TRAINING, steps=steps, precision=precision, seed=seed)
     config = PretrainConfig(base, tuple(_tasks(tasks)), pictures, training, even_steps, seed)
 
     with _training_bars() as report:
-        trainer = pretrain(out, config, max_minutes, report)
+        trainer = pretrain(out, config, max_minutes, report, device)
     done = f"{trainer.step} of {trainer.config.steps} steps"
     console.print(f"{trainer.out}: {done}, {trainer.trained / 1e6:.1f} M weights")
     return 0
@@ -458,11 +462,12 @@ def score(
     agent = DiffusionAgent.load(checkpoint or shipped("genima/diffusion"))
     examples = decision_examples(read_demos(demos, _tasks(tasks)))
     result, drawings = score_drawings(agent, examples)
+    low, high = result.misses_interval
     console.print(
         f"{result.frames} decisions, {result.spheres} spheres in the fixed views: median "
-        f"{result.pixels:.2f} pixels off, {result.misses:.1%} missed ({result.misses_shown:.1%} of "
-        f"those of which half or more shows), gripper's colour right {result.gripper:.1%}, "
-        f"gripper {result.millimetres:.0f} mm off in space"
+        f"{result.pixels:.2f} pixels off, {result.misses:.1%} missed ({low:.1%} to {high:.1%}; "
+        f"{result.misses_shown:.1%} of those of which half or more shows), gripper's colour "
+        f"right {result.gripper:.1%}, gripper {result.millimetres:.0f} mm off in space"
     )
     for joint, pixels in result.by_joint.items():
         console.print(f"{joint}: {pixels:.2f} pixels")

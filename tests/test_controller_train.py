@@ -154,6 +154,9 @@ def test_recipes():
     assert validation_batch(replace(CONFIG, spheres=False), None) is None
     with pytest.raises(UserError, match="unknown preset"):
         preset("huge")
+    assert preset("lite", 96) == replace(preset("lite"), image_size=96)
+    with pytest.raises(UserError, match="image_size is 70.*multiple of 16"):
+        preset("lite", 70)
     with pytest.raises(UserError, match="0 to 1"):
         training_data(CONFIG, generated=2.0)
     with pytest.raises(UserError, match="needs demonstrations"):

@@ -33,7 +33,7 @@ from genima_lite.diffusion.base import build_base, preset
 from genima_lite.diffusion.data import read_demos, target_pictures
 from genima_lite.diffusion.finetune import FinetuneConfig, finetune, load_card
 from genima_lite.diffusion.train import TrainConfig
-from genima_lite.diffusion.validate import decision_examples, score_drawings
+from genima_lite.diffusion.validate import _miss_interval, decision_examples, score_drawings
 from genima_lite.errors import UserError
 from genima_lite.panda import HOME
 from genima_lite.policy import PolicySettings, make_env, make_policy
@@ -252,6 +252,7 @@ def test_the_truth_scores_well_and_plain_views_badly(tmp_path):
     assert score.frames == len(examples) == len(drawn)
     assert score.pixels < 0.3
     assert score.misses < 0.1
+    assert 0 <= score.misses_interval[0] <= score.misses <= score.misses_interval[1]
     assert score.gripper == 1.0
     assert score.millimetres < 20
     blank = [replace(e, truth=replace(e.truth, views=e.views)) for e in examples]
@@ -260,6 +261,19 @@ def test_the_truth_scores_well_and_plain_views_badly(tmp_path):
     score, _ = score_drawings(TruePictures(blank), hidden)
     assert score.misses > 0.8
     assert np.isnan(score.misses_shown), "of no sphere half is seen"
+
+
+def test_the_interval_of_misses_takes_pictures_as_independent_not_spheres():
+    """Of a hundred pictures twenty have no sphere at all: the deviation is that of twenty heads
+    in a hundred throws, though there are four hundred spheres."""
+    expected = np.zeros((300, 4), bool)
+    expected[::3] = True
+    missed = expected.copy()
+    missed[60:] = False
+    low, high = _miss_interval(expected, missed)
+    half = 1.96 * np.sqrt(0.2 * 0.8 / 100)
+    assert (low, high) == pytest.approx((0.2 - half, 0.2 + half), abs=0.015)
+    assert np.isnan(_miss_interval(expected[:3], missed[:3])).all(), "one picture tells nothing"
 
 
 def with_shares(example, share):

@@ -26,15 +26,16 @@ _VALIDATION_MOTIONS = 64
 _VALIDATION_SEED = 1_000_003
 
 
-def preset(name: str) -> ControllerConfig:
-    """Return a preset by name.
+def preset(name: str, view_size: int | None = None) -> ControllerConfig:
+    """Return a preset by name, for views of some pixels along each side (`None`: its own).
 
     Raises:
-        UserError: no such preset.
+        UserError: no such preset, or a size that its picture encoder cannot halve.
     """
     if name not in PRESETS:
         raise UserError(f"unknown preset '{name}': choose from {', '.join(PRESETS)}")
-    return PRESETS[name]
+    config = PRESETS[name]
+    return config if view_size is None else replace(config, image_size=view_size)
 
 
 def training_data(

@@ -86,7 +86,7 @@ class DiffusionAgent:
             size = f"{picture.shape[0]}x{picture.shape[1]}"
             raise UserError(f"the tiled picture is {size}; sides must be multiples of {multiple}")
         text = self._features(prompt)
-        condition = as_condition(picture[None]).to(parts.device)
+        condition = as_condition(picture[None], parts.device)
         condition_latents = encode_pictures(parts, picture[None]) if parts.concatenates else None
         scheduler.set_timesteps(self.sampling_steps, device=parts.device)
         latents = self._noise(picture.shape, seed) * scheduler.init_noise_sigma

@@ -36,13 +36,14 @@ class Cache:
 
     def draw(self, count: int, prompt_dropout: float, generator: torch.Generator) -> Batch:
         """Return random samples, each prompt empty with the given probability."""
-        which = torch.randint(len(self._prompt), (count,), generator=generator)
-        dropped = torch.rand(count, generator=generator) < prompt_dropout
+        where = generator.device
+        which = torch.randint(len(self._prompt), (count,), generator=generator, device=where).cpu()
+        dropped = torch.rand(count, generator=generator, device=where).cpu() < prompt_dropout
         prompt = torch.where(dropped, 0, self._prompt[which])
         latents, text = self._latents(which), self._text[prompt.to(self._device)]
         if self._conditions is None or self._condition_latents is None:
             return Batch(latents, text)
-        condition = as_condition(self._conditions[which.numpy()]).to(self._device)
+        condition = as_condition(self._conditions[which.numpy()], self._device)
         return Batch(latents, text, condition, self._condition_latents(which))
 
 

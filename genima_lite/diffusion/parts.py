@@ -77,13 +77,14 @@ def encode_prompts(parts: Parts, prompts: Sequence[str]) -> torch.Tensor:
 @torch.no_grad()
 def encode_pictures(parts: Parts, pictures: np.ndarray) -> torch.Tensor:
     """Return scaled latents (N, C, h, w) float32 of pictures (N, H, W, 3) uint8."""
-    signed = as_condition(pictures).to(parts.device) * 2 - 1
+    signed = as_condition(pictures, parts.device) * 2 - 1
     return parts.vae.encode(signed).latent_dist.mode() * parts.vae.config.scaling_factor
 
 
-def as_condition(pictures: np.ndarray) -> torch.Tensor:
+def as_condition(pictures: np.ndarray, device: torch.device | str = "cpu") -> torch.Tensor:
     """Return pictures (N, H, W, 3) uint8 as ControlNet takes them: (N, 3, H, W) in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
+    levels = torch.from_numpy(np.ascontiguousarray(pictures)).to(device)
+    return levels.permute(0, 3, 1, 2).float() / 255
 
 
 def predict(

@@ -70,6 +70,7 @@ def pretrain(
     config: PretrainConfig,
     max_minutes: float | None = None,
     report: Callable[[str, int, int, float | None], None] = lambda *_: None,
+    device: str = "cpu",
 ) -> Trainer:
     """Draw scenes, train, and write the base model to `out` in Stable Diffusion's format.
 
@@ -81,6 +82,7 @@ def pretrain(
         config: what to do.
         max_minutes: of training in this call; scenes come on top (about 30 a second on one core).
         report: called as `report(stage, done, total, loss)` after each file of scenes and step.
+        device: of the networks, for example "cuda".
 
     Returns:
         The trainer, of the first training if time was up in it; `trainer.done` says whether all
@@ -95,7 +97,7 @@ def pretrain(
     for number, _ in enumerate(chunks, 1):
         report("scenes", number, files_for(config.pictures), None)
     pictures = load_pictures(out / "scenes", config.pictures)
-    parts, begin = Parts.of(build_base(config.base)), time.monotonic()
+    parts, begin = Parts.of(build_base(config.base).to(device)), time.monotonic()
     lessons = {"training": ("weighed", config.training), "even": (".", config.even_training)}
     for name, (folder, training) in lessons.items():
         trainer = Trainer(parts, pictures, training, out / folder)

@@ -63,12 +63,11 @@ def training_step(
     """Return the loss of a batch, a scalar with a gradient (paper, section 3.1).
 
     Args:
-        generator: on the CPU; the only source of chance.
+        generator: on the device of the parts; the only source of chance.
     """
     noiser = DDPMScheduler.from_config(parts.scheduler.config)
-    noise = torch.randn(batch.latents.shape, generator=generator).to(batch.latents.device)
+    noise = torch.randn(batch.latents.shape, generator=generator, device=generator.device)
     true, said = _timesteps(len(noise), noiser.config.num_train_timesteps, config, generator)
-    true, said = true.to(noise.device), said.to(noise.device)
     noisy = noiser.add_noise(batch.latents, noise, true)
     prediction = predict(parts, noisy, said, batch.text, batch.condition, batch.condition_latents)
     error = _error(prediction, _target(noiser, batch.latents, noise, true), config.beta)
@@ -87,7 +86,7 @@ def _timesteps(
     count: int, last: int, config: StepConfig, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the noise levels (B,) and those that the network is told, int64 in [0, last)."""
-    uniform, spread, chance = torch.rand((3, count), generator=generator)
+    uniform, spread, chance = torch.rand((3, count), generator=generator, device=generator.device)
     true = (last * (1 - uniform**config.noise_power)).long().clamp(max=last - 1)
     later = true + (spread * (last - true)).long()
     return true, torch.where(chance < config.overstate, later, true)

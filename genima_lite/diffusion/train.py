@@ -21,6 +21,7 @@ from diffusers import (
     StableDiffusionPipeline,
 )
 from diffusers.models.attention_processor import AttnProcessor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 
 from genima_lite.diffusion.cache import Cache
@@ -209,7 +210,7 @@ class Trainer:
     def _train_once(self) -> tuple[float, float]:
         """Make one step; return its loss and the norm of its gradient."""
         config = self.config
-        generator = torch.Generator().manual_seed((config.seed << 32) + self.step)
+        generator = torch.Generator(self.parts.device).manual_seed((config.seed << 32) + self.step)
         batch = self._cache.draw(config.batch_size, config.prompt_dropout, generator)
         for group in self._optimizer.param_groups:
             group["lr"] = group["full_rate"] * _rate(self.step, config)
@@ -220,8 +221,7 @@ class Trainer:
         norm = torch.nn.utils.clip_grad_norm_(self._weights, config.clip)
         self._optimizer.step()
         decay = min(config.ema, (1 + self.step) / (10 + self.step))
-        for average, weight in zip(self._average, self._weights, strict=True):
-            average.lerp_(weight.detach(), 1 - decay)
+        get_ema_multi_avg_fn(decay)(self._average, self._weights, None)
         return loss.item(), norm.item()
 
     def _judge(self, log: SummaryWriter) -> None:

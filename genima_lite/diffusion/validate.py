@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import bootstrap
 
 from genima_lite.cameras import Camera
 from genima_lite.diffusion.agent import DiffusionAgent
@@ -65,7 +66,9 @@ class DrawingScore:
         spheres: visible spheres in the fixed cameras' views.
         pixels: median distance from a drawn centre to the true one, fixed cameras.
         misses: share of those spheres that are not drawn, or more than a radius off.
-        misses_shown: the same, of those spheres of which at least half shows.
+        misses_interval: 95 % bootstrap interval of `misses`, whole examples drawn again: spheres of
+            one picture are missed together. NaN for a single example.
+        misses_shown: the same as `misses`, of those spheres of which at least half shows.
         gripper: share of gripper spheres with the right colour, of those that are drawn.
         millimetres: median error of the triangulated gripper sphere.
         by_joint: median pixels of each joint.
@@ -75,6 +78,7 @@ class DrawingScore:
     spheres: int
     pixels: float
     misses: float
+    misses_interval: tuple[float, float]
     misses_shown: float
     gripper: float
     millimetres: float
@@ -155,6 +159,7 @@ def _together(
         int(expected.sum()),
         _median(errors[~missed]),
         _miss_rate(scores),
+        _miss_interval(expected, missed),
         _miss_rate(shown),
         float(np.mean(right)) if right else float("nan"),
         _median(np.array(away)),
@@ -167,6 +172,27 @@ def _miss_rate(scores: Sequence[ViewScore]) -> float:
     expected = sum(int(score.expected.sum()) for score in scores)
     missed = sum(int(score.missed.sum()) for score in scores)
     return missed / expected if expected else float("nan")
+
+
+def _miss_interval(expected: np.ndarray, missed: np.ndarray) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval of the share of missed spheres.
+
+    Args:
+        expected, missed: (frames x fixed cameras, joints) bool.
+    """
+    counts = [n.reshape(-1, len(FIXED_CAMERAS) * len(JOINTS)).sum(1) for n in (missed, expected)]
+    if len(counts[0]) < 2:
+        return float("nan"), float("nan")
+    found = bootstrap(
+        counts,
+        lambda missed, expected, axis=-1: missed.sum(axis) / np.maximum(expected.sum(axis), 1),
+        paired=True,
+        vectorized=True,
+        n_resamples=2000,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return float(found.low), float(found.high)
 
 
 def _median(values: np.ndarray) -> float:

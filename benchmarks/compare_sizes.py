@@ -1,0 +1,158 @@
+"""Would finer views or a wider network draw better? `python benchmarks/compare_sizes.py`.
+
+Makes a base model and fine-tunes it, from nothing and with as many samples, for each of
+
+    base    views of 64 pixels, 64 and 128 channels: the shipped sizes
+    fine    views of 96 pixels, the same channels
+    wide    views of 64 pixels, 128 and 256 channels
+
+and scores drawings of the same held-out decisions. Pixels are of 64 whatever the view's size, so
+that rows compare. Killed and started again it goes on.
+
+    --out DIR        keeps everything (default runs/sizes)
+    --arms A,B       which (default all three)
+    --scenes N       random scenes of the base model (default 2048)
+    --base-steps N   of the base model, the last 3 of 10 without weights (default 600)
+    --episodes N     demonstrations a task (default 10)
+    --moments N      single decisions beside them (default 4096)
+    --pointing N     pictures in which the thing that the prompt names is painted (default 512)
+    --steps N        of fine-tuning (default 1000)
+    --batch N        pictures a step, of both trainings (default 16)
+    --device D       cpu or cuda (default cpu)
+    --workers N      processes that collect demonstrations (default 1)
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Column, Table
+
+from genima_lite.bench.tasks import task_names
+from genima_lite.demos.collect import CollectSettings, collect
+from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.diffusion.augment import AugmentConfig
+from genima_lite.diffusion.base import preset
+from genima_lite.diffusion.data import read_demos
+from genima_lite.diffusion.finetune import CARD, FinetuneConfig, finetune, load_card
+from genima_lite.diffusion.pretrain import BASE_TRAINING, PretrainConfig, pretrain
+from genima_lite.diffusion.step import StepConfig
+from genima_lite.diffusion.train import TrainConfig
+from genima_lite.diffusion.validate import DrawingScore, decision_examples, score_drawings
+from genima_lite.files import write_json
+from genima_lite.precision import fast_precision
+
+SHIPPED_VIEW = 64
+HELD_OUT = CollectSettings(seed=5000)
+DEMOS = CollectSettings(seed=20)
+HELD_OUT_EPISODES = 6
+SAVE_EVERY = 500
+STEP = StepConfig(noise_power=3000.0, beta=0.05)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What differs."""
+
+    view_size: int
+    channels: tuple[int, int]
+
+
+ARMS = {"base": Arm(64, (64, 128)), "fine": Arm(96, (64, 128)), "wide": Arm(64, (128, 256))}
+
+
+def dataset(out: Path, settings: CollectSettings, episodes: int, size: int, workers: int) -> Path:
+    """Collect a dataset, if that is not done yet, and return its folder."""
+    folder = out / f"seed{settings.seed}_{size}"
+    for _ in collect(folder, task_names(), episodes, replace(settings, image_size=size), workers):
+        pass
+    return folder
+
+
+def base_config(words: argparse.Namespace, arm: Arm) -> PretrainConfig:
+    """Return how an arm's base model is made."""
+    even = max(1, 3 * words.base_steps // 10)
+    training = replace(
+        BASE_TRAINING,
+        steps=max(1, words.base_steps - even),
+        batch_size=words.batch,
+        precision=fast_precision(words.device),
+        save_every=SAVE_EVERY,
+    )
+    sizes = replace(preset("small", 2 * arm.view_size), channels=arm.channels)
+    return PretrainConfig(sizes, tuple(task_names()), words.scenes, training, even)
+
+
+def tuning_config(words: argparse.Namespace) -> FinetuneConfig:
+    """Return how each arm is fine-tuned."""
+    training = TrainConfig(
+        steps=words.steps,
+        batch_size=words.batch,
+        ema=0.998,
+        precision=fast_precision(words.device),
+        save_every=SAVE_EVERY,
+        step=STEP,
+    )
+    return FinetuneConfig(
+        tuple(task_names()),
+        augment=AugmentConfig(share=0.0),
+        pointing=words.pointing,
+        moments=words.moments,
+        training=training,
+    )
+
+
+def train(words: argparse.Namespace, name: str) -> Path:
+    """Train an arm, if that is not done yet, and return its folder."""
+    arm, out = ARMS[name], words.out / name
+    if not (out / CARD).exists():
+        base = words.out / f"{name}_base"
+        pretrain(base, base_config(words, arm), device=words.device)
+        demos = dataset(words.out, DEMOS, words.episodes, arm.view_size, words.workers)
+        finetune(out, base, [demos], tuning_config(words), device=words.device)
+    return out
+
+
+def scored(words: argparse.Namespace, name: str) -> DrawingScore:
+    """Train an arm and score its drawings; pixels are of 64."""
+    folder, size = train(words, name), ARMS[name].view_size
+    held_out = dataset(words.out, HELD_OUT, HELD_OUT_EPISODES, size, words.workers)
+    examples = decision_examples(read_demos(held_out))
+    score, _ = score_drawings(DiffusionAgent.load(folder), examples)
+    scale = SHIPPED_VIEW / size
+    by_joint = {joint: scale * pixels for joint, pixels in score.by_joint.items()}
+    return replace(score, pixels=scale * score.pixels, by_joint=by_joint)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("runs/sizes"))
+    parser.add_argument("--arms", default=",".join(ARMS))
+    parser.add_argument("--scenes", type=int, default=2048)
+    parser.add_argument("--base-steps", type=int, default=600)
+    parser.add_argument("--episodes", type=int, default=10)
+    parser.add_argument("--moments", type=int, default=4096)
+    parser.add_argument("--pointing", type=int, default=512)
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--workers", type=int, default=1)
+    words = parser.parse_args()
+    measured = ("minutes", "spheres", "px median", "gripper px", "missed", "95 %")
+    table = Table(Column("arm", no_wrap=True), *measured, "half shown", "mm")
+    for name in words.arms.split(","):
+        score = scored(words, name)
+        minutes = load_card(words.out / name)["minutes"]
+        pixels = (f"{score.pixels:.2f}", f"{score.by_joint['gripper']:.2f}")
+        missed = (f"{score.misses:.1%}", "{:.1%} to {:.1%}".format(*score.misses_interval))
+        shares = (f"{score.misses_shown:.1%}", f"{score.millimetres:.0f}")
+        table.add_row(name, f"{minutes:.1f}", str(score.spheres), *pixels, *missed, *shares)
+        write_json(words.out / f"{name}.json", vars(score))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
