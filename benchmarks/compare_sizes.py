@@ -142,14 +142,15 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     words = parser.parse_args()
     measured = ("minutes", "spheres", "px median", "gripper px", "missed", "95 %")
-    table = Table(Column("arm", no_wrap=True), *measured, "half shown", "mm")
+    table = Table(Column("arm", no_wrap=True), *measured, "half shown", "rims", "mm")
     for name in words.arms.split(","):
         score = scored(words, name)
         minutes = load_card(words.out / name)["minutes"]
+        mm = f"{score.millimetres:.0f}"
         pixels = (f"{score.pixels:.2f}", f"{score.by_joint['gripper']:.2f}")
         missed = (f"{score.misses:.1%}", "{:.1%} to {:.1%}".format(*score.misses_interval))
-        shares = (f"{score.misses_shown:.1%}", f"{score.millimetres:.0f}")
-        table.add_row(name, f"{minutes:.1f}", str(score.spheres), *pixels, *missed, *shares)
+        shares = (f"{score.misses_shown:.1%}", f"{score.misses_rims:.1%}")
+        table.add_row(name, f"{minutes:.1f}", str(score.spheres), *pixels, *missed, *shares, mm)
         write_json(words.out / f"{name}.json", vars(score))
     Console().print(table)
 

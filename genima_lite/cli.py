@@ -466,8 +466,9 @@ def score(
     console.print(
         f"{result.frames} decisions, {result.spheres} spheres in the fixed views: median "
         f"{result.pixels:.2f} pixels off, {result.misses:.1%} missed ({low:.1%} to {high:.1%}; "
-        f"{result.misses_shown:.1%} of those of which half or more shows), gripper's colour "
-        f"right {result.gripper:.1%}, gripper {result.millimetres:.0f} mm off in space"
+        f"{result.misses_shown:.1%} of those of which half or more shows, {result.misses_rims:.1%} "
+        f"of the others), gripper's colour right {result.gripper:.1%}, "
+        f"gripper {result.millimetres:.0f} mm off in space"
     )
     for joint, pixels in result.by_joint.items():
         console.print(f"{joint}: {pixels:.2f} pixels")

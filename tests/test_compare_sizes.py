@@ -33,7 +33,7 @@ def test_arms_differ_in_what_they_say_alone(tmp_path):
 @pytest.mark.parametrize(("arm", "pixels"), [("base", 3.0), ("fine", 2.0), ("wide", 3.0)])
 def test_pixels_are_of_64_and_each_arm_is_judged_on_views_of_its_size(tmp_path, arm, pixels):
     joints = {"gripper": 6.0, "base": 0.3}
-    score = DrawingScore(1, 4, 3.0, 0.5, (0.2, 0.8), 0.25, 1.0, 30.0, joints)
+    score = DrawingScore(1, 4, 3.0, 0.5, (0.2, 0.8), 0.25, 0.7, 1.0, 30.0, joints)
     collected = []
     script = runpy.run_path(str(SCRIPT))
     parts = script["scored"].__globals__

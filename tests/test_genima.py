@@ -260,6 +260,7 @@ def test_the_truth_scores_well_and_plain_views_badly(tmp_path):
     hidden = [with_shares(example, 0.4) for example in blank]
     score, _ = score_drawings(TruePictures(blank), hidden)
     assert score.misses > 0.8
+    assert score.misses_rims == score.misses
     assert np.isnan(score.misses_shown), "of no sphere half is seen"
 
 

@@ -69,6 +69,7 @@ class DrawingScore:
         misses_interval: 95 % bootstrap interval of `misses`, whole examples drawn again: spheres of
             one picture are missed together. NaN for a single example.
         misses_shown: the same as `misses`, of those spheres of which at least half shows.
+        misses_rims: the same of the others, which are rims behind other spheres.
         gripper: share of gripper spheres with the right colour, of those that are drawn.
         millimetres: median error of the triangulated gripper sphere.
         by_joint: median pixels of each joint.
@@ -80,6 +81,7 @@ class DrawingScore:
     misses: float
     misses_interval: tuple[float, float]
     misses_shown: float
+    misses_rims: float
     gripper: float
     millimetres: float
     by_joint: dict[str, float]
@@ -153,25 +155,26 @@ def _together(
     errors = np.stack([score.errors for score in scores])
     expected = np.stack([score.expected for score in scores])
     missed = np.stack([score.missed for score in scores])
+    shown_expected = np.stack([score.expected for score in shown])
+    shown_missed = np.stack([score.missed for score in shown])
     right = [score.gripper_right for score in scores if score.gripper_right is not None]
     return DrawingScore(
         frames,
         int(expected.sum()),
         _median(errors[~missed]),
-        _miss_rate(scores),
+        _share(missed[expected]),
         _miss_interval(expected, missed),
-        _miss_rate(shown),
+        _share(shown_missed[shown_expected]),
+        _share(missed[expected & ~shown_expected]),
         float(np.mean(right)) if right else float("nan"),
         _median(np.array(away)),
         {joint: _median(errors[:, i][~missed[:, i]]) for i, joint in enumerate(JOINTS)},
     )
 
 
-def _miss_rate(scores: Sequence[ViewScore]) -> float:
-    """Return the share of visible spheres that are missed, NaN where there is none."""
-    expected = sum(int(score.expected.sum()) for score in scores)
-    missed = sum(int(score.missed.sum()) for score in scores)
-    return missed / expected if expected else float("nan")
+def _share(missed: np.ndarray) -> float:
+    """Return the share of some spheres, (N,) bool, that is missed; NaN where there is none."""
+    return float(missed.mean()) if len(missed) else float("nan")
 
 
 def _miss_interval(expected: np.ndarray, missed: np.ndarray) -> tuple[float, float]:
