@@ -20,6 +20,7 @@ that rows compare. Killed and started again it goes on.
     --batch N        pictures a step, of both trainings (default 16)
     --device D       cpu or cuda (default cpu)
     --workers N      processes that collect demonstrations (default 1)
+    --picture FILE   writes a PNG of three decisions: seen, each arm's drawing, the truth
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -44,12 +47,14 @@ from genima_lite.diffusion.train import TrainConfig
 from genima_lite.diffusion.validate import DrawingScore, decision_examples, score_drawings
 from genima_lite.files import write_json
 from genima_lite.precision import fast_precision
+from genima_lite.tiling import tile
 
 SHIPPED_VIEW = 64
 HELD_OUT = CollectSettings(seed=5000)
 DEMOS = CollectSettings(seed=20)
 HELD_OUT_EPISODES = 6
 SAVE_EVERY = 500
+SHOWN = 3
 STEP = StepConfig(noise_power=3000.0, beta=0.05)
 
 
@@ -116,15 +121,30 @@ def train(words: argparse.Namespace, name: str) -> Path:
     return out
 
 
-def scored(words: argparse.Namespace, name: str) -> DrawingScore:
-    """Train an arm and score its drawings; pixels are of 64."""
+def scored(words: argparse.Namespace, name: str) -> tuple[DrawingScore, list[list[np.ndarray]]]:
+    """Train an arm; return its score, in pixels of 64, and what it saw, drew and should have."""
     folder, size = train(words, name), ARMS[name].view_size
     held_out = dataset(words.out, HELD_OUT, HELD_OUT_EPISODES, size, words.workers)
     examples = decision_examples(read_demos(held_out))
-    score, _ = score_drawings(DiffusionAgent.load(folder), examples)
+    score, drawn = score_drawings(DiffusionAgent.load(folder), examples)
     scale = SHIPPED_VIEW / size
     by_joint = {joint: scale * pixels for joint, pixels in score.by_joint.items()}
-    return replace(score, pixels=scale * score.pixels, by_joint=by_joint)
+    shown = [
+        [_enlarged(tile(views)) for views in (examples[i].views, drawn[i], examples[i].truth.views)]
+        for i in np.linspace(0, len(examples) - 1, SHOWN).astype(int)
+    ]
+    return replace(score, pixels=scale * score.pixels, by_joint=by_joint), shown
+
+
+def _enlarged(picture: np.ndarray) -> np.ndarray:
+    """Return a picture with each pixel a square, views of 64 and of 96 pixels alike in size."""
+    return np.asarray(Image.fromarray(picture).resize((384, 384), Image.Resampling.NEAREST))
+
+
+def side_by_side(arms: list[list[list[np.ndarray]]]) -> np.ndarray:
+    """Return a row of each decision: seen by the first arm, drawn by each, true."""
+    rows = [[of[0][0], *(each[1] for each in of), of[0][2]] for of in zip(*arms, strict=True)]
+    return np.vstack([np.hstack(row) for row in rows])
 
 
 def main() -> None:
@@ -140,11 +160,14 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--picture", type=Path)
     words = parser.parse_args()
+    pictures = []
     measured = ("minutes", "spheres", "px median", "gripper px", "missed", "95 %")
     table = Table(Column("arm", no_wrap=True), *measured, "half shown", "rims", "mm")
     for name in words.arms.split(","):
-        score = scored(words, name)
+        score, shown = scored(words, name)
+        pictures.append(shown)
         minutes = load_card(words.out / name)["minutes"]
         mm = f"{score.millimetres:.0f}"
         pixels = (f"{score.pixels:.2f}", f"{score.by_joint['gripper']:.2f}")
@@ -153,6 +176,8 @@ def main() -> None:
         table.add_row(name, f"{minutes:.1f}", str(score.spheres), *pixels, *missed, *shares, mm)
         write_json(words.out / f"{name}.json", vars(score))
     Console().print(table)
+    if words.picture is not None:
+        Image.fromarray(side_by_side(pictures)).save(words.picture)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,13 @@ import runpy
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("diffusers")
 
 from genima_lite.diffusion.validate import DrawingScore
+from genima_lite.tiling import TILE_ORDER
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "compare_sizes.py"
 WORDS = {"scenes": 64, "base_steps": 10, "batch": 2, "device": "cpu", "workers": 1}
@@ -17,6 +19,13 @@ WORDS = {"scenes": 64, "base_steps": 10, "batch": 2, "device": "cpu", "workers":
 
 def words(tmp_path):
     return argparse.Namespace(out=tmp_path, **WORDS)
+
+
+def seen(size, level):
+    """Stand in for an example whose views have one level, and their truth another."""
+    shape = (size, size, 3)
+    views, truth = ({c: np.full(shape, n, np.uint8) for c in TILE_ORDER} for n in (level, 100))
+    return argparse.Namespace(views=views, truth=argparse.Namespace(views=truth))
 
 
 def test_arms_differ_in_what_they_say_alone(tmp_path):
@@ -39,12 +48,18 @@ def test_pixels_are_of_64_and_each_arm_is_judged_on_views_of_its_size(tmp_path, 
     parts = script["scored"].__globals__
     parts["train"] = lambda words, name: tmp_path / name
     parts["dataset"] = lambda out, settings, episodes, size, workers: collected.append(size)
-    parts["read_demos"] = parts["decision_examples"] = lambda demos: [demos]
+    parts["read_demos"] = lambda demos: demos
+    parts["decision_examples"] = lambda demos: [seen(size=collected[-1], level=i) for i in range(3)]
     parts["DiffusionAgent"] = argparse.Namespace(load=lambda folder: folder)
-    parts["score_drawings"] = lambda agent, examples: (score, [])
-    found = script["scored"](words(tmp_path), arm)
+    parts["score_drawings"] = lambda agent, examples: (score, [e.truth.views for e in examples])
+    found, shown = script["scored"](words(tmp_path), arm)
     assert found.pixels == pytest.approx(pixels)
     assert found.by_joint == pytest.approx({k: v * pixels / 3 for k, v in joints.items()})
     assert collected == [{"base": 64, "fine": 96, "wide": 64}[arm]]
+    levels = [[int(part.mean()) for part in row] for row in shown]
+    assert levels == [[i, 100, 100] for i in range(3)]
+    picture = script["side_by_side"]([shown, shown])
+    assert picture.shape == (3 * 384, 4 * 384, 3), "seen, two arms, true"
+    assert [int(column.mean()) for column in np.split(picture[-384:], 4, 1)] == [2, 100, 100, 100]
     same = asdict(score) | {"pixels": found.pixels, "by_joint": found.by_joint}
     assert asdict(found) == same, "shares and millimetres are of any size"
