@@ -6,8 +6,9 @@ Makes a base model and fine-tunes it, from nothing and with as many samples, for
     fine    views of 96 pixels, the same channels
     wide    views of 64 pixels, 128 and 256 channels
 
-and scores drawings of the same held-out decisions. Pixels are of 64 whatever the view's size, so
-that rows compare. Killed and started again it goes on.
+and scores drawings of the same held-out decisions: how far off spheres are, and how many are
+missed, of all, of those of which half or more shows ("whole") and of the others ("rims"). Pixels
+are of 64 whatever the view's size, so that rows compare. Killed and started again it goes on.
 
     --out DIR        keeps everything (default runs/sizes)
     --arms A,B       which (default all three)
@@ -163,17 +164,18 @@ def main() -> None:
     parser.add_argument("--picture", type=Path)
     words = parser.parse_args()
     pictures = []
-    measured = ("minutes", "spheres", "px median", "gripper px", "missed", "95 %")
-    table = Table(Column("arm", no_wrap=True), *measured, "half shown", "rims", "mm")
+    measured = ("minutes", "pixels", "gripper", "missed", "95 %", "whole", "rims", "mm")
+    table = Table(Column("arm", no_wrap=True), *measured)
     for name in words.arms.split(","):
         score, shown = scored(words, name)
         pictures.append(shown)
         minutes = load_card(words.out / name)["minutes"]
         mm = f"{score.millimetres:.0f}"
         pixels = (f"{score.pixels:.2f}", f"{score.by_joint['gripper']:.2f}")
-        missed = (f"{score.misses:.1%}", "{:.1%} to {:.1%}".format(*score.misses_interval))
+        low, high = (100 * share for share in score.misses_interval)
+        missed = (f"{score.misses:.1%}", f"{low:.1f} to {high:.1f}")
         shares = (f"{score.misses_shown:.1%}", f"{score.misses_rims:.1%}")
-        table.add_row(name, f"{minutes:.1f}", str(score.spheres), *pixels, *missed, *shares, mm)
+        table.add_row(name, f"{minutes:.1f}", *pixels, *missed, *shares, mm)
         write_json(words.out / f"{name}.json", vars(score))
     Console().print(table)
     if words.picture is not None:
