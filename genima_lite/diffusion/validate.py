@@ -155,8 +155,7 @@ def _together(
     errors = np.stack([score.errors for score in scores])
     expected = np.stack([score.expected for score in scores])
     missed = np.stack([score.missed for score in scores])
-    shown_expected = np.stack([score.expected for score in shown])
-    shown_missed = np.stack([score.missed for score in shown])
+    whole = np.stack([score.expected for score in shown])
     right = [score.gripper_right for score in scores if score.gripper_right is not None]
     return DrawingScore(
         frames,
@@ -164,8 +163,8 @@ def _together(
         _median(errors[~missed]),
         _share(missed[expected]),
         _miss_interval(expected, missed),
-        _share(shown_missed[shown_expected]),
-        _share(missed[expected & ~shown_expected]),
+        _share(missed[whole]),
+        _share(missed[expected & ~whole]),
         float(np.mean(right)) if right else float("nan"),
         _median(np.array(away)),
         {joint: _median(errors[:, i][~missed[:, i]]) for i, joint in enumerate(JOINTS)},
