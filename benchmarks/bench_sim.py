@@ -28,8 +28,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from genima_lite.bench.env import BenchEnv
 from genima_lite.demos.collect import CollectSettings, collect
+from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.panda import HOME
 
 TASK = "push_button"

@@ -2,7 +2,7 @@
 
 What makes training on a processor faster, each against the same step without it: the controller's
 pictures with their channels last, and the diffusion model in half precision (which pays only where
-the processor multiplies it, see `genima_lite.precision`). Absolute times depend on the machine and
+the processor multiplies it, see `genima_lite.training.precision`). Absolute times depend on the machine and
 on what else it does; ratios much less, so rounds take turns. One thread.
 
     --steps N        steps a round (default 4)
@@ -26,7 +26,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from genima_lite.controller.recipe import preset, training_data
 from genima_lite.controller.train import TrainConfig, start, training_step
 from genima_lite.diffusion.base import load_pipeline
-from genima_lite.diffusion.parts import Parts
+from genima_lite.diffusion.components import Components
 from genima_lite.diffusion.pictures import Pictures
 from genima_lite.diffusion.train import TrainConfig as DrawingConfig
 from genima_lite.diffusion.train import Trainer
@@ -48,9 +48,9 @@ def drawing(precision: str, folder: str) -> Callable[[], object]:
     """Return a step of the diffusion model, 16 random pictures, in a precision."""
     noise = np.random.default_rng(0).integers(0, 256, (32, 128, 128, 3), np.uint8)
     pictures = Pictures(noise, ("push the red button",) * 32, noise)
-    parts = Parts.of(load_pipeline(shipped("mini-turbo")))
+    components = Components.of(load_pipeline(shipped("mini-turbo")))
     config = DrawingConfig(steps=10**6, save_every=10**6, precision=precision)
-    losses = Trainer(parts, pictures, config, folder).run()
+    losses = Trainer(components, pictures, config, folder).run()
     return lambda: next(losses)
 
 

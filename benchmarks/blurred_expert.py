@@ -22,13 +22,13 @@ from rich.console import Console
 from rich.table import Table
 
 from genima_lite import panda
-from genima_lite.bench.env import BenchEnv
-from genima_lite.bench.scene import Scene
-from genima_lite.bench.task import Waypoint
-from genima_lite.bench.tasks import check_task, task_names
-from genima_lite.demos.moments import expert_way
-from genima_lite.evaluate import wilson_interval
-from genima_lite.policy import HORIZON
+from genima_lite.datasets.perturbed_states import expert_way
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.bench.scene import Scene
+from genima_lite.envs.bench.task import Waypoint
+from genima_lite.envs.bench.tasks import check_task, task_names
+from genima_lite.evaluation.rollout import wilson_interval
+from genima_lite.policies.api import HORIZON
 from genima_lite.seeds import training_seed
 
 PLACES = 7

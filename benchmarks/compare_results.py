@@ -3,7 +3,7 @@
 Compares two results of `genima-lite eval --json` episode by episode: the same task and seed is the
 same scene. Of the episodes that only one of them solves, chance gives each half (sign test).
 
-    ONE, OTHER  each a file, or several with commas: one run in parts
+    ONE, OTHER  each a file, or several with commas: one run in components
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rich.table import Table
 from scipy.stats import binomtest
 
 from genima_lite.errors import UserError
-from genima_lite.evaluate import wilson_interval
+from genima_lite.evaluation.rollout import wilson_interval
 
 Outcomes = dict[tuple[str, int], bool]
 
@@ -70,8 +70,8 @@ def main() -> None:
         one, other = load(args.one), load(args.other)
         table = Table("task", "one", "95 %", "other", "95 %", "won", "lost", "p")
         for task in sorted({task for task, _ in one}):
-            parts = ({k: v for k, v in each.items() if k[0] == task} for each in (one, other))
-            table.add_row(task, *row(*parts))
+            components = ({k: v for k, v in each.items() if k[0] == task} for each in (one, other))
+            table.add_row(task, *row(*components))
         table.add_row("all", *row(one, other))
     except UserError as error:
         parser.error(str(error))

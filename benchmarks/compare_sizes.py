@@ -16,7 +16,7 @@ are of 64 whatever the view's size, so that rows compare. Killed and started aga
     --base-steps N   of the base model, the last 3 of 10 without weights (default 600)
     --episodes N     demonstrations a task (default 10)
     --moments N      single decisions beside them (default 4096)
-    --pointing N     pictures in which the thing that the prompt names is painted (default 512)
+    --grounding N     pictures in which the thing that the prompt names is painted (default 512)
     --steps N        of fine-tuning (default 1000)
     --batch N        pictures a step, of both trainings (default 16)
     --device D       cpu or cuda (default cpu)
@@ -35,20 +35,20 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Column, Table
 
-from genima_lite.bench.tasks import task_names
 from genima_lite.demos.collect import CollectSettings, collect
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.augment import AugmentConfig
 from genima_lite.diffusion.base import preset
 from genima_lite.diffusion.data import read_demos
-from genima_lite.diffusion.finetune import CARD, FinetuneConfig, finetune, load_card
+from genima_lite.diffusion.finetune import METADATA, FinetuneConfig, finetune, load_metadata
 from genima_lite.diffusion.pretrain import BASE_TRAINING, PretrainConfig, pretrain
 from genima_lite.diffusion.step import StepConfig
 from genima_lite.diffusion.train import TrainConfig
 from genima_lite.diffusion.validate import DrawingScore, decision_examples, score_drawings
+from genima_lite.envs.bench.tasks import task_names
 from genima_lite.files import write_json
-from genima_lite.precision import fast_precision
 from genima_lite.tiling import tile
+from genima_lite.training.precision import fast_precision
 
 SHIPPED_VIEW = 64
 HELD_OUT = CollectSettings(seed=5000)
@@ -105,8 +105,8 @@ def tuning_config(words: argparse.Namespace) -> FinetuneConfig:
     return FinetuneConfig(
         tuple(task_names()),
         augment=AugmentConfig(share=0.0),
-        pointing=words.pointing,
-        moments=words.moments,
+        grounding=words.grounding,
+        perturbed_states=words.perturbed_states,
         training=training,
     )
 
@@ -114,7 +114,7 @@ def tuning_config(words: argparse.Namespace) -> FinetuneConfig:
 def train(words: argparse.Namespace, name: str) -> Path:
     """Train an arm, if that is not done yet, and return its folder."""
     arm, out = ARMS[name], words.out / name
-    if not (out / CARD).exists():
+    if not (out / METADATA).exists():
         base = words.out / f"{name}_base"
         pretrain(base, base_config(words, arm), device=words.device)
         demos = dataset(words.out, DEMOS, words.episodes, arm.view_size, words.workers)
@@ -156,7 +156,7 @@ def main() -> None:
     parser.add_argument("--base-steps", type=int, default=600)
     parser.add_argument("--episodes", type=int, default=10)
     parser.add_argument("--moments", type=int, default=4096)
-    parser.add_argument("--pointing", type=int, default=512)
+    parser.add_argument("--grounding", type=int, default=512)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--device", default="cpu")
@@ -169,7 +169,7 @@ def main() -> None:
     for name in words.arms.split(","):
         score, shown = scored(words, name)
         pictures.append(shown)
-        minutes = load_card(words.out / name)["minutes"]
+        minutes = load_metadata(words.out / name)["minutes"]
         mm = f"{score.millimetres:.0f}"
         pixels = (f"{score.pixels:.2f}", f"{score.by_joint['gripper']:.2f}")
         low, high = (100 * share for share in score.misses_interval)

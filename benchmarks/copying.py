@@ -1,13 +1,13 @@
 """Does a model look for its goal, or draw the arm where it stands? `python benchmarks/copying.py`
 
-Sets the arm down beside the expert's way in new scenes (`genima_lite.demos.moments`), or lets a
-Genima come to decisions by itself (`genima_lite.demos.visited`), lets a model draw, and finds the
+Sets the arm down beside the expert's way in new scenes (`genima_lite.datasets.perturbed_states`), or lets a
+Genima come to decisions by itself (`genima_lite.datasets.dagger`), lets a model draw, and finds the
 gripper's sphere in space. It is a copy where it lies nearer to the gripper than to the true target,
 though these are 2 cm apart or more.
 
     TASKS            some (default all)
     --checkpoint DIR a diffusion model (default: the shipped one)
-    --visited-by DIR decisions of this Genima instead of moments; its folder, or "shipped"
+    --dagger-by DIR decisions of this Genima instead of moments; its folder, or "shipped"
     --count N        moments a task (default 48)
     --seed N         of the moments (default 999; training takes its own, small numbers)
     --json FILE      writes the numbers
@@ -23,11 +23,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from genima_lite.bench.tasks import check_task, task_names
 from genima_lite.cameras import Camera
-from genima_lite.demos.moments import MomentSettings, moments
-from genima_lite.demos.visited import VisitSettings, visited
+from genima_lite.datasets.dagger import DaggerSettings, dagger_rollouts
+from genima_lite.datasets.perturbed_states import PerturbedStateSettings, perturbed_states
 from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.envs.bench.tasks import check_task, task_names
 from genima_lite.files import write_json
 from genima_lite.observation import Demo
 from genima_lite.shipped import shipped
@@ -44,12 +44,12 @@ Shown = Iterable[tuple[Demo, list[str]]]
 """Decisions, each from now to its target, with sentences."""
 
 
-def decisions(task: str, count: int, seed: int, visited_by: str | None) -> Shown:
+def decisions(task: str, count: int, seed: int, dagger_by: str | None) -> Shown:
     """Return moments of a task, or decisions to which a Genima comes."""
-    if visited_by is None:
-        return moments(MomentSettings(task, 64, seed), count)
-    checkpoint = None if visited_by == "shipped" else Path(visited_by)
-    return visited(VisitSettings(task, "genima", checkpoint, seed), count)
+    if dagger_by is None:
+        return perturbed_states(PerturbedStateSettings(task, 64, seed), count)
+    checkpoint = None if dagger_by == "shipped" else Path(dagger_by)
+    return dagger_rollouts(DaggerSettings(task, "genima", checkpoint, seed), count)
 
 
 def measure(agent: DiffusionAgent, shown: Shown) -> np.ndarray:
@@ -97,14 +97,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="does a model copy the arm?")
     parser.add_argument("tasks", nargs="*", type=check_task, default=task_names())
     parser.add_argument("--checkpoint", type=Path)
-    parser.add_argument("--visited-by")
+    parser.add_argument("--dagger-by")
     parser.add_argument("--count", type=int, default=48)
     parser.add_argument("--seed", type=int, default=999)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     agent = DiffusionAgent.load(args.checkpoint or shipped("genima") / "diffusion")
     measured = {
-        task: measure(agent, decisions(task, args.count, args.seed, args.visited_by))
+        task: measure(agent, decisions(task, args.count, args.seed, args.dagger_by))
         for task in args.tasks
     }
     measured["all"] = np.concatenate(list(measured.values()))

@@ -22,13 +22,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from genima_lite.bench.env import BenchEnv
-from genima_lite.bench.tasks import check_task, task_names
-from genima_lite.controller.policies import GenimaPolicy, OraclePolicy
-from genima_lite.evaluate import EpisodeResult, run_episode, summarize
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.bench.tasks import check_task, task_names
+from genima_lite.evaluation.rollout import EpisodeResult, run_episode, summarize
 from genima_lite.files import write_json
 from genima_lite.observation import Observation
-from genima_lite.policy import Policy, PolicySettings, make_env
+from genima_lite.policies.api import Policy, PolicySettings, make_env
+from genima_lite.policies.trained import GenimaPolicy, OraclePolicy
 from genima_lite.seeds import evaluation_seed
 
 

@@ -18,18 +18,18 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from genima_lite.bench.env import BenchEnv
-from genima_lite.bench.expert import plan
-from genima_lite.bench.tasks import task_names
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.bench.expert import plan
+from genima_lite.envs.bench.tasks import task_names
 from genima_lite.seeds import evaluation_seed
 from genima_lite.targets import HORIZON, target_frames
 
 
-def drive(env: BenchEnv, stops: bool, noise: float, rng: np.random.Generator) -> bool:
+def drive(env: BenchEnv, keyframes: bool, noise: float, rng: np.random.Generator) -> bool:
     """Run the episode that has just begun; return whether it succeeds."""
     start = np.asarray(env.observation.joint_positions)
     rows = np.vstack([np.append(start, 1.0), plan(env.task.waypoints(env.scene), start)])
-    targets = target_frames(rows[:, :7], rows[:, 7], stops=stops)
+    targets = target_frames(rows[:, :7], rows[:, 7], keyframes=keyframes)
     frame, done, info = 0, False, {"success": False}
     while not done:
         target = int(targets[frame])
@@ -43,7 +43,7 @@ def drive(env: BenchEnv, stops: bool, noise: float, rng: np.random.Generator) ->
             done = terminated or truncated
             if done:
                 break
-        frame = target if stops else min(frame + HORIZON, len(rows) - 1)
+        frame = target if keyframes else min(frame + HORIZON, len(rows) - 1)
     return bool(info["success"])
 
 
@@ -60,12 +60,12 @@ def main() -> None:
     for task in task_names():
         env = BenchEnv(task, cameras=())
         counts = []
-        for _, stops, noise in cases:
+        for _, keyframes, noise in cases:
             rng, solved = np.random.default_rng(0), 0
             for i in range(words.episodes):
                 options = {"variation": i % env.task.variations}
                 env.reset(seed=evaluation_seed(words.seed, i), options=options)
-                solved += drive(env, stops, noise, rng)
+                solved += drive(env, keyframes, noise, rng)
             counts.append(solved)
         totals += counts
         table.add_row(task, *(f"{count} of {words.episodes}" for count in counts))

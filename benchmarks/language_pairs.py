@@ -23,20 +23,20 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from genima_lite.bench.env import BenchEnv
-from genima_lite.bench.expert import plan
-from genima_lite.bench.task import COLORS, Waypoint
 from genima_lite.cameras import Camera
-from genima_lite.controller.draw import targets_of
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.validate import FIXED_CAMERAS
-from genima_lite.evaluate import wilson_interval
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.bench.expert import plan
+from genima_lite.envs.bench.task import COLORS, Waypoint
+from genima_lite.evaluation.rollout import wilson_interval
 from genima_lite.files import write_json
 from genima_lite.observation import Observation
 from genima_lite.panda import Unreachable
 from genima_lite.seeds import evaluation_seed
 from genima_lite.shipped import shipped
 from genima_lite.targets import find_spheres, plausible_radii, target_frames
+from genima_lite.targets.keypoints import targets_of
 
 APART = 0.05
 """metres between the two targets' grippers, at least."""

@@ -1,6 +1,6 @@
 """How well spheres are found again: `python benchmarks/score_find_spheres.py DATASET`.
 
-Draws the targets of random frames of a dataset on their own views, spoils the pictures as a
+Draws the targets of random frames of a dataset on their own views, corrupts the pictures as a
 diffusion model does, finds the spheres, and compares with the truth: one row for each way of
 spoiling, for the fixed cameras and the wrist's, over spheres whose centre is in view and of which
 at least a quarter shows. "false" is the share of views with a detection before anything is drawn.
@@ -8,7 +8,7 @@ at least a quarter shows. "false" is the share of views with a detection before 
     --frames N       frames of each episode (default 10)
     --episodes N     at most so many episodes, drawn at random (default all)
     --seed N         of the choice of episodes and frames, and of the noise (default 0)
-    --spoil B/P/N    one row instead of the usual ones; may be given again. Standard deviation of
+    --corrupt B/P/N    one row instead of the usual ones; may be given again. Standard deviation of
                      a blur in 64ths of the width, share of background in the spheres' colours,
                      standard deviation of noise in levels of 255: 0.7/0.2/6
 """
@@ -52,7 +52,7 @@ class Spoil(NamedTuple):
         return cls(blur, pale, noise)
 
     def apply(self, drawn: np.ndarray, plain: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return `drawn` (H, W, 3) spoiled; `plain` is the same view without targets."""
+        """Return `drawn` (H, W, 3) corrupted; `plain` is the same view without targets."""
         picture = (1 - self.pale) * drawn.astype(np.float32) + self.pale * plain
         sigma = self.blur * drawn.shape[1] / 64
         picture = gaussian_filter(picture, (sigma, sigma, 0)) if sigma else picture
@@ -95,9 +95,9 @@ class Tally:
 
 
 def measure(
-    episodes: list[Path], frames: int, spoils: list[Spoil], seed: int
+    episodes: list[Path], frames: int, corrupts: list[Spoil], seed: int
 ) -> dict[Spoil, Tally]:
-    rng, tallies = np.random.default_rng(seed), {spoil: Tally() for spoil in spoils}
+    rng, tallies = np.random.default_rng(seed), {corrupt: Tally() for corrupt in corrupts}
     for path in episodes:
         demo = read_episode(path)
         chosen = rng.choice(len(demo), min(frames, len(demo)), replace=False).tolist()
@@ -105,13 +105,13 @@ def measure(
             for name, view in drawn.views.items():
                 camera = Camera.from_observation(demo[drawn.frame], name)
                 plain, kind = demo[drawn.frame].image(name), "wrist" if name == "wrist" else "fixed"
-                for spoil, tally in tallies.items():
-                    found = find(spoil.apply(view, plain, rng), camera, name)
+                for corrupt, tally in tallies.items():
+                    found = find(corrupt.apply(view, plain, rng), camera, name)
                     score = score_view(
                         found, drawn.labels[name], drawn.joints.gripper_open, LEAST_SHARE
                     )
                     tally.scores[kind].append(score)
-                    without = find(spoil.apply(plain, plain, rng), camera, name)
+                    without = find(corrupt.apply(plain, plain, rng), camera, name)
                     tally.false[kind].append(bool(without))
     return tallies
 
@@ -124,17 +124,17 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=10)
     parser.add_argument("--episodes", type=int)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--spoil", type=Spoil.parse, action="append")
+    parser.add_argument("--corrupt", type=Spoil.parse, action="append")
     words = parser.parse_args()
     paths = [episode.path for episode in iterate_episodes(words.dataset)]
     order = np.random.default_rng(words.seed).permutation(len(paths))[: words.episodes]
     episodes = [paths[i] for i in sorted(order)]
-    tallies = measure(episodes, words.frames, words.spoil or list(USUAL), words.seed)
+    tallies = measure(episodes, words.frames, words.corrupt or list(USUAL), words.seed)
     table = Table("blur", "pale", "noise", "cameras", "spheres", "missed", "px median", "px 95 %",
                   "invented", "gripper right", "false", "views")  # fmt: skip
     for kind in ("fixed", "wrist"):
-        for spoil, tally in tallies.items():
-            table.add_row(*(f"{value:g}" for value in spoil), kind, *tally.row(kind))
+        for corrupt, tally in tallies.items():
+            table.add_row(*(f"{value:g}" for value in corrupt), kind, *tally.row(kind))
     Console().print(table)
 
 

@@ -50,13 +50,13 @@ def collect(
     workers: int = 1,
     image_size: int = 128,
     variations: str = "all",
-    astray: float = 0.0,
-    astray_by: str = "noise",
+    recovery: float = 0.0,
+    recovery_by: str = "noise",
     checkpoint: Path | None = None,
 ) -> int:
     """Record the expert's demonstrations in RLBench's layout.
 
-    Killed and started again with the same words, it finishes the set.
+    Killed and started again with the same arguments, it finishes the set.
 
     Args:
         out: the dataset's folder.
@@ -66,16 +66,18 @@ def collect(
         workers: processes.
         image_size: pixels along each side of a picture.
         variations: numbers with commas, or all.
-        astray: share of episodes that start with the arm beside the expert's path, to teach the way
+        recovery: share of episodes that start with the arm beside the expert's path, to teach the way
             back.
-        astray_by: what leads it there: noise, or a policy such as genima, which decides a few
+        recovery_by: what leads it there: noise, or a policy such as genima, which decides a few
             times before the expert takes over.
         checkpoint: folder of that policy; by default the shipped one.
     """
     from genima_lite.demos.collect import CollectSettings, collect, plan_jobs
 
     folder = str(checkpoint) if checkpoint else None
-    settings = CollectSettings(seed, image_size, _variations(variations), astray, astray_by, folder)
+    settings = CollectSettings(
+        seed, image_size, _variations(variations), recovery, recovery_by, folder
+    )
     names = _tasks(tasks)
     total = len(plan_jobs(names, episodes, settings))
     results = collect(out, names, episodes, settings, workers)
@@ -155,7 +157,7 @@ def evaluate(
     seed: int = 1000,
     json: Path | None = None,
     checkpoint: Path | None = None,
-    execute: int | None = None,
+    n_action_steps: int | None = None,
     ensemble: bool = False,
     report: Path | None = None,
     demos: Path | None = None,
@@ -174,26 +176,30 @@ def evaluate(
         report: also write a page with figures and films into this folder.
         demos: demonstrations made by collect, for the report: where their pieces stood.
     """
-    from genima_lite.evaluate import evaluate, results_document, summarize
-    from genima_lite.policy import PolicySettings
+    from genima_lite.evaluation.rollout import evaluate, results_document, summarize
+    from genima_lite.policies.api import PolicySettings
 
     names, recorder = _tasks(tasks), None
-    chosen = PolicySettings(checkpoint, execute, ensemble)
+    chosen = PolicySettings(checkpoint, n_action_steps, ensemble)
     if report is not None:
-        from genima_lite.recording import Recorder
+        from genima_lite.evaluation.recording import Recorder
 
         recorder = Recorder(policy)
     runs = evaluate(policy, names, episodes, seed, chosen, recorder)
     results = list(_progress(runs, len(names) * episodes, policy))
     console.print(_success_table(policy, summarize(results)))
     settings = {"policy": policy, "tasks": names, "episodes": episodes, "seed": seed}
-    settings |= {"checkpoint": str(checkpoint), "execute": execute, "ensemble": ensemble}
+    settings |= {
+        "checkpoint": str(checkpoint),
+        "n_action_steps": n_action_steps,
+        "ensemble": ensemble,
+    }
     settings["command"] = shlex.join(["genima-lite", *sys.argv[1:]])
     document = results_document(settings, results)
     if json is not None:
         write_json(json, document)
     if report is not None and recorder is not None:
-        from genima_lite.report import write_report
+        from genima_lite.evaluation.report import write_report
 
         page = write_report(report, [document], recorder.recordings, demonstrations=demos)
         console.print(str(page), soft_wrap=True)
@@ -209,9 +215,9 @@ def train_controller(
     begin: Path | None = None,
     generated: float = 0.5,
     view_size: int | None = None,
-    moments: int = 0,
-    visited: int = 0,
-    visited_by: Path | None = None,
+    perturbed_states: int = 0,
+    dagger: int = 0,
+    dagger_by: Path | None = None,
     steps: int = 2000,
     batch_size: int = 32,
     learning_rate: float = 1e-3,
@@ -220,7 +226,7 @@ def train_controller(
     device: str = "cpu",
     workers: int = 0,
 ) -> int:
-    """Train a controller; killed and started again with the same words, it goes on.
+    """Train a controller; killed and started again with the same arguments, it goes on.
 
     Args:
         out: the controller's folder.
@@ -230,13 +236,13 @@ def train_controller(
         held_out: other demonstrations to validate on.
         drawn_by: for a controller that follows drawings, folder that train-diffusion wrote; what it
             draws at decisions of the demonstrations, moments and visits is learned from as well.
-        begin: folder of a controller to go on from. With --moments or --visited, those that lie in
+        begin: folder of a controller to go on from. With --moments or --dagger, those that lie in
             it are learned from as well (DAgger aggregates), so keep it until this run is done.
         generated: share of generated motions beside the demonstrations.
         view_size: pixels along each side of a view; by default the preset's.
         moments: single decisions beside them in new scenes of all tasks.
-        visited: decisions to which a trained policy comes by itself (DAgger).
-        visited_by: folder of that Genima or baseline; by default the one in data/.
+        dagger: decisions to which a trained policy comes by itself (DAgger).
+        dagger_by: folder of that Genima or baseline; by default the one in data/.
         steps: training steps.
         batch_size: samples a step.
         learning_rate: the paper preset wants 1e-5.
@@ -246,12 +252,12 @@ def train_controller(
         workers: processes that make batches beside the training; a GPU waits without any.
     """
     from genima_lite.controller import recipe
-    from genima_lite.controller.lesson import LessonConfig
+    from genima_lite.controller.keypoint_pretraining import KeypointPretraining
     from genima_lite.controller.train import TrainConfig, train
 
     config = recipe.preset(preset, view_size)
-    if drawn_by is not None and not (demos or moments or visited):
-        raise UserError("--drawn-by: nothing to draw; give --demos, --moments or --visited")
+    if drawn_by is not None and not (demos or perturbed_states or dagger):
+        raise UserError("--drawn-by: nothing to draw; give --demos, --moments or --dagger")
 
     def drawing(done: int, total: int) -> None:
         if done % 500 == 0:
@@ -260,11 +266,13 @@ def train_controller(
     drawn = None
     if drawn_by is not None and demos:
         drawn = recipe.drawn_source(config, demos, drawn_by, out, report=drawing)
-    decisions = _decisions(out, config, moments, visited, visited_by, drawn_by, begin, seed)
+    decisions = _decisions(out, config, perturbed_states, dagger, dagger_by, drawn_by, begin, seed)
     data = recipe.training_data(config, demos, generated, seed, drawn=drawn, decisions=decisions)
     validation = recipe.validation_batch(config, held_out)
-    lesson = LessonConfig(seed=seed) if config.spheres else None
-    settings = TrainConfig(steps, batch_size, learning_rate, seed=seed, lesson=lesson)
+    keypoint_pretraining = KeypointPretraining(seed=seed) if config.spheres else None
+    settings = TrainConfig(
+        steps, batch_size, learning_rate, seed=seed, keypoint_pretraining=keypoint_pretraining
+    )
 
     def report(step: int, parts: dict[str, float]) -> None:
         if step % 50 == 0:
@@ -279,33 +287,33 @@ def train_controller(
 def _decisions(
     out: Path,
     config: ControllerConfig,
-    moments: int,
-    visited: int,
-    visited_by: Path | None,
+    perturbed_states: int,
+    dagger: int,
+    dagger_by: Path | None,
     drawn_by: Path | None,
     begin: Path | None,
     seed: int,
 ) -> DecisionSource | None:
     """Draw single decisions in all tasks, or find them; add those of the run's beginning."""
-    from genima_lite.chunks import files_for
     from genima_lite.controller.decisions import DecisionSettings, decision_source, make_decisions
+    from genima_lite.datasets.shards import shards_for
     from genima_lite.shipped import shipped
 
     ours = "genima" if config.spheres else "act"
     artist = str(drawn_by) if drawn_by else None
     wanted: list[tuple[str, int, str | None]] = []
-    if moments:
-        wanted.append(("moments", moments, None))
-    if visited:
-        wanted.append(("visited", visited, str(visited_by or shipped(ours))))
+    if perturbed_states:
+        wanted.append(("moments", perturbed_states, None))
+    if dagger:
+        wanted.append(("dagger", dagger, str(dagger_by or shipped(ours))))
     for name, count, policy in wanted:
         settings = DecisionSettings(tuple(_tasks("all")), seed, policy, artist)
         files = make_decisions(out / name, config, settings, count)
-        for _ in _progress(files, files_for(count), name):
+        for _ in _progress(files, shards_for(count), name):
             pass
     folders: list[tuple[Path, int | None]] = [(out / name, count) for name, count, _ in wanted]
     if begin is not None and wanted:
-        earlier = (begin / name for name in ("moments", "visited"))
+        earlier = (begin / name for name in ("moments", "dagger"))
         folders += [(folder, None) for folder in earlier if folder.is_dir()]
     return decision_source(config, folders) if folders else None
 
@@ -324,7 +332,7 @@ def pretrain_base(
 ) -> int:
     """Make the base model that draws pictures of the bench: random scenes, then training.
 
-    Killed or out of time and started again with the same words, it goes on.
+    Killed or out of time and started again with the same arguments, it goes on.
 
     Args:
         out: the model's folder, in Stable Diffusion's format.
@@ -342,7 +350,7 @@ def pretrain_base(
 
     from genima_lite.diffusion.base import preset as sizes
     from genima_lite.diffusion.pretrain import BASE_TRAINING, PretrainConfig, pretrain
-    from genima_lite.precision import fast_precision
+    from genima_lite.training.precision import fast_precision
 
     base = replace(sizes(preset, 2 * view_size), seed=seed)
     precision = fast_precision(device)
@@ -361,13 +369,13 @@ def train_diffusion(
     base: str,
     demos: tuple[Path, ...],
     tasks: str = "all",
-    setting: str = "up-blocks",
+    adapter: str = "up-blocks",
     held_out: Path | None = None,
     frames_each: int = 20,
-    pointing: int = 0,
-    moments: int = 0,
-    visited: int = 0,
-    visited_by: Path | None = None,
+    grounding: int = 0,
+    perturbed_states: int = 0,
+    dagger: int = 0,
+    dagger_by: Path | None = None,
     steps: int = 600,
     batch_size: int = 16,
     learning_rate: float = 1e-3,
@@ -378,7 +386,7 @@ def train_diffusion(
 ) -> int:
     """Teach a base model to draw joint targets, from demonstrations.
 
-    Killed or out of time and started again with the same words, it goes on.
+    Killed or out of time and started again with the same arguments, it goes on.
 
     Args:
         out: the model's folder, in Stable Diffusion's format.
@@ -386,13 +394,13 @@ def train_diffusion(
         demos: demonstrations made by collect, one folder or several, views half as large as the
             tiled picture.
         tasks: names with commas, or all.
-        setting: frozen, up-blocks, unet-lora, controlnet-lora or concat.
+        adapter: frozen, up-blocks, unet-lora, controlnet-lora or concat.
         held_out: other demonstrations, on which drawings are scored every 200 steps.
         frames_each: frames of each demonstration.
-        pointing: further pictures in which the thing that the prompt names is painted.
+        grounding: further pictures in which the thing that the prompt names is painted.
         moments: further decisions, the arm set down beside the expert's way in a new scene.
-        visited: further decisions, to which a trained Genima comes by itself (DAgger).
-        visited_by: folder of that Genima; by default the one in data/.
+        dagger: further decisions, to which a trained Genima comes by itself (DAgger).
+        dagger_by: folder of that Genima; by default the one in data/.
         steps: training steps.
         batch_size: pictures a step.
         learning_rate: SD-Turbo wants 1e-5.
@@ -403,10 +411,10 @@ def train_diffusion(
     """
     from genima_lite.diffusion.finetune import FinetuneConfig, finetune
     from genima_lite.diffusion.train import TrainConfig
-    from genima_lite.precision import fast_precision
+    from genima_lite.training.precision import fast_precision
 
     training = TrainConfig(
-        setting,
+        adapter,
         steps,
         batch_size,
         learning_rate,
@@ -416,10 +424,10 @@ def train_diffusion(
     config = FinetuneConfig(
         tuple(_tasks(tasks)),
         frames_each,
-        pointing=pointing,
-        moments=moments,
-        visited=visited,
-        visited_by=visited_by,
+        grounding=grounding,
+        perturbed_states=perturbed_states,
+        dagger=dagger,
+        dagger_by=dagger_by,
         training=training,
         seed=seed,
     )
@@ -487,7 +495,7 @@ def reproduce(out: Path = Path("runs/reproduce")) -> int:
     Args:
         out: folder of everything that is made.
     """
-    from genima_lite.reproduce import Plan, reproduce
+    from genima_lite.recipes.reproduce import Plan, reproduce
 
     return _show_report(reproduce(out, Plan()))
 
@@ -499,7 +507,7 @@ def demo(out: Path = Path("runs/demo"), episodes: int = 4) -> int:
         out: folder of the report.
         episodes: a task and policy.
     """
-    from genima_lite.reproduce import demo
+    from genima_lite.recipes.reproduce import demo
 
     return _show_report(demo(out, episodes))
 
@@ -547,7 +555,7 @@ def _tasks(names: str) -> list[str]:
     Raises:
         UserError: an unknown name.
     """
-    from genima_lite.bench.tasks import check_task, task_names
+    from genima_lite.envs.bench.tasks import check_task, task_names
 
     if names == "all":
         return task_names()

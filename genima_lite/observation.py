@@ -111,7 +111,7 @@ class Demo:
       from before the reset that produced the demo.
     - `num_reset_attempts`: how often the scene was drawn until it was valid.
     - `scene_state`: JSON-able description of the initial scene written by our bench
-      (`genima_lite.bench.scene.Scene.state`), `None` for demonstrations from elsewhere.
+      (`genima_lite.envs.bench.scene.Scene.state`), `None` for demonstrations from elsewhere.
     """
 
     _observations: list[Observation] = field(default_factory=list)

@@ -5,9 +5,9 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 
-from genima_lite.bench.env import BenchEnv
-from genima_lite.bench.tasks import task_names
-from genima_lite.policy import ExpertPolicy
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.bench.tasks import task_names
+from genima_lite.policies.api import ExpertPolicy
 
 SEED = 5
 SIZE = 256

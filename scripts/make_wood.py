@@ -1,4 +1,4 @@
-"""Draw the table's wood: `python scripts/make_wood.py genima_lite/bench/assets/wood.png`."""
+"""Draw the table's wood: `python scripts/make_wood.py genima_lite/envs/bench/assets/wood.png`."""
 
 import sys
 

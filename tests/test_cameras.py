@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from genima_lite.bench.env import BenchEnv
 from genima_lite.cameras import Camera, depth_fraction, depth_in_metres
+from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.observation import CAMERAS, Observation
 
 

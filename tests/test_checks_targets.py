@@ -187,24 +187,24 @@ def in_list_order(depths):
     return painted(depths, range(len(depths)))
 
 
-def beyond_the_end(t, length, stops, horizon=20):
-    return min([t + horizon, *(stop for stop in stops if stop > t)])
+def beyond_the_end(t, length, keyframes, horizon=20):
+    return min([t + horizon, *(stop for stop in keyframes if stop > t)])
 
 
-def one_short(t, length, stops, horizon=20):
+def one_short(t, length, keyframes, horizon=20):
     return min(t + horizon, length - 2)
 
 
-def through_stops(t, length, stops, horizon=20):
+def through_stops(t, length, keyframes, horizon=20):
     return min(t + horizon, length - 1)
 
 
-def waits(t, length, stops, horizon=20):
-    return min([t + horizon, length - 1, *(stop for stop in stops if stop >= t)])
+def waits(t, length, keyframes, horizon=20):
+    return min([t + horizon, length - 1, *(stop for stop in keyframes if stop >= t)])
 
 
-def twenty(t, length, stops, horizon=20):
-    return min([t + 20, length - 1, *(stop for stop in stops if stop > t)])
+def twenty(t, length, keyframes, horizon=20):
+    return min([t + 20, length - 1, *(stop for stop in keyframes if stop > t)])
 
 
 ORDER = ("wrist", "front", "right_shoulder", "left_shoulder")

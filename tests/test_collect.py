@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from genima_lite import cli, panda
-from genima_lite.bench.env import BenchEnv
-from genima_lite.bench.tasks.push_button import PushButton
 from genima_lite.demos import collect as collection
 from genima_lite.demos.collect import CollectSettings, collect, plan_jobs
 from genima_lite.demos.inspection import inspect_dataset
 from genima_lite.demos.layout import DatasetError, iterate_episodes
 from genima_lite.demos.read import read_episode
 from genima_lite.demos.replay import replay
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.bench.tasks.push_button import PushButton
 from genima_lite.errors import UserError
 
 SAMPLE = Path(__file__).parent / "data/sample_rlbench"

@@ -52,8 +52,8 @@ def test_shapes():
     assert out.joints.shape == (2, 5, 7)
     assert out.gripper.shape == (2, 5)
     assert out.found.heat.shape == (2, 4, 4, 16, 16)
-    assert out.found.places.shape == (2, 4, 4, 2)
-    assert out.found.turns.shape == (2, 4, 4, 3)
+    assert out.found.keypoints.shape == (2, 4, 4, 2)
+    assert out.found.axes.shape == (2, 4, 4, 3)
     assert out.found.visible.shape == (2, 4, 4)
     assert out.mean is None
 
@@ -156,11 +156,11 @@ def test_proprioception_is_hidden_only_in_training():
 
 
 def test_splats_have_their_mean_at_the_place():
-    places = torch.tensor([[0.3, 0.55], [0.8, 0.2]])
-    heat = splat(places, 8, 10).unflatten(-1, (8, 10))
+    keypoints = torch.tensor([[0.3, 0.55], [0.8, 0.2]])
+    heat = splat(keypoints, 8, 10).unflatten(-1, (8, 10))
     columns, rows = (torch.arange(10) + 0.5) / 10, (torch.arange(8) + 0.5) / 8
-    torch.testing.assert_close((heat.sum(-2) * columns).sum(-1), places[:, 0])
-    torch.testing.assert_close((heat.sum(-1) * rows).sum(-1), places[:, 1])
+    torch.testing.assert_close((heat.sum(-2) * columns).sum(-1), keypoints[:, 0])
+    torch.testing.assert_close((heat.sum(-1) * rows).sum(-1), keypoints[:, 1])
     torch.testing.assert_close(heat.sum((-1, -2)), torch.ones(2))
 
 

@@ -7,13 +7,11 @@ import pytest
 import torch
 
 from genima_lite import panda
-from genima_lite.controller.augment import AugmentConfig, spheres_shown, spoil
+from genima_lite.controller.augment import AugmentConfig, corrupt, spheres_shown
 from genima_lite.controller.backgrounds import textures
 from genima_lite.controller.config import ControllerConfig
 from genima_lite.controller.data import TrainingData, collate
-from genima_lite.controller.draw import draw_views, targets_of
 from genima_lite.controller.ensemble import TemporalEnsemble
-from genima_lite.controller.motion import random_motion
 from genima_lite.controller.normalise import (
     denormalise_actions,
     normalise_actions,
@@ -22,8 +20,10 @@ from genima_lite.controller.normalise import (
 from genima_lite.controller.pictures import stack_views, to_input
 from genima_lite.controller.sources import DemoSource, MotionSource, chunk
 from genima_lite.controller.text import text_features
+from genima_lite.datasets.motions import random_motion
 from genima_lite.demos.collect import CollectSettings, collect
 from genima_lite.errors import UserError
+from genima_lite.targets.keypoints import draw_views, targets_of
 from genima_lite.tiling import TILE_ORDER, tile, untile
 
 CONFIG = ControllerConfig(image_size=32, channels=(8, 16), blocks=(1, 1))
@@ -152,7 +152,7 @@ def test_at_a_stop_the_arm_waits(demos):
 
 
 def test_by_the_papers_rule_nothing_waits(demos):
-    source = DemoSource(replace(CONFIG, stops=False), CLEAN, textures, demos)
+    source = DemoSource(replace(CONFIG, keyframes=False), CLEAN, textures, demos)
     path = source._episodes[0].path
     samples = source.at(np.random.default_rng(0), [5, len(path.actions) - 1])
     np.testing.assert_array_equal(samples.actions[0], path.actions[5:25])
@@ -178,9 +178,9 @@ def test_spheres_are_drawn_at_their_labels():
     drawn = draw_views(plain, cameras, TILE_ORDER, [targets_of(panda.HOME, 1.0)])
     assert drawn.visible.sum() >= 4
     for view, sphere in zip(*np.nonzero(drawn.visible[0]), strict=True):
-        column, row = (drawn.places[0, view, sphere] * 64).astype(int)
+        column, row = (drawn.keypoints[0, view, sphere] * 64).astype(int)
         assert (drawn.views[0, view, row, column] != 200).any()
-    np.testing.assert_allclose(np.linalg.norm(drawn.turns, axis=-1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(drawn.axes, axis=-1), 1, atol=1e-5)
 
 
 def test_hidden_spheres_are_neither_drawn_nor_labelled():
@@ -196,26 +196,26 @@ def test_hidden_spheres_are_neither_drawn_nor_labelled():
 
 
 def test_shifted_pictures_take_their_labels_along():
-    from genima_lite.controller.draw import DrawnViews
+    from genima_lite.targets.keypoints import DrawnViews
 
     views = np.zeros((6, 1, 16, 16, 3), np.uint8)
     views[:, :, 8, 5] = 255
-    places = np.full((6, 1, 4, 2), [5.5 / 16, 8.5 / 16], np.float32)
+    keypoints = np.full((6, 1, 4, 2), [5.5 / 16, 8.5 / 16], np.float32)
     seen = np.ones((6, 1, 4), bool)
-    clean = DrawnViews(views, places, seen, np.zeros((6, 1, 4, 3), np.float32), np.ones(6, bool))
+    clean = DrawnViews(views, keypoints, seen, np.zeros((6, 1, 4, 3), np.float32), np.ones(6, bool))
     config = replace(CLEAN, shift=1.0, shift_pixels=2)
-    moved = spoil(config, np.random.default_rng(0), clean, np.zeros_like(views))
-    assert (moved.places != places).any()
-    for view, place in zip(moved.views[:, 0], moved.places[:, 0, 0], strict=True):
+    moved = corrupt(config, np.random.default_rng(0), clean, np.zeros_like(views))
+    assert (moved.keypoints != keypoints).any()
+    for view, place in zip(moved.views[:, 0], moved.keypoints[:, 0, 0], strict=True):
         column, row = (place * 16).astype(int)
         assert view[row, column].tolist() == [255, 255, 255]
 
 
 def test_no_augmentation_changes_nothing():
-    from genima_lite.controller.draw import without_targets
+    from genima_lite.targets.keypoints import without_targets
 
     views = textures(np.random.default_rng(0), 4, 32).reshape(2, 2, 32, 32, 3)
-    out = spoil(CLEAN, np.random.default_rng(0), without_targets(views), np.zeros_like(views))
+    out = corrupt(CLEAN, np.random.default_rng(0), without_targets(views), np.zeros_like(views))
     np.testing.assert_array_equal(out.views, views)
     assert spheres_shown(CLEAN, np.random.default_rng(0), 3, 4).all()
 

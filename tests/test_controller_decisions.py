@@ -7,17 +7,18 @@ import pytest
 
 pytest.importorskip("torch")
 
-from genima_lite import chunks, cli
-from genima_lite.bench.env import BenchEnv
+from genima_lite import cli
 from genima_lite.controller import recipe
 from genima_lite.controller.checkpoint import save_controller
 from genima_lite.controller.config import ControllerConfig
 from genima_lite.controller.decisions import DecisionSettings, decision_source, make_decisions
 from genima_lite.controller.train import TrainConfig, start
+from genima_lite.datasets import shards
+from genima_lite.datasets.dagger import DaggerSettings, dagger_rollouts
+from genima_lite.datasets.perturbed_states import PerturbedStateSettings, perturbed_states
 from genima_lite.demos.collect import CollectSettings, collect
-from genima_lite.demos.moments import MomentSettings, moments
-from genima_lite.demos.visited import VisitSettings, visited
 from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.errors import UserError
 from genima_lite.panda import forward_kinematics
 from genima_lite.shipped import shipped
@@ -32,22 +33,22 @@ SETTINGS = DecisionSettings(("press_switch", "push_button"), seed=2)
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch):
-    monkeypatch.setattr(chunks, "CHUNK", 4)
+    monkeypatch.setattr(shards, "SHARD", 4)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("decisions")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunks, "CHUNK", 4)
+        patch.setattr(shards, "SHARD", 4)
         list(make_decisions(folder, RGB, SETTINGS, 8))
     return folder
 
 
 def test_scenes_are_those_of_the_moments_and_actions_lead_towards_their_targets(folder):
-    kept = chunks.load_chunks(folder)
+    kept = shards.load_shards(folder)
     assert kept["views"].shape == (8, 4, 32, 32, 3)
-    shown = list(moments(MomentSettings("press_switch", 32, 2, part=0), 4))
+    shown = list(perturbed_states(PerturbedStateSettings("press_switch", 32, 2, part=0), 4))
     for row, (demo, sentences) in enumerate(shown):
         front = RGB.cameras.index("front")
         np.testing.assert_array_equal(kept["views"][row, front], demo[0].front_rgb)
@@ -61,16 +62,16 @@ def test_visited_decisions_are_those_that_the_baseline_comes_to(folder, tmp_path
     policy = tmp_path / "policy"
     save_controller(policy, RGB, start(RGB, TrainConfig()).model.state_dict(), {})
     settings = DecisionSettings(("press_switch",), 2, str(policy))
-    list(make_decisions(tmp_path / "visited", RGB, settings, 4))
-    kept = chunks.load_chunks(tmp_path / "visited")
-    shown = visited(VisitSettings("press_switch", "act", policy, 2, stops=False), 4)
+    list(make_decisions(tmp_path / "dagger", RGB, settings, 4))
+    kept = shards.load_shards(tmp_path / "dagger")
+    shown = dagger_rollouts(DaggerSettings("press_switch", "act", policy, 2, keyframes=False), 4)
     for row, (demo, _) in enumerate(shown):
         front = RGB.cameras.index("front")
         np.testing.assert_array_equal(kept["views"][row, front], demo[0].front_rgb)
         np.testing.assert_array_equal(kept["joints"][row], demo[0].joint_positions)
         way = demo.actions()[:20]
         np.testing.assert_allclose(kept["actions"][row, : len(way)], way, atol=1e-9)
-    source = decision_source(RGB, [(folder, None), (tmp_path / "visited", 3)])
+    source = decision_source(RGB, [(folder, None), (tmp_path / "dagger", 3)])
     drawn = {each.tobytes() for each in source.sample(np.random.default_rng(0), 300).actions}
     mine = [each.tobytes() for each in kept["actions"]]
     assert set(mine[:3]) <= drawn
@@ -82,18 +83,18 @@ def test_visited_decisions_are_those_that_the_baseline_comes_to(folder, tmp_path
 
 def test_what_lies_behind_a_stop_is_learned_too(folder):
     """A moment ends at the next stop, the baseline's 20 actions go on."""
-    kept = chunks.load_chunks(folder)
+    kept = shards.load_shards(folder)
     lengths = [
         len(demo) - 1
         for task, part in (("press_switch", 0), ("push_button", 1))
-        for demo, _ in moments(MomentSettings(task, 32, 2, part=part), 4)
+        for demo, _ in perturbed_states(PerturbedStateSettings(task, 32, 2, part=part), 4)
     ]
     assert (kept["valid"].sum(axis=1) >= np.minimum(lengths, 20)).all()
     assert (kept["valid"].sum(axis=1) > lengths).any()
 
 
 def test_the_actions_done_in_the_bench_bring_the_arm_where_they_say(folder):
-    kept, env = chunks.load_chunks(folder), BenchEnv("push_button", cameras=())
+    kept, env = shards.load_shards(folder), BenchEnv("push_button", cameras=())
     env.reset(seed=0)
     row = int(np.argmax(kept["joints"][:, 3]))  # whichever stands high: in nobody's way
     env.scene.data.qpos[:7] = kept["joints"][row]
@@ -104,7 +105,7 @@ def test_the_actions_done_in_the_bench_bring_the_arm_where_they_say(folder):
 
 
 def test_samples_have_words_and_noise_on_the_joints_only(folder):
-    source, kept = decision_source(RGB, [(folder, None)]), chunks.load_chunks(folder)
+    source, kept = decision_source(RGB, [(folder, None)]), shards.load_shards(folder)
     samples = source.sample(np.random.default_rng(0), 16)
     assert samples.drawn.views.shape == (16, 4, 32, 32, 3)
     assert all(samples.instructions)
@@ -130,7 +131,7 @@ def test_a_run_that_goes_on_keeps_the_decisions_of_its_beginning(folder, tmp_pat
     list(make_decisions(tmp_path / "begin" / "moments", RGB, SETTINGS, 8))
     source = cli._decisions(tmp_path / "out", RGB, 4, 0, None, None, tmp_path / "begin", 5)
     drawn = {each.tobytes() for each in source.sample(np.random.default_rng(0), 300).actions}
-    earlier = {each.tobytes() for each in chunks.load_chunks(folder)["actions"]}
+    earlier = {each.tobytes() for each in shards.load_shards(folder)["actions"]}
     assert earlier < drawn
     assert len(drawn) == 8 + 4
     assert cli._decisions(tmp_path / "out", RGB, 0, 0, None, None, tmp_path / "begin", 5) is None
@@ -151,19 +152,21 @@ def test_a_controller_that_follows_spheres_sees_the_drawings_and_waits_at_stops(
     settings = DecisionSettings(("press_switch",), 2, None, str(model))
     list(make_decisions(tmp_path, FOLLOWING, settings, 4))
     samples = decision_source(FOLLOWING, [(tmp_path, None)]).sample(np.random.default_rng(0), 12)
-    kept, agent = chunks.load_chunks(tmp_path), DiffusionAgent.load(model)
-    for row, (demo, sentences) in enumerate(moments(MomentSettings("press_switch", 64, 2), 4)):
+    kept, agent = shards.load_shards(tmp_path), DiffusionAgent.load(model)
+    for row, (demo, sentences) in enumerate(
+        perturbed_states(PerturbedStateSettings("press_switch", 64, 2), 4)
+    ):
         views = {camera: demo[0].image(camera) for camera in FOLLOWING.cameras}
         (said,) = {str(kept["instruction"][row])} & set(sentences)
         drawn = agent.draw(views, said, row)
         learned = [np.array_equal(each, kept["actions"][row]) for each in samples.actions]
         (some, *_) = np.flatnonzero(learned)
-        (truth,) = draw_targets_of(demo, [0], stops=False)
+        (truth,) = draw_targets_of(demo, [0], keyframes=False)
         for number, camera in enumerate(FOLLOWING.cameras):
             np.testing.assert_array_equal(samples.drawn.views[some, number], drawn[camera])
             labels = truth.labels[camera]
             np.testing.assert_array_equal(samples.drawn.visible[some, number], labels.visible)
-            shown = samples.drawn.places[some, number][labels.visible]
+            shown = samples.drawn.keypoints[some, number][labels.visible]
             np.testing.assert_allclose(64 * shown, labels.pixels[labels.visible], atol=1e-3)
         way = demo.actions()
         np.testing.assert_array_equal(samples.actions[some, : len(way)], way)

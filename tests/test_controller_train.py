@@ -11,13 +11,13 @@ from tiny_controller import TINY_CONTROLLER
 from genima_lite.controller import train as training
 from genima_lite.controller.augment import AugmentConfig
 from genima_lite.controller.backgrounds import textures
-from genima_lite.controller.checkpoint import CARD, TRAINING, WEIGHTS, load_controller
+from genima_lite.controller.checkpoint import METADATA, TRAINING, WEIGHTS, load_controller
 from genima_lite.controller.data import TrainingData
 from genima_lite.controller.recipe import preset, training_data, validation_batch
 from genima_lite.controller.sources import MotionSource
 from genima_lite.controller.train import TrainConfig, start, train, training_step, validate
 from genima_lite.errors import UserError
-from genima_lite.policy import PolicySettings, make_env, make_policy
+from genima_lite.policies.api import PolicySettings, make_env, make_policy
 
 CONFIG = replace(TINY_CONTROLLER, latent=4, dropout=0.1)
 SETTINGS = TrainConfig(steps=6, batch_size=4, warmup=1, save_every=3, seed=5)
@@ -75,7 +75,7 @@ def test_training_leaves_other_random_numbers_alone(data):
 
 def test_max_minutes_stops_and_saves(tmp_path, data):
     assert losses_of(tmp_path, data, max_minutes=0) == []
-    assert json.loads((tmp_path / CARD).read_text())["step"] == 0
+    assert json.loads((tmp_path / METADATA).read_text())["step"] == 0
 
 
 def test_saved_and_loaded_controllers_are_bit_identical(tmp_path, data):
@@ -118,9 +118,9 @@ def test_checkpoints_of_another_preset_are_refused(tmp_path, data):
         train(tmp_path, TrainingData(other, [(source, 1.0)]), SETTINGS)
     with pytest.raises(UserError, match="batch_size = 4, not 8"):
         train(tmp_path, data, replace(SETTINGS, batch_size=8))
-    card = json.loads((tmp_path / CARD).read_text())
-    card["config"]["hidden"] = 64
-    (tmp_path / CARD).write_text(json.dumps(card))
+    metadata = json.loads((tmp_path / METADATA).read_text())
+    metadata["config"]["hidden"] = 64
+    (tmp_path / METADATA).write_text(json.dumps(metadata))
     with pytest.raises(UserError, match="another preset"):
         load_controller(tmp_path)
     (tmp_path / WEIGHTS).write_bytes(b"no tensors")
@@ -174,7 +174,7 @@ def checkpoints(tmp_path_factory, data):
 
 @pytest.mark.parametrize("name", ["oracle", "act"])
 def test_policies_drive_the_arm(name, checkpoints):
-    settings = PolicySettings(checkpoints / name, execute=5)
+    settings = PolicySettings(checkpoints / name, n_action_steps=5)
     env = make_env(name, "push_button", settings)
     policy = make_policy(name, env, settings)
     _, info = env.reset(seed=1)
@@ -191,8 +191,8 @@ def test_policies_drive_the_arm(name, checkpoints):
 
 
 def test_the_oracle_draws_the_plans_future(checkpoints):
-    from genima_lite.controller.draw import draw_views, targets_of
-    from genima_lite.controller.policies import Camera
+    from genima_lite.policies.trained import Camera
+    from genima_lite.targets.keypoints import draw_views, targets_of
 
     settings = PolicySettings(checkpoints / "oracle")
     env = make_env("oracle", "push_button", settings)
@@ -218,7 +218,7 @@ def test_wrong_policies_end_with_a_sentence(checkpoints):
         make_policy("act", env, PolicySettings(checkpoints / "oracle"))
     with pytest.raises(UserError, match="policy act"):
         make_policy("oracle", env, PolicySettings(checkpoints / "act"))
-    with pytest.raises(UserError, match="--execute is 21"):
-        make_policy("oracle", env, PolicySettings(checkpoints / "oracle", execute=21))
-    with pytest.raises(UserError, match="--execute is 0"):
-        make_policy("oracle", env, PolicySettings(checkpoints / "oracle", execute=0))
+    with pytest.raises(UserError, match="--n-action-steps is 21"):
+        make_policy("oracle", env, PolicySettings(checkpoints / "oracle", n_action_steps=21))
+    with pytest.raises(UserError, match="--n-action-steps is 0"):
+        make_policy("oracle", env, PolicySettings(checkpoints / "oracle", n_action_steps=0))

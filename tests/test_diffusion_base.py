@@ -8,14 +8,14 @@ pytest.importorskip("diffusers")
 
 from diffusers import AutoencoderDC, DDIMScheduler, DDPMScheduler, StableDiffusionPipeline
 
-from genima_lite.bench.task import COLORS
-from genima_lite.bench.tasks import load_task, task_names
 from genima_lite.diffusion import base as base_module
 from genima_lite.diffusion.autoencoder import build_autoencoder
 from genima_lite.diffusion.base import BaseConfig, build_base, check_folder, load_pipeline, preset
-from genima_lite.diffusion.parts import Parts, encode_prompts
+from genima_lite.diffusion.components import Components, encode_prompts
 from genima_lite.diffusion.prompts import scene_caption, task_prompt
 from genima_lite.diffusion.tokenizer import build_tokenizer, known_words
+from genima_lite.envs.bench.task import COLORS
+from genima_lite.envs.bench.tasks import load_task, task_names
 from genima_lite.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -66,19 +66,21 @@ def test_no_end_of_text_inside(base, text):
 
 
 def test_every_instruction_fits_and_prompts_of_colors_differ(base):
-    parts = Parts.of(base)
+    components = Components.of(base)
     for name in task_names():
         task = load_task(name)
         for variation in range(task.variations):
-            encode_prompts(parts, [task_prompt(s) for s in task.instructions(variation)])
-    two = encode_prompts(parts, [task_prompt(f"push the {c} button") for c in ("teal", "navy")])
+            encode_prompts(components, [task_prompt(s) for s in task.instructions(variation)])
+    two = encode_prompts(
+        components, [task_prompt(f"push the {c} button") for c in ("teal", "navy")]
+    )
     assert two.shape == (2, BaseConfig().text_length, 64)
     assert (two[0] - two[1]).pow(2).mean(-1).sqrt().max() > 0.5  # of a spread of 1
 
 
 def test_a_prompt_that_would_be_cut_is_refused(base):
     with pytest.raises(UserError, match="tokens long"):
-        encode_prompts(Parts.of(base), ["cup " * 60])
+        encode_prompts(Components.of(base), ["cup " * 60])
 
 
 def test_vocabulary_does_not_depend_on_the_order_of_words():

@@ -8,17 +8,16 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
-from genima_lite import chunks, panda
-from genima_lite.bench.env import BenchEnv
-from genima_lite.bench.task import COLORS
+from genima_lite import panda
+from genima_lite.datasets import shards
 from genima_lite.demos.write import write_episode
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.augment import AugmentConfig
 from genima_lite.diffusion.base import build_base, preset
 from genima_lite.diffusion.data import (
     SceneSettings,
-    make_moments,
-    make_pointing,
+    make_grounding,
+    make_perturbed_states,
     make_scenes,
     read_demos,
     target_pictures,
@@ -27,8 +26,10 @@ from genima_lite.diffusion.finetune import FinetuneConfig, finetune
 from genima_lite.diffusion.pictures import load_pictures, together
 from genima_lite.diffusion.pretrain import BASE_TRAINING, PretrainConfig, pretrain
 from genima_lite.diffusion.prompts import task_prompt
-from genima_lite.diffusion.scenes import RandomScenes, _unmistakable
 from genima_lite.diffusion.train import TrainConfig
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.bench.random_scenes import RandomScenes, _unmistakable
+from genima_lite.envs.bench.task import COLORS
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo
 from genima_lite.tiling import TILE_ORDER
@@ -38,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch):
-    monkeypatch.setattr(chunks, "CHUNK", 3)
+    monkeypatch.setattr(shards, "SHARD", 3)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +126,7 @@ def test_pointing_never_names_one_of_two_things_that_look_alike():
 
 
 def test_pointing_pictures_hold_no_spheres_and_have_prompts_of_their_own(tmp_path):
-    list(make_pointing(tmp_path, SceneSettings(("pick_up_cup",), 32), 6))
+    list(make_grounding(tmp_path, SceneSettings(("pick_up_cup",), 32), 6))
     found = load_pictures(tmp_path, 6)
     assert (found.pictures != found.conditions).any()
     assert all("executing" not in prompt and "cup" in prompt for prompt in found.prompts)
@@ -138,11 +139,11 @@ def test_moments_depend_on_their_file_alone_and_go_round_the_tasks(tmp_path):
     settings = SceneSettings(("push_button", "press_switch"), 16, seed=3)
     first, second = tmp_path / "first", tmp_path / "second"
     changed = AugmentConfig()
-    list(make_moments(first, settings, 9, changed))
-    list(make_moments(second, settings, 3, changed))
+    list(make_perturbed_states(first, settings, 9, changed))
+    list(make_perturbed_states(second, settings, 3, changed))
     (first / "00001.npz").unlink()
-    list(make_moments(first, settings, 6, changed))
-    list(make_moments(second, settings, 6, changed))
+    list(make_perturbed_states(first, settings, 6, changed))
+    list(make_perturbed_states(second, settings, 6, changed))
     one, two = load_pictures(first, 6), load_pictures(second, 6)
     np.testing.assert_array_equal(one.pictures, two.pictures)
     np.testing.assert_array_equal(one.conditions, two.conditions)
@@ -150,7 +151,7 @@ def test_moments_depend_on_their_file_alone_and_go_round_the_tasks(tmp_path):
     assert all("switch" in prompt or "rocker" in prompt for prompt in one.prompts[3:])
     assert (one.pictures[:3] != load_pictures(first).pictures[6:9]).any(), "other scenes"
     with pytest.raises(UserError, match="holds pictures of"):
-        next(make_moments(first, settings, 6, None))
+        next(make_perturbed_states(first, settings, 6, None))
 
 
 def test_the_cache_goes_on_after_an_interruption(tmp_path):
@@ -202,8 +203,8 @@ def test_pretraining_stops_in_time_and_goes_on(tmp_path):
 def test_wrong_configurations_are_refused(wrong):
     with pytest.raises(UserError):
         PretrainConfig(**{"tasks": ("press_switch",), **wrong})
-    with pytest.raises(UserError, match="setting 'base'"):
-        PretrainConfig(tasks=("press_switch",), training=replace(BASE_TRAINING, setting="concat"))
+    with pytest.raises(UserError, match="adapter 'base'"):
+        PretrainConfig(tasks=("press_switch",), training=replace(BASE_TRAINING, adapter="concat"))
 
 
 @pytest.fixture(scope="module")
@@ -249,14 +250,14 @@ def test_finetuning_on_a_dataset_draws(dataset, tmp_path):
     build_base(preset("tiny", 64)).save_pretrained(base)
     training = TrainConfig(steps=2, batch_size=2)
     config = FinetuneConfig(("push_button",), frames_each=2, training=training)
-    config = replace(config, moments=3, pointing=3)
+    config = replace(config, perturbed_states=3, grounding=3)
     said = []
     report = lambda *what: said.append(what[:3])  # noqa: E731
     trainer = finetune(tmp_path / "out", base, [dataset], config, report=report)
     assert trainer.done
     assert said == [
         ("moments", 1, 1),
-        ("pointing", 1, 1),
+        ("grounding", 1, 1),
         ("training", 1, 2),
         ("training", 2, 2),
     ]

@@ -20,12 +20,12 @@ from diffusers import (
 )
 
 from genima_lite.diffusion import step
+from genima_lite.diffusion.adapters import ADAPTERS, build_controlnet, prepare, widen
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.base import build_base, load_pipeline, preset
 from genima_lite.diffusion.cache import Cache
-from genima_lite.diffusion.control import SETTINGS, build_controlnet, prepare, widen
-from genima_lite.diffusion.parts import (
-    Parts,
+from genima_lite.diffusion.components import (
+    Components,
     as_condition,
     encode_pictures,
     encode_prompts,
@@ -45,7 +45,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def base_parts():
-    return Parts.of(build_base(preset("tiny", SIZE)))
+    return Components.of(build_base(preset("tiny", SIZE)))
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def pictures():
     return Pictures(drawn, prompts, plain)
 
 
-def short(setting, **changes):
-    return TrainConfig(setting=setting, steps=3, batch_size=2, warmup=0, **changes)
+def short(adapter, **changes):
+    return TrainConfig(adapter=adapter, steps=3, batch_size=2, warmup=0, **changes)
 
 
 def test_pictures_are_checked(pictures):
@@ -70,31 +70,31 @@ def test_pictures_are_checked(pictures):
 
 
 def test_embedding_of_the_picture_is_the_first_layer_on_its_latents(pictures):
-    parts = base_parts()
-    controlnet = build_controlnet(parts.unet, parts.vae)
+    components = base_parts()
+    controlnet = build_controlnet(components.unet, components.vae)
     found = controlnet.controlnet_cond_embedding(as_condition(pictures.conditions))
-    latents = encode_pictures(parts, pictures.conditions)
-    expected = torch.nn.functional.conv2d(latents, parts.unet.conv_in.weight, padding=1)
+    latents = encode_pictures(components, pictures.conditions)
+    expected = torch.nn.functional.conv2d(latents, components.unet.conv_in.weight, padding=1)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
 def test_a_fresh_controlnet_changes_nothing(pictures):
-    parts = base_parts()
+    components = base_parts()
     noisy, text = torch.randn(1, 192, 4, 4), torch.randn(1, 40, 64)
-    plain = predict(parts, noisy, torch.tensor([999]), text)
-    parts.controlnet = build_controlnet(parts.unet, parts.vae)
+    plain = predict(components, noisy, torch.tensor([999]), text)
+    components.controlnet = build_controlnet(components.unet, components.vae)
     controlled = predict(
-        parts, noisy, torch.tensor([999]), text, as_condition(pictures.conditions[:1])
+        components, noisy, torch.tensor([999]), text, as_condition(pictures.conditions[:1])
     )
     torch.testing.assert_close(plain, controlled)
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
-def test_each_setting_trains_what_it_says_and_nothing_else(setting, pictures, tmp_path):
-    parts = base_parts()
-    parts.vae.requires_grad_(False)
-    trainer = Trainer(parts, pictures, short(setting, lora_rank=2), tmp_path)
-    networks = [n for n in (parts.unet, parts.controlnet) if n is not None]
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_each_setting_trains_what_it_says_and_nothing_else(adapter, pictures, tmp_path):
+    components = base_parts()
+    components.vae.requires_grad_(False)
+    trainer = Trainer(components, pictures, short(adapter, lora_rank=2), tmp_path)
+    networks = [n for n in (components.unet, components.controlnet) if n is not None]
     before = {name: p.detach().clone() for n in networks for name, p in _named(n)}
     losses = list(trainer.run())
     assert all(np.isfinite(losses))
@@ -102,9 +102,9 @@ def test_each_setting_trains_what_it_says_and_nothing_else(setting, pictures, tm
     trained = {name for n in networks for name, p in _named(n) if p.requires_grad}
     assert changed == trained
     assert sum(before[name].numel() for name in trained) == trainer.trained
-    if setting == "frozen":
+    if adapter == "frozen":
         assert not any(name.startswith("UNet2DConditionModel") for name in trained)
-    if setting == "controlnet-lora":
+    if adapter == "controlnet-lora":
         assert any("lora_A" in name for name in trained)
         assert any("controlnet_down_blocks" in name for name in trained)
 
@@ -115,26 +115,26 @@ def _named(network):
 
 def test_lora_behind_frozen_zero_convolutions_would_get_no_gradient(pictures):
     """Why `controlnet-lora` also trains the zero-convolutions."""
-    parts = base_parts()
-    groups = prepare(parts, "controlnet-lora", 2)
-    lora = [p for n, p in parts.controlnet.named_parameters() if "lora_B" in n]
-    batch = Cache(parts, pictures).draw(2, 0.0, torch.Generator().manual_seed(0))
-    training_step(parts, batch, StepConfig(), torch.Generator().manual_seed(0)).backward()
+    components = base_parts()
+    groups = prepare(components, "controlnet-lora", 2)
+    lora = [p for n, p in components.controlnet.named_parameters() if "lora_B" in n]
+    batch = Cache(components, pictures).draw(2, 0.0, torch.Generator().manual_seed(0))
+    training_step(components, batch, StepConfig(), torch.Generator().manual_seed(0)).backward()
     assert all(p.grad is None or not p.grad.any() for p in lora)  # the outputs are zero at first
     with torch.no_grad():
         for p in groups["zero"]:
             p -= 0.1 * p.grad
             p.grad = None
-    training_step(parts, batch, StepConfig(), torch.Generator().manual_seed(0)).backward()
+    training_step(components, batch, StepConfig(), torch.Generator().manual_seed(0)).backward()
     assert any(p.grad.any() for p in lora)
 
 
 @pytest.mark.parametrize(
-    ("setting", "precision"),
+    ("adapter", "precision"),
     [("up-blocks", "float32"), ("controlnet-lora", "float32"), ("up-blocks", "bfloat16")],
 )
-def test_a_killed_run_goes_on_exactly(setting, precision, pictures, tmp_path):
-    config = replace(short(setting), steps=4, save_every=1, precision=precision)
+def test_a_killed_run_goes_on_exactly(adapter, precision, pictures, tmp_path):
+    config = replace(short(adapter), steps=4, save_every=1, precision=precision)
     whole = list(Trainer(base_parts(), pictures, config, tmp_path / "whole").run())
     first = Trainer(base_parts(), pictures, config, tmp_path / "killed").run()
     losses = [next(first), next(first)]
@@ -152,7 +152,7 @@ def test_time_can_run_out_and_other_settings_are_refused(pictures, tmp_path):
     assert list((tmp_path / "logs").iterdir())
     with pytest.raises(UserError, match="another configuration"):
         Trainer(base_parts(), pictures, short("frozen", seed=1), tmp_path)
-    larger = Parts.of(build_base(replace(preset("tiny", SIZE), channels=(64, 64))))
+    larger = Components.of(build_base(replace(preset("tiny", SIZE), channels=(64, 64))))
     with pytest.raises(UserError, match="other sizes"):
         Trainer(larger, pictures, short("frozen"), tmp_path)
 
@@ -164,24 +164,24 @@ def test_wrong_input_is_refused(pictures, tmp_path):
     odd = Pictures(pictures.pictures[:, :24, :24], pictures.prompts)
     with pytest.raises(UserError, match="multiples of 16"):
         Trainer(base_parts(), odd, short("base"), tmp_path)
-    with pytest.raises(UserError, match="unknown setting"):
+    with pytest.raises(UserError, match="unknown adapter"):
         prepare(base_parts(), "all")
     with pytest.raises(UserError, match="at least 1"):
         TrainConfig(steps=0)
 
 
 def test_learning_reduces_the_loss(pictures, tmp_path):
-    config = TrainConfig(setting="concat", steps=40, batch_size=4, learning_rate=2e-3)
+    config = TrainConfig(adapter="concat", steps=40, batch_size=4, learning_rate=2e-3)
     losses = list(Trainer(base_parts(), pictures, config, tmp_path).run())
     assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:5])
 
 
 def test_cache_pairs_pictures_with_their_prompts_and_drops_some(pictures):
-    parts = base_parts()
-    cache = Cache(parts, pictures)
+    components = base_parts()
+    cache = Cache(components, pictures)
     batch = cache.draw(64, 0.5, torch.Generator().manual_seed(0))
-    clean = torch.cat([encode_pictures(parts, pictures.pictures[i : i + 1]) for i in range(6)])
-    texts, empty = encode_prompts(parts, pictures.prompts), encode_prompts(parts, [""])[0]
+    clean = torch.cat([encode_pictures(components, pictures.pictures[i : i + 1]) for i in range(6)])
+    texts, empty = encode_prompts(components, pictures.prompts), encode_prompts(components, [""])[0]
     dropped = 0
     for latents, text in zip(batch.latents, batch.text, strict=True):
         which = int((clean - latents).abs().amax((1, 2, 3)).argmin())
@@ -195,11 +195,11 @@ def test_cache_pairs_pictures_with_their_prompts_and_drops_some(pictures):
 
 @pytest.mark.parametrize("kind", ["sample", "epsilon", "v_prediction"])
 def test_loss_is_zero_for_the_right_prediction(kind, monkeypatch):
-    parts = base_parts()
-    parts.scheduler = DDPMScheduler(prediction_type=kind)
+    components = base_parts()
+    components.scheduler = DDPMScheduler(prediction_type=kind)
     clean = torch.randn(2, 192, 4, 4)
 
-    def perfect(parts, noisy, timesteps, *rest):
+    def perfect(components, noisy, timesteps, *rest):
         level = DDPMScheduler().alphas_cumprod[timesteps].reshape(-1, 1, 1, 1)
         noise = (noisy - level.sqrt() * clean) / (1 - level).sqrt()
         velocity = level.sqrt() * noise - (1 - level).sqrt() * clean
@@ -207,7 +207,7 @@ def test_loss_is_zero_for_the_right_prediction(kind, monkeypatch):
 
     monkeypatch.setattr(step, "predict", perfect)
     batch = Batch(clean, torch.zeros(2, 40, 64))
-    loss = step.training_step(parts, batch, StepConfig(), torch.Generator().manual_seed(0))
+    loss = step.training_step(components, batch, StepConfig(), torch.Generator().manual_seed(0))
     assert loss < 1e-6
 
 
@@ -221,8 +221,10 @@ def test_the_best_guess_is_the_weighted_mean_of_squares_and_median_of_sizes(
     batch = Batch(clean, torch.zeros(4, 40, 64), condition_latents=torch.zeros_like(clean))
     predictions = iter(guesses)
     monkeypatch.setattr(step, "predict", lambda *_: next(predictions).expand(clean.shape))
-    parts, config = base_parts(), StepConfig(changed_weight=8.0, beta=beta)
-    losses = [step.training_step(parts, batch, config, torch.Generator()).item() for _ in guesses]
+    components, config = base_parts(), StepConfig(changed_weight=8.0, beta=beta)
+    losses = [
+        step.training_step(components, batch, config, torch.Generator()).item() for _ in guesses
+    ]
     assert guesses[int(np.argmin(losses))] == pytest.approx(best, abs=0.011)
 
 
@@ -268,7 +270,7 @@ def test_agent_with_the_scheduler_of_sd_turbo(drawn_folder, pictures):
     """SD-Turbo's scheduler scales its input, starts at another noise and predicts the noise."""
     agent = DiffusionAgent.load(drawn_folder, 2)
     stock = StableDiffusionControlNetPipeline.from_pretrained(drawn_folder)
-    for one in (agent.parts, stock):
+    for one in (agent.components, stock):
         one.scheduler = EulerDiscreteScheduler(
             beta_schedule="scaled_linear", timestep_spacing="trailing"
         )
@@ -315,15 +317,15 @@ def test_agent_draws_what_the_stock_pix2pix_pipeline_draws(pictures, tmp_path):
     _assert_alike(found, np.asarray(expected))
 
 
-@pytest.mark.parametrize("setting", ["unet-lora", "controlnet-lora"])
-def test_lora_is_in_the_saved_weights(setting, pictures, tmp_path):
-    trainer = Trainer(base_parts(), pictures, short(setting, lora_rank=2, ema=0.0), tmp_path)
+@pytest.mark.parametrize("adapter", ["unet-lora", "controlnet-lora"])
+def test_lora_is_in_the_saved_weights(adapter, pictures, tmp_path):
+    trainer = Trainer(base_parts(), pictures, short(adapter, lora_rank=2, ema=0.0), tmp_path)
     list(trainer.run())
-    before = DiffusionAgent(trainer.parts).draw_tiled(pictures.conditions[0], "x").astype(int)
+    before = DiffusionAgent(trainer.components).draw_tiled(pictures.conditions[0], "x").astype(int)
     trainer.save_model()
     after = DiffusionAgent.load(tmp_path).draw_tiled(pictures.conditions[0], "x").astype(int)
     assert abs(after - before).max() <= 1
-    assert "lora" not in " ".join(DiffusionAgent.load(tmp_path).parts.unet.state_dict())
+    assert "lora" not in " ".join(DiffusionAgent.load(tmp_path).components.unet.state_dict())
 
 
 def test_averaged_weights_are_saved(pictures, tmp_path):
@@ -354,24 +356,24 @@ def test_agent_on_views(drawn_folder, pictures):
 def test_base_model_does_not_draw_on_pictures():
     with pytest.raises(UserError, match="base model"):
         DiffusionAgent(base_parts())
-    parts = base_parts()
+    components = base_parts()
     with pytest.raises(UserError, match="sampling_steps"):
-        DiffusionAgent(replace(parts, unet=widen(parts.unet)), 0)
-    assert type(pipeline_of(parts)).__name__ == "StableDiffusionPipeline"
+        DiffusionAgent(replace(components, unet=widen(components.unet)), 0)
+    assert type(pipeline_of(components)).__name__ == "StableDiffusionPipeline"
 
 
 def stable_diffusion(folder):
     """Write a folder as SD-Turbo's in all but size: learned autoencoder, noise prediction."""
-    parts = base_parts()
+    components = base_parts()
     torch.manual_seed(0)
-    parts.vae = AutoencoderKL(
+    components.vae = AutoencoderKL(
         block_out_channels=(4, 4, 4, 4),
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         norm_num_groups=2,
         scaling_factor=0.18215,
     )
-    parts.unet = UNet2DConditionModel(
+    components.unet = UNet2DConditionModel(
         sample_size=4,
         block_out_channels=(32, 64),
         down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
@@ -379,21 +381,21 @@ def stable_diffusion(folder):
         layers_per_block=1,
         cross_attention_dim=64,
     )
-    parts.scheduler = EulerDiscreteScheduler(
+    components.scheduler = EulerDiscreteScheduler(
         beta_schedule="scaled_linear",
         timestep_spacing="trailing",
         prediction_type="epsilon",
         steps_offset=1,
     )
-    pipeline_of(parts).save_pretrained(folder)
+    pipeline_of(components).save_pretrained(folder)
 
 
-@pytest.mark.parametrize("setting", ["frozen", "unet-lora"])
-def test_a_stable_diffusion_folder_goes_through_the_same_code(setting, pictures, tmp_path):
+@pytest.mark.parametrize("adapter", ["frozen", "unet-lora"])
+def test_a_stable_diffusion_folder_goes_through_the_same_code(adapter, pictures, tmp_path):
     stable_diffusion(tmp_path / "sd")
-    parts = Parts.of(load_pipeline(tmp_path / "sd"))
-    config = short(setting, learning_rate=1e-5, lora_rank=2, step=StepConfig(noise_power=1))
-    trainer = Trainer(parts, pictures, config, tmp_path / "out")
+    components = Components.of(load_pipeline(tmp_path / "sd"))
+    config = short(adapter, learning_rate=1e-5, lora_rank=2, step=StepConfig(noise_power=1))
+    trainer = Trainer(components, pictures, config, tmp_path / "out")
     assert all(np.isfinite(list(trainer.run())))
     trainer.save_model()
     agent = DiffusionAgent.load(tmp_path / "out", 2)
@@ -413,7 +415,9 @@ def test_half_precision_trains_alike_and_leaves_single_precision_weights(picture
     agent = DiffusionAgent.load(tmp_path / "bfloat16")
     drawn = agent.draw_tiled(pictures.conditions[0], pictures.prompts[0])
     with torch.no_grad():
-        wanted = DiffusionAgent(half.parts).draw_tiled(pictures.conditions[0], pictures.prompts[0])
+        wanted = DiffusionAgent(half.components).draw_tiled(
+            pictures.conditions[0], pictures.prompts[0]
+        )
     np.testing.assert_allclose(drawn.astype(int), wanted.astype(int), atol=2)
 
 
@@ -424,6 +428,6 @@ def test_an_unknown_precision_is_refused():
 
 def test_the_exact_part_of_the_embedding_is_not_trained(pictures, tmp_path):
     trainer = Trainer(base_parts(), pictures, short("up-blocks"), tmp_path)
-    embedding = trainer.parts.controlnet.controlnet_cond_embedding
+    embedding = trainer.components.controlnet.controlnet_cond_embedding
     trained = {name for name, p in embedding.named_parameters() if p.requires_grad}
     assert trained == {"conv_out.weight", "conv_out.bias"}

@@ -14,11 +14,11 @@ from gymnasium.utils.env_checker import check_env
 
 import genima_lite  # noqa: F401  (registers the environments)
 from genima_lite import panda
-from genima_lite.bench.env import BenchEnv
-from genima_lite.bench.observe import as_dict
-from genima_lite.bench.registration import environment_id
-from genima_lite.bench.tasks import task_names
 from genima_lite.demos.read import read_episode
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.bench.observe import as_dict
+from genima_lite.envs.bench.registration import environment_id
+from genima_lite.envs.bench.tasks import task_names
 from genima_lite.observation import STATE_FIELDS
 
 SAMPLE = Path(__file__).parent / "data/sample_rlbench/open_box/variation0/episodes/episode0"
@@ -265,14 +265,14 @@ def test_it_runs_in_gymnasiums_vector_environments():
 
 
 LOOK_WITHOUT_EGL = """
-from genima_lite.bench import render
+from genima_lite.envs.bench import render
 load = render.ctypes.CDLL
 def without_egl(name, *rest):
     if "EGL" in str(name):
         raise OSError(name)
     return load(name, *rest)
 render.ctypes.CDLL = without_egl
-from genima_lite.bench.env import BenchEnv
+from genima_lite.envs.bench.env import BenchEnv
 env = BenchEnv("push_button", cameras=("front",), image_size=32)
 try:
     env.reset(seed=0)

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binomtest
 
 from genima_lite import cli, evaluate, panda, policy, seeds
-from genima_lite.bench.tasks.push_button import PushButton
+from genima_lite.envs.bench.tasks.push_button import PushButton
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 10), (10, 10), (7, 10), (49, 50), (1, 1)])
@@ -130,7 +130,7 @@ def test_unknown_policy_or_task_ends_with_a_sentence(monkeypatch, capsys):
 
 
 def test_policies_return_k_actions():
-    from genima_lite.bench.env import BenchEnv
+    from genima_lite.envs.bench.env import BenchEnv
 
     env = BenchEnv("push_button", cameras=())
     for name in policy.POLICIES:

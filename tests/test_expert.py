@@ -4,36 +4,36 @@ import numpy as np
 import pytest
 
 from genima_lite import panda
-from genima_lite.bench import expert
-from genima_lite.bench.task import Waypoint, along, top_down
+from genima_lite.envs.bench import expert
+from genima_lite.envs.bench.task import Waypoint, along, top_down
 from genima_lite.observation import CONTROL_PERIOD
 
 
 @pytest.fixture
-def stops():
+def waypoints():
     above = top_down(np.array([0.25, 0.1, 0.95]), yaw=0.4)
     return [Waypoint(above, gripper=0.0), Waypoint(along(above, z=0.12), straight=True)]
 
 
-def test_velocity_and_acceleration_stay_within_limits(stops):
-    path = np.vstack([panda.HOME, expert.plan(stops, panda.HOME)[:, :7]])
+def test_velocity_and_acceleration_stay_within_limits(waypoints):
+    path = np.vstack([panda.HOME, expert.plan(waypoints, panda.HOME)[:, :7]])
     velocity = np.diff(path, axis=0) / CONTROL_PERIOD
     acceleration = np.diff(velocity, axis=0) / CONTROL_PERIOD
     assert (np.abs(velocity) <= expert.MAX_VELOCITY * 1.01).all()
     assert (np.abs(acceleration) <= expert.MAX_ACCELERATION * 1.05).all()
 
 
-def test_it_arrives_and_the_gripper_changes_there(stops):
-    actions = expert.plan(stops, panda.HOME)
+def test_it_arrives_and_the_gripper_changes_there(waypoints):
+    actions = expert.plan(waypoints, panda.HOME)
     change = int(np.argmax(actions[:, 7] == 0.0))
     np.testing.assert_allclose(actions[change, :7], actions[change - 1, :7], atol=1e-12)
-    for row, stop in ((change, stops[0]), (-1, stops[1])):
+    for row, stop in ((change, waypoints[0]), (-1, waypoints[1])):
         _, tip = panda.forward_kinematics(actions[row, :7])
         np.testing.assert_allclose(tip, stop.tip, atol=2e-3)
 
 
-def test_a_straight_stretch_is_straight(stops):
-    actions = expert.plan(stops, panda.HOME)
+def test_a_straight_stretch_is_straight(waypoints):
+    actions = expert.plan(waypoints, panda.HOME)
     last = actions[int(np.argmax(actions[:, 7] == 0.0)) :, :7]
     _, tips = panda.forward_kinematics(last)
     np.testing.assert_allclose(tips[:, :2, 3], tips[0, :2, 3] + np.zeros((len(tips), 2)), atol=2e-3)

@@ -13,15 +13,12 @@ pytest.importorskip("diffusers")
 from tiny_controller import TINY_CONTROLLER as CONTROLLER
 
 from genima_lite import shipped as shipping
-from genima_lite.bench.env import BenchEnv
-from genima_lite.bench.expert import plan
 from genima_lite.cameras import Camera
 from genima_lite.controller import train as controller_training
 from genima_lite.controller.augment import AugmentConfig as SpoilConfig
 from genima_lite.controller.backgrounds import textures
 from genima_lite.controller.checkpoint import load_controller
 from genima_lite.controller.drawn import DrawnSource, draw_frames
-from genima_lite.controller.policies import predict_actions
 from genima_lite.controller.sources import DemoSource
 from genima_lite.controller.train import TrainConfig as ControllerTraining
 from genima_lite.controller.train import start
@@ -31,12 +28,15 @@ from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.augment import AugmentConfig, augmented, change
 from genima_lite.diffusion.base import build_base, preset
 from genima_lite.diffusion.data import read_demos, target_pictures
-from genima_lite.diffusion.finetune import FinetuneConfig, finetune, load_card
+from genima_lite.diffusion.finetune import FinetuneConfig, finetune, load_metadata
 from genima_lite.diffusion.train import TrainConfig
 from genima_lite.diffusion.validate import _miss_interval, decision_examples, score_drawings
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.bench.expert import plan
 from genima_lite.errors import UserError
 from genima_lite.panda import HOME
-from genima_lite.policy import PolicySettings, make_env, make_policy
+from genima_lite.policies.api import PolicySettings, make_env, make_policy
+from genima_lite.policies.trained import predict_actions
 from genima_lite.seeds import evaluation_seed
 from genima_lite.shipped import shipped
 from genima_lite.targets import demo_targets, draw_targets_of, find_spheres
@@ -67,19 +67,19 @@ def trained(tmp_path_factory, dataset):
 
 
 def test_a_model_learns_on_from_the_decisions_that_its_policy_comes_to(trained, dataset, tmp_path):
-    config = FinetuneConfig(("push_button",), 3, visited=3, visited_by=trained)
+    config = FinetuneConfig(("push_button",), 3, dagger=3, dagger_by=trained)
     config = replace(config, training=TrainConfig(steps=1, batch_size=2))
     base = trained / "diffusion"
     finetune(tmp_path / "next", base, [dataset], config)
-    card = load_card(tmp_path / "next")
-    assert (card["visited"], card["pictures"]) == (3, 6 + 3)
+    metadata = load_metadata(tmp_path / "next")
+    assert (metadata["dagger"], metadata["pictures"]) == (3, 6 + 3)
     with pytest.raises(UserError, match="holds pictures of"):  # of another policy
-        finetune(tmp_path / "next", base, [dataset], replace(config, visited_by=tmp_path / "x"))
+        finetune(tmp_path / "next", base, [dataset], replace(config, dagger_by=tmp_path / "x"))
 
 
 @pytest.fixture
 def pair(trained, tmp_path):
-    """A copy that a test may spoil."""
+    """A copy that a test may corrupt."""
     return shutil.copytree(trained, tmp_path / "genima")
 
 
@@ -103,8 +103,12 @@ def test_what_is_drawn_is_what_is_followed(trained):
 
 
 def test_the_card_says_what_the_model_is_for(trained):
-    card = load_card(trained / "diffusion")
-    assert (card["tasks"], card["view_size"], card["horizon"]) == (["push_button"], 32, 20)
+    metadata = load_metadata(trained / "diffusion")
+    assert (metadata["tasks"], metadata["view_size"], metadata["horizon"]) == (
+        ["push_button"],
+        32,
+        20,
+    )
     validations = json.loads((trained / "diffusion/validation.json").read_text())
     assert [row["step"] for row in validations] == [2]
     assert 0 <= validations[0]["misses"] <= 1
@@ -131,7 +135,7 @@ def test_a_missing_shard_or_card(pair):
 
 
 def test_a_pair_that_was_not_trained_alike(pair):
-    other = replace(CONTROLLER, stops=False)
+    other = replace(CONTROLLER, keyframes=False)
     controller_training.save(start(other, ControllerTraining(steps=1)), pair / "controller")
     assert "draws with stops True, the controller follows stops False" in refusal(pair)
 
@@ -318,12 +322,12 @@ def gripper_row(drawn, observation):
 def test_the_shipped_autoencoder_loses_no_sphere(dataset):
     """Encoded and decoded, a drawn picture is the same to a level of 255."""
     from genima_lite.diffusion.base import load_pipeline
-    from genima_lite.diffusion.parts import Parts, encode_pictures
+    from genima_lite.diffusion.components import Components, encode_pictures
 
-    parts = Parts.of(load_pipeline(shipped("mini-turbo")))
+    components = Components.of(load_pipeline(shipped("mini-turbo")))
     pictures = target_pictures(read_demos(dataset), 2).pictures
-    latents = encode_pictures(parts, pictures) / parts.vae.config.scaling_factor
-    decoded = (parts.vae.decode(latents).sample.permute(0, 2, 3, 1) / 2 + 0.5) * 255
+    latents = encode_pictures(components, pictures) / components.vae.config.scaling_factor
+    decoded = (components.vae.decode(latents).sample.permute(0, 2, 3, 1) / 2 + 0.5) * 255
     assert np.abs(decoded.numpy().round() - pictures).max() == 0
     assert (
         find_spheres(pictures[0][:32, 32:]).keys()

@@ -8,9 +8,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from genima_lite import panda
-from genima_lite.bench.tasks import load_task
-from genima_lite.bench.world import build_model
 from genima_lite.demos.read import read_episode
+from genima_lite.envs.bench.tasks import load_task
+from genima_lite.envs.bench.world import build_model
 from genima_lite.transforms import pose_matrix, pose_vector
 
 SAMPLE = Path(__file__).parent / "data/sample_rlbench/open_box/variation0/episodes/episode0"

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from genima_lite.bench.env import BenchEnv
-from genima_lite.bench.expert import plan
-from genima_lite.bench.recovery import FAR, SLOPE, TUBE, waypoints_ahead
-from genima_lite.bench.task import Waypoint, along
-from genima_lite.bench.tasks import task_names
-from genima_lite.bench.tasks.pick_up_cup import pinch
-from genima_lite.demos.astray import ByNoise
+from genima_lite.datasets.recovery_starts import ByNoise
 from genima_lite.demos.collect import record_demo
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.bench.expert import plan
+from genima_lite.envs.bench.recovery import FAR, SLOPE, TUBE, waypoints_ahead
+from genima_lite.envs.bench.task import Waypoint, along
+from genima_lite.envs.bench.tasks import task_names
+from genima_lite.envs.bench.tasks.pick_up_cup import pinch
 
 
 @pytest.fixture(scope="module")
@@ -25,16 +25,16 @@ def begin(env, seed=2, variation=0):
     return env.task.waypoints(env.scene)
 
 
-def drive(env, *stops):
+def drive(env, *waypoints):
     """Let the arm pass some stops and rest at the last one."""
     robot = env.scene.robot
-    for action in plan(stops, env.observation.joint_positions, float(robot.commanded_open)):
+    for action in plan(waypoints, env.observation.joint_positions, float(robot.commanded_open)):
         env.step_blindly(action)
     robot.hold(5)
 
 
-def tips(stops):
-    return np.stack([stop.tip for stop in stops])
+def tips(waypoints):
+    return np.stack([stop.tip for stop in waypoints])
 
 
 def test_from_home_all_stops_are_ahead(cups):

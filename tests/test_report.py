@@ -13,17 +13,17 @@ import pytest
 from PIL import Image
 
 from genima_lite import cli, evaluate
-from genima_lite.bench.env import BenchEnv
-from genima_lite.bench.tasks.push_button import PushButton
 from genima_lite.demos.layout import SCENE_STATE, episode_folder
-from genima_lite.demos.places import demonstrated_places
+from genima_lite.demos.object_positions import demonstrated_places
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.bench.tasks.push_button import PushButton
 from genima_lite.errors import UserError
-from genima_lite.evaluate import EpisodeResult, results_document, run_episode
-from genima_lite.policy import Decision
-from genima_lite.recording import FILM_SIZE, Moment, Recorder
-from genima_lite.report import write_report
+from genima_lite.evaluation.recording import FILM_SIZE, RecordedStep, Recorder
+from genima_lite.evaluation.report import write_report
+from genima_lite.evaluation.rollout import EpisodeResult, results_document, run_episode
+from genima_lite.policies.api import Decision
+from genima_lite.policies.expert_targets import ExpertTargets
 from genima_lite.tiling import TILE_ORDER
-from genima_lite.truth import ExpertTargets
 from genima_lite.viz.drawn_strip import drawn_strip
 from genima_lite.viz.pose_scatter import pose_scatter, shown_pieces
 from genima_lite.viz.report_figures import curves_figure, success_figure, time_figure
@@ -235,13 +235,13 @@ def test_a_recording_holds_what_was_drawn_beside_the_truth(followed):
     result, (recording,) = followed
     assert recording.result is result
     assert recording.instruction.startswith("push the")
-    assert recording.moments[0].step == 0
-    assert 2 < len(recording.moments) <= 6
-    for moment in recording.moments:
+    assert recording.steps[0].step == 0
+    assert 2 < len(recording.steps) <= 6
+    for step in recording.steps:
         for camera in TILE_ORDER:
-            assert moment.seen[camera].shape == (32, 32, 3)
-            np.testing.assert_array_equal(moment.drawn[camera], moment.true[camera])
-    assert any((m.seen["front"] != m.drawn["front"]).any() for m in recording.moments)
+            assert step.seen[camera].shape == (32, 32, 3)
+            np.testing.assert_array_equal(step.drawn[camera], step.true[camera])
+    assert any((m.seen["front"] != m.drawn["front"]).any() for m in recording.steps)
     assert recording.last.shape == (FILM_SIZE, 2 * FILM_SIZE, 3)
     with av.open(BytesIO(recording.film)) as film:
         assert sum(1 for _ in film.decode(video=0)) == result.steps + 1
@@ -259,7 +259,7 @@ def test_the_first_later_failure_is_recorded_too(monkeypatch):
     assert [each.result.seed for each in recorder.recordings] == [2001, 2005]
     again = recorder.recordings[1].result
     assert (again.success, again.steps) == (False, 80)
-    assert recorder.recordings[0].moments == []
+    assert recorder.recordings[0].steps == []
     assert recorder.recordings[0].last.shape == (FILM_SIZE, FILM_SIZE, 3)
 
 
@@ -276,16 +276,18 @@ def test_a_scene_without_a_plan_is_recorded_without_truth(monkeypatch):
     monkeypatch.setattr(PushButton, "waypoints", refuse)
     monkeypatch.setattr(policy, "reset", lambda instruction, seed: None)
     run_episode(env, policy, 1, 0, recorder)
-    (moment,) = recorder.recordings[0].moments
-    assert moment.drawn is not None
-    assert moment.true is None
-    assert len(drawn_strip([moment]).axes) == 2
+    (step,) = recorder.recordings[0].steps
+    assert step.drawn is not None
+    assert step.true is None
+    assert len(drawn_strip([step]).axes) == 2
 
 
 def test_strips_show_the_given_pictures():
     views = {name: np.full((8, 8, 3), 40 * i, np.uint8) for i, name in enumerate(TILE_ORDER)}
     drawn = {name: view + 1 for name, view in views.items()}
-    figure = drawn_strip([Moment(0, views, drawn, views), Moment(20, views, drawn, views)])
+    figure = drawn_strip(
+        [RecordedStep(0, views, drawn, views), RecordedStep(20, views, drawn, views)]
+    )
     pictures = [axes.images[0].get_array() for axes in figure.axes]
     assert len(pictures) == 6
     assert [int(picture[0, 0, 0]) for picture in pictures] == [0, 0, 1, 1, 0, 0]
@@ -370,6 +372,6 @@ def test_eval_writes_a_report(tmp_path, monkeypatch, capsys):
 
 
 def test_a_report_needs_no_torch():
-    code = "import sys, genima_lite.report; print('torch' in sys.modules)"
+    code = "import sys, genima_lite.evaluation.report; print('torch' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"

@@ -12,24 +12,24 @@ from stage_examples import fail, write
 
 from genima_lite import reproduce as reproducing
 from genima_lite import shipped as shipping
-from genima_lite.controller.lesson import LessonConfig
+from genima_lite.controller.keypoint_pretraining import KeypointPretraining
 from genima_lite.demos.layout import iterate_episodes
 from genima_lite.errors import UserError
-from genima_lite.evaluate import EpisodeResult
-from genima_lite.recording import Moment, Recording
-from genima_lite.reproduce import Plan, demo, reproduce
-from genima_lite.stages import Stage, run_stages
-from genima_lite.stored import is_stored, load_stored, store
+from genima_lite.evaluation.episode_store import is_stored, load_stored, store
+from genima_lite.evaluation.recording import Moment, Recording
+from genima_lite.evaluation.rollout import EpisodeResult
+from genima_lite.recipes.reproduce import Plan, demo, reproduce
+from genima_lite.recipes.stages import Stage, run_stages
 
 PLAN = Plan(
     tasks=("push_button",),
     demos=2,
-    moments=2,
+    perturbed_states=2,
     held_out=1,
     diffusion_steps=2,
     controller_steps=2,
     act_steps=2,
-    lesson=LessonConfig(samples=1000, steps=2, batch_size=4),
+    keypoint_pretraining=KeypointPretraining(samples=1000, steps=2, batch_size=4),
     episodes=1,
 )
 
@@ -60,16 +60,16 @@ def test_a_broken_stage_ends_the_job(tmp_path):
 def test_stored_episodes_come_back(tmp_path):
     result = EpisodeResult("t", 1, 3, True, 40, None, 2, {"draw": 0.5}, {"cup": [1.0, 2.0, 3.0]})
     views = {"front": np.arange(48, dtype=np.uint8).reshape(4, 4, 3)}
-    moments = [Moment(0, views, None, None), Moment(20, views, views, views)]
-    recording = Recording("genima", result, "do it", moments, b"film", views["front"])
+    perturbed_states = [Moment(0, views, None, None), Moment(20, views, views, views)]
+    recording = Recording("genima", result, "do it", perturbed_states, b"film", views["front"])
     assert not is_stored(tmp_path, "genima", "t")
     store(tmp_path, "genima", "t", [result], [recording])
     assert is_stored(tmp_path, "genima", "t")
     results, (again,) = load_stored(tmp_path, "genima", "t")
     assert results == [result]
     assert (again.film, again.instruction, again.result) == (b"film", "do it", result)
-    assert again.moments[0].drawn is None
-    np.testing.assert_array_equal(again.moments[1].true["front"], views["front"])
+    assert again.perturbed_states[0].drawn is None
+    np.testing.assert_array_equal(again.perturbed_states[1].true["front"], views["front"])
 
 
 def test_the_whole_pipeline_runs_and_does_nothing_twice(tmp_path):

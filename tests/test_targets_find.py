@@ -93,7 +93,7 @@ def test_soft_pictures_as_a_diffusion_model_draws_them():
     assert np.mean(np.array(errors) > 4) < 0.25, "what gets lost is small, dark or half hidden"
 
 
-def spoiled(drawn, blur, pale, noise, rng):
+def corrupted(drawn, blur, pale, noise, rng):
     """Mix with grey, blur and add noise, as diffusion models do."""
     soft = (1 - pale) * drawn.astype(float) + pale * 120
     soft = gaussian_filter(soft, (blur, blur, 0)) + rng.normal(0, noise, drawn.shape)
@@ -108,7 +108,7 @@ def test_soft_pale_and_noisy_spheres_are_found_in_small_pictures(blur, pale, noi
     rng = np.random.default_rng(1)
     errors = []
     for view, camera, name, labels, _ in scenes(24, FIXED, 64, seed=11):
-        view = spoiled(view, blur, pale, noise, rng)
+        view = corrupted(view, blur, pale, noise, rng)
         found = find_spheres(view, camera.intrinsics, plausible_radii(name, camera.intrinsics))
         errors += errors_and_misses(found, labels, 0.4)
     assert len(errors) > 45
@@ -118,7 +118,7 @@ def test_soft_pale_and_noisy_spheres_are_found_in_small_pictures(blur, pale, noi
 
 @pytest.mark.parametrize("name", COLORS)
 def test_a_blurred_disc_without_stripes_is_no_sphere(name):
-    assert not find_spheres(spoiled(disc(COLORS[name]), 1.0, 0, 0, np.random.default_rng(0)))
+    assert not find_spheres(corrupted(disc(COLORS[name]), 1.0, 0, 0, np.random.default_rng(0)))
 
 
 def test_the_radius_is_the_outlines():

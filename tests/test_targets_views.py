@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from targets_scenes import make_demo
 
-from genima_lite.bench.env import BenchEnv
-from genima_lite.bench.expert import plan
 from genima_lite.cameras import Camera
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.bench.expert import plan
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo, Observation
 from genima_lite.targets import (
@@ -85,7 +85,7 @@ def test_targets_are_cut_where_the_arm_rests_or_the_gripper_changes():
 def test_without_stops_the_rule_is_the_papers():
     joints, opening = np.zeros((30, 7)), np.r_[np.ones(5), np.zeros(25)]
     plain = [target_frame(t, 30) for t in range(30)]
-    assert target_frames(joints, opening, stops=False).tolist() == plain
+    assert target_frames(joints, opening, keyframes=False).tolist() == plain
     assert target_frames(joints, opening)[:5].tolist() == [5] * 5
     with pytest.raises(ValueError, match="without frames"):
         target_frames(np.zeros((0, 7)), np.zeros(0))

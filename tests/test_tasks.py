@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genima_lite.bench import tasks
-from genima_lite.bench.env import BenchEnv
-from genima_lite.evaluate import run_episode
+from genima_lite.envs.bench import tasks
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.evaluation.rollout import run_episode
 from genima_lite.panda import LOWER, UPPER
-from genima_lite.policy import ExpertPolicy
+from genima_lite.policies.api import ExpertPolicy
 from genima_lite.seeds import evaluation_seed
 
 ROOT = Path(__file__).parents[1]
@@ -80,7 +80,7 @@ def test_the_example_in_contributing_is_a_working_task(tmp_path, monkeypatch):
     assert len(example.splitlines()) <= 60
     (tmp_path / "lift_block.py").write_text(example)
     monkeypatch.setattr(tasks, "__path__", [*tasks.__path__, str(tmp_path)])
-    monkeypatch.delitem(sys.modules, "genima_lite.bench.tasks.lift_block", raising=False)
+    monkeypatch.delitem(sys.modules, "genima_lite.envs.bench.tasks.lift_block", raising=False)
     assert "lift_block" in tasks.task_names()
     env = BenchEnv("lift_block", cameras=())
     expert = ExpertPolicy(env)

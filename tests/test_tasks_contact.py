@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from genima_lite.bench.env import BenchEnv
-from genima_lite.bench.expert import plan
-from genima_lite.bench.task import TABLE, Waypoint, along, top_down
-from genima_lite.bench.tasks import load_task
-from genima_lite.bench.tasks.open_drawer import DRAWERS
-from genima_lite.bench.tasks.push_button import BASE_COLORS
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.bench.expert import plan
+from genima_lite.envs.bench.task import TABLE, Waypoint, along, top_down
+from genima_lite.envs.bench.tasks import load_task
+from genima_lite.envs.bench.tasks.open_drawer import DRAWERS
+from genima_lite.envs.bench.tasks.push_button import BASE_COLORS
 
 TASKS = ("push_button", "lamp_on", "press_switch", "open_drawer", "slide_block_to_target")
 CASES = [
@@ -75,8 +75,8 @@ def test_pressing_the_lowered_end_does_not_flip_the_switch(envs):
 def test_the_switch_stays_where_it_was_flipped(envs):
     env = envs["press_switch"]
     env.reset(seed=3)
-    stops = env.task.waypoints(env.scene)
-    drive(env, [*stops, stops[0]])
+    keyframes = env.task.waypoints(env.scene)
+    drive(env, [*keyframes, keyframes[0]])
     assert env.scene.travel("rocker_joint") > 1.0
 
 
@@ -104,10 +104,10 @@ def test_bulb_turns_white_and_a_reset_turns_it_off(envs):
 def test_another_drawer_does_not_count(envs, wanted, opened):
     env = envs["open_drawer"]
     env.reset(seed=7, options={"variation": opened})
-    stops = env.task.waypoints(env.scene)
+    keyframes = env.task.waypoints(env.scene)
     state = env.scene.state() | {"variation": wanted}
     env.reset(options={"scene_state": state})
-    assert not drive(env, stops)[0]
+    assert not drive(env, keyframes)[0]
     for name in DRAWERS:
         travel = env.scene.travel(f"drawer_joint_{name}")
         assert travel > 0.15 if name == DRAWERS[opened] else travel < 0.002
@@ -116,8 +116,8 @@ def test_another_drawer_does_not_count(envs, wanted, opened):
 def test_open_fingers_leave_the_drawer_shut(envs):
     env = envs["open_drawer"]
     env.reset(seed=8, options={"variation": 1})
-    stops = [Waypoint(w.tip, None, w.straight) for w in env.task.waypoints(env.scene)]
-    assert not drive(env, stops)[0]
+    keyframes = [Waypoint(w.tip, None, w.straight) for w in env.task.waypoints(env.scene)]
+    assert not drive(env, keyframes)[0]
     assert env.scene.travel("drawer_joint_middle") < 0.02
 
 
@@ -127,12 +127,12 @@ def test_pushing_the_block_the_other_way_fails(envs):
     block, target = (env.scene.pose(n)[:3, 3] for n in ("block", "target"))
     way = (target - block) * [1, 1, 0] / np.linalg.norm((target - block)[:2])
     beside = top_down(block + 0.06 * way - [0, 0, 0.01])
-    stops = [
+    keyframes = [
         Waypoint(along(beside, z=-0.1), gripper=0.0),
         Waypoint(beside, straight=True),
         Waypoint(top_down(beside[:3, 3] - 0.08 * way), straight=True),
     ]
-    assert not drive(env, stops)[0]
+    assert not drive(env, keyframes)[0]
     gap = np.linalg.norm((env.scene.pose("block") - env.scene.pose("target"))[:2, 3])
     assert gap > np.linalg.norm((target - block)[:2]) + 0.02
 

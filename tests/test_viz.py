@@ -159,7 +159,7 @@ def test_the_cameras_that_are_there_are_shown(cameras, shape):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("corrupt", "message"),
     [
         (lambda demo: demo._observations.clear(), "no steps"),
         (lambda demo: setattr(demo[3], "joint_positions", None), "without joint positions"),
@@ -167,9 +167,9 @@ def test_the_cameras_that_are_there_are_shown(cameras, shape):
     ],
 )
 @pytest.mark.parametrize("draw", [filmstrip, lambda demo: list(episode_frames(demo))])
-def test_what_cannot_be_drawn_is_said(spoil, message, draw):
+def test_what_cannot_be_drawn_is_said(corrupt, message, draw):
     demo = make_demo()
-    spoil(demo)
+    corrupt(demo)
     with pytest.raises(UserError, match=message):
         draw(demo)
 

@@ -10,10 +10,10 @@ pytest.importorskip("ipywidgets")
 pytest.importorskip("diffusers")
 
 from genima_lite import panda
-from genima_lite.bench.env import BenchEnv
 from genima_lite.controller.checkpoint import load_controller
 from genima_lite.demos.collect import record_demo
 from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.errors import UserError
 from genima_lite.shipped import shipped
 from genima_lite.targets import draw_targets, find_spheres

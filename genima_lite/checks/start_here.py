@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from genima_lite.bench.task import COLORS
 from genima_lite.checks.verdict import close, expect, passed
 from genima_lite.diffusion.prompts import task_prompt
-from genima_lite.evaluate import wilson_interval
+from genima_lite.envs.bench.task import COLORS
+from genima_lite.evaluation.rollout import wilson_interval
 
 Loop = Callable[..., int]
 

@@ -166,14 +166,14 @@ def check_nearest(attempt: Attempt, seed: int = 0) -> None:
 
 
 def check_target_of(attempt: Attempt, seed: int = 0) -> None:
-    """Check `target_of(t, length, stops, horizon=20) -> int`; stops increase, numbers of frames."""
+    """Check `target_of(t, length, keyframes, horizon=20) -> int`; stops increase, numbers of frames."""
     rng = np.random.default_rng(seed)
     length = int(rng.integers(55, 70))
     first = int(rng.integers(6, 12))
-    stops = [first, first + int(rng.integers(25, 30))]
+    keyframes = [first, first + int(rng.integers(25, 30))]
 
-    def asked(t: int, stops: list[int], horizon: int = 20) -> int:
-        found = attempt(t, length, list(stops), horizon)
+    def asked(t: int, keyframes: list[int], horizon: int = 20) -> int:
+        found = attempt(t, length, list(keyframes), horizon)
         expect(found is not None, "the function returned nothing: is there a `return`?")
         return int(found)
 
@@ -186,13 +186,18 @@ def check_target_of(attempt: Attempt, seed: int = 0) -> None:
     )
     expect(last == length - 1, "near the end the target stays at the last frame, length - 1")
     expect(asked(length - 1, []) == length - 1, "the last frame's target is itself")
-    expect(asked(0, stops) == first, "a stop that comes sooner than t + K is the target")
+    expect(asked(0, keyframes) == first, "a stop that comes sooner than t + K is the target")
     expect(
-        asked(first, stops) != first,
+        asked(first, keyframes) != first,
         "at a stop the target is the stop itself, so the arm never leaves it: look for later ones",
     )
-    expect(asked(first, stops) == first + 20, "behind a stop count K again, up to the next stop")
-    expect(asked(stops[1], stops) == min(stops[1] + 20, length - 1), "behind the last stop: t + K")
+    expect(
+        asked(first, keyframes) == first + 20, "behind a stop count K again, up to the next stop"
+    )
+    expect(
+        asked(keyframes[1], keyframes) == min(keyframes[1] + 20, length - 1),
+        "behind the last stop: t + K",
+    )
     expect(asked(3, [], 7) == 10, "use the argument `horizon`, not 20")
     passed("no target lies behind a stop, and no frame waits for ever")
 

@@ -5,14 +5,14 @@
                  └─► sphere finder ► tokens ───┤                            │
     joints, gripper ──────────► state token ───┤       K action queries ──► decoder ─(+)─► actions
     (actions, in training) ──► style z token ──┘                                      │
-                 sphere finder ► places, turns, joints ──► geometry shortcut ─────────┘
+                 sphere finder ► keypoints, axes, joints ──► geometry shortcut ─────────┘
 
 B is the batch, V the views, S = 4 spheres, K the horizon, D the transformer's width. What differs
 from ACT and the paper's controller, and why:
 
 - *The spheres are found explicitly*, by one heatmap a sphere and view, and trained on where they
   truly are and how they are turned: labels are free, since we draw the spheres.
-- *A shortcut*: a small residual perceptron turns these few numbers into actions, and the
+- *A shortcut*: a small residual perceptron axes these few numbers into actions, and the
   transformer's are added. On exact sphere centres, without pictures, one seed and 600 steps, a
   transformer erred by 0.076 rad, the same with a perceptron beside it by 0.062 rad.
 - Joints go out as differences to the present ones (`genima_lite.controller.normalise`).
@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from genima_lite.controller.config import ControllerConfig
-from genima_lite.controller.spheres import STATE, Found, Geometry, SphereFinder, cell_middles
+from genima_lite.controller.keypoint_heads import STATE, Found, Geometry, SphereFinder, cell_middles
 from genima_lite.errors import UserError
 from genima_lite.targets.joints import JOINTS
 
@@ -150,7 +150,7 @@ class ACT(nn.Module):
             return tokens.flatten(1, 2), None
         found = self.finder(maps, (batch, count))
         shown = found.visible.sigmoid()[..., None]
-        seen = torch.cat([found.tokens, 2 * found.places - 1, shown], dim=-1)  # (B, V, S, C + 3)
+        seen = torch.cat([found.tokens, 2 * found.keypoints - 1, shown], dim=-1)  # (B, V, S, C + 3)
         spheres = self.sphere_to_token(seen) + self.sphere_code + self.view_code  # (B, V, S, D)
         return torch.cat([tokens, spheres], dim=2).flatten(1, 2), found
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from genima_lite.controller.draw import DrawnViews
 from genima_lite.errors import UserError
+from genima_lite.targets.keypoints import DrawnViews
 
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How much training pictures are spoiled; `AugmentConfig.none()` leaves them alone."""
+    """How much training pictures are corrupted; `AugmentConfig.none()` leaves them alone."""
 
     opacity: float = 0.6
     """Spheres are blended in with an opacity from here to 1."""
@@ -26,7 +26,7 @@ class AugmentConfig:
     """Pixels at 64 a view: least and largest standard deviation of it."""
     smear: float = 0.25
     """Share of views mixed with a displaced copy, as a model draws that cannot decide between
-    two places; labels lie between."""
+    two keypoints; labels lie between."""
     shift: float = 0.2
     """Share of views displaced by up to `shift_pixels`; the labels move along."""
     shift_pixels: int = 2
@@ -72,10 +72,10 @@ def spheres_shown(
     return whole & (rng.random((samples, views, 4)) >= config.dropped_spheres)
 
 
-def spoil(
+def corrupt(
     config: AugmentConfig, rng: np.random.Generator, drawn: DrawnViews, backgrounds: np.ndarray
 ) -> DrawnViews:
-    """Return spoiled copies of drawn views; `backgrounds` (N, V, H, W, 3) uint8 lie below."""
+    """Return corrupted copies of drawn views; `backgrounds` (N, V, H, W, 3) uint8 lie below."""
     shape = drawn.views.shape
     flat = (shape[0] * shape[1], *shape[2:])
     opacity = rng.uniform(config.opacity, 1.0, (flat[0], 1, 1, 1)).astype(np.float32)
@@ -85,11 +85,11 @@ def spoil(
     moved = _smear(config, rng, pictures) + _shift(config, rng, pictures)
     sigma = rng.uniform(0, config.noise, (flat[0], 1, 1, 1)).astype(np.float32)
     pictures += sigma * rng.standard_normal(flat, dtype=np.float32)
-    places = drawn.places + (moved / [shape[3], shape[2]]).reshape(*shape[:2], 1, 2)
-    inside = ((places >= 0) & (places < 1)).all(-1)
+    keypoints = drawn.keypoints + (moved / [shape[3], shape[2]]).reshape(*shape[:2], 1, 2)
+    inside = ((keypoints >= 0) & (keypoints < 1)).all(-1)
     views = np.rint(np.clip(pictures, 0, 255)).astype(np.uint8).reshape(shape)
     visible = drawn.visible & inside
-    return replace(drawn, views=views, places=places.astype(np.float32), visible=visible)
+    return replace(drawn, views=views, keypoints=keypoints.astype(np.float32), visible=visible)
 
 
 def _blur(config: AugmentConfig, rng: np.random.Generator, pictures: np.ndarray) -> None:

@@ -21,7 +21,7 @@ from genima_lite.controller.config import ControllerConfig
 from genima_lite.errors import UserError
 from genima_lite.files import write_json, written_whole
 
-CARD = "controller.json"
+METADATA = "controller.json"
 WEIGHTS = "controller.safetensors"
 TRAINING = "training.safetensors"
 
@@ -51,11 +51,11 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def save_controller(
-    folder: Path, config: ControllerConfig, weights: dict[str, Tensor], card: dict[str, Any]
+    folder: Path, config: ControllerConfig, weights: dict[str, Tensor], metadata: dict[str, Any]
 ) -> None:
     """Write a controller that `load_controller` reads; `card` says how it came about."""
     save_tensors(folder / WEIGHTS, weights)
-    write_json(folder / CARD, {"config": config.to_dict(), **card})
+    write_json(folder / METADATA, {"config": config.to_dict(), **metadata})
 
 
 def load_config(folder: Path) -> ControllerConfig:
@@ -64,18 +64,18 @@ def load_config(folder: Path) -> ControllerConfig:
     Raises:
         UserError: no controller in the folder, or one of another version of this package.
     """
-    path = folder / CARD
+    path = folder / METADATA
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        metadata = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(
-            f"{folder}: no {CARD} in it; give the folder that 'train-controller' wrote"
+            f"{folder}: no {METADATA} in it; give the folder that 'train-controller' wrote"
         ) from None
     except ValueError as error:
         raise UserError(f"{path}: not readable as JSON ({error})") from error
-    if not isinstance(card, dict) or not isinstance(card.get("config"), dict):
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("config"), dict):
         raise UserError(f"{path}: holds no controller configuration")
-    return ControllerConfig.from_dict(card["config"])
+    return ControllerConfig.from_dict(metadata["config"])
 
 
 def load_controller(folder: Path | str, device: torch.device | str = "cpu") -> ACT:

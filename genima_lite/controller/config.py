@@ -21,11 +21,11 @@ class ControllerConfig:
     """Pixels along each side of a view."""
     horizon: int = HORIZON
     """K, actions of one prediction; the drawn targets lie as many steps ahead."""
-    stops: bool = True
+    keyframes: bool = True
     """The drawn targets are cut at stops (`genima_lite.targets.horizon.target_frames`), and where
     one is nearer than K the arm waits there. Without spheres there is nothing to cut."""
     spheres: bool = True
-    """Find the drawn spheres in each view, with their true places as extra labels. Off for the
+    """Find the drawn spheres in each view, with their true keypoints as extra labels. Off for the
     baseline that sees plain pictures."""
     text_features: int = 0
     """Length of the instruction's feature vector, which conditions the picture encoder by FiLM.
@@ -59,7 +59,7 @@ class ControllerConfig:
     kl_weight: float = 1.0
     """Weight of the KL divergence of z from a standard normal."""
     sphere_weight: float = 0.5
-    """Weight of the loss on places and visibility of the spheres."""
+    """Weight of the loss on keypoints and visibility of the spheres."""
 
     def __post_init__(self) -> None:
         for name in ("cameras", "channels", "blocks"):  # JSON has no tuples

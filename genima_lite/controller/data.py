@@ -50,9 +50,9 @@ def collate(config: ControllerConfig, samples: Samples) -> Batch:
         Labels(
             torch.from_numpy(normalise_actions(samples.actions, samples.joints)),
             torch.from_numpy(samples.valid),
-            torch.from_numpy(samples.drawn.places),
+            torch.from_numpy(samples.drawn.keypoints),
             torch.from_numpy(samples.drawn.visible),
-            torch.from_numpy(samples.drawn.turns),
+            torch.from_numpy(samples.drawn.axes),
             torch.from_numpy(samples.drawn.opened.astype(np.float32)),
         ),
     )
@@ -71,7 +71,7 @@ class TrainingData:
         config: what the network sees.
         sources: each with its share of a batch; shares add up to 1.
         seed: the same seed gives the same batches.
-        bare: sources without pictures for the first lesson, each with its share.
+        bare: sources without pictures for the first keypoint_pretraining, each with its share.
     """
 
     config: ControllerConfig

@@ -1,7 +1,7 @@
 """Single decisions as samples for a controller: what it sees there, and the way on.
 
-Both kinds of controllers learn from moments (`genima_lite.demos.moments`) and from decisions that
-their policy comes to by itself (`genima_lite.demos.visited`), as the diffusion model does, so that
+Both kinds of controllers learn from moments (`genima_lite.datasets.perturbed_states`) and from decisions that
+their policy comes to by itself (`genima_lite.datasets.dagger`), as the diffusion model does, so that
 neither decides between Genima and the baseline. The baseline sees the views, Genima's controller
 what a diffusion model draws on them. Deviation from the paper, which learns from demonstrations.
 """
@@ -14,22 +14,22 @@ from pathlib import Path
 
 import numpy as np
 
-from genima_lite import chunks
 from genima_lite.cameras import Camera
 from genima_lite.controller.augment import AugmentConfig
 from genima_lite.controller.config import ControllerConfig
-from genima_lite.controller.draw import DrawnViews, draw_views, without_targets
 from genima_lite.controller.pictures import stack_views
 from genima_lite.controller.sources import Samples, chunk, noisy
-from genima_lite.demos.moments import MomentSettings, moments
-from genima_lite.demos.visited import VisitSettings, visited
+from genima_lite.datasets import shards
+from genima_lite.datasets.dagger import DaggerSettings, dagger_rollouts
+from genima_lite.datasets.perturbed_states import PerturbedStateSettings, perturbed_states
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo
 from genima_lite.targets.joints import joint_targets
+from genima_lite.targets.keypoints import DrawnViews, draw_views, without_targets
 from genima_lite.targets.views import demo_targets
 
-_SPHERES = ("places", "visible", "turns", "opened")
+_SPHERES = ("keypoints", "visible", "axes", "opened")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class DecisionSettings:
     """Whose scenes are shown, file by file in turn."""
     seed: int = 0
     """The same seed shows the same scenes as moments of the diffusion model."""
-    visited_by: str | None = None
+    dagger_by: str | None = None
     """Folder of a trained Genima, or baseline, that comes to these decisions by itself; `None`:
     moments."""
     drawn_by: str | None = None
@@ -50,11 +50,11 @@ class DecisionSettings:
 def make_decisions(
     folder: Path | str, config: ControllerConfig, settings: DecisionSettings, count: int
 ) -> Iterator[Path]:
-    """Draw decisions into files (`genima_lite.chunks.keep_chunks`).
+    """Draw decisions into files (`genima_lite.datasets.shards.keep_shards`).
 
     They hold `views` (V, H, W, 3) uint8, `joints` (7,), `gripper_open`, `actions` (K, 8), `valid`
     (K,) and an `instruction`, in as many rows; drawn ones also where the spheres should be, as
-    `genima_lite.controller.draw.DrawnViews`.
+    `genima_lite.targets.keypoints.DrawnViews`.
 
     Yields:
         Each file, old or new.
@@ -71,13 +71,13 @@ def make_decisions(
     def draw(number: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng([settings.seed, number])
         rows = [
-            _decision(config, demo, str(rng.choice(sentences)), agent, chunks.CHUNK * number + row)
+            _decision(config, demo, str(rng.choice(sentences)), agent, shards.SHARD * number + row)
             for row, (demo, sentences) in enumerate(_shown(config, settings, number))
         ]
         return {name: np.stack([each[name] for each in rows]) for name in rows[0]}
 
     said = {**asdict(settings), "cameras": config.cameras, "image_size": config.image_size}
-    return chunks.keep_chunks(folder, {**said, "horizon": config.horizon}, count, draw)
+    return shards.keep_shards(folder, {**said, "horizon": config.horizon}, count, draw)
 
 
 def _shown(
@@ -85,20 +85,20 @@ def _shown(
 ) -> Iterator[tuple[Demo, list[str]]]:
     """Yield the decisions of a file, each with the sentences that ask for it."""
     task = settings.tasks[number % len(settings.tasks)]
-    stops = config.spheres and config.stops
-    if settings.visited_by is None:
-        row = MomentSettings(task, config.image_size, settings.seed, stops, part=number)
-        return moments(row, chunks.CHUNK)
-    name, policy = "genima" if config.spheres else "act", Path(settings.visited_by)
-    visits = VisitSettings(task, name, policy, settings.seed, stops, part=number)
-    return visited(visits, chunks.CHUNK)
+    keyframes = config.spheres and config.keyframes
+    if settings.dagger_by is None:
+        row = PerturbedStateSettings(task, config.image_size, settings.seed, keyframes, part=number)
+        return perturbed_states(row, shards.SHARD)
+    name, policy = "genima" if config.spheres else "act", Path(settings.dagger_by)
+    visits = DaggerSettings(task, name, policy, settings.seed, keyframes, part=number)
+    return dagger_rollouts(visits, shards.SHARD)
 
 
 def _decision(
     config: ControllerConfig, demo: Demo, instruction: str, agent: DiffusionAgent | None, seed: int
 ) -> dict[str, np.ndarray]:
     """Return the arrays of one decision, with a model's drawing if there is a model."""
-    stop = len(demo) - 1 if config.spheres and config.stops else None
+    stop = len(demo) - 1 if config.spheres and config.keyframes else None
     actions, valid = chunk(demo.actions(), 0, config.horizon, stop)
     now = demo[0]
     views = {name: now.image(name) for name in config.cameras}
@@ -119,7 +119,7 @@ def _decision(
 def _labels(config: ControllerConfig, demo: Demo) -> dict[str, np.ndarray]:
     """Return where the spheres of a decision should be, by the names of `DrawnViews`."""
     cameras = [Camera.from_observation(demo[0], name) for name in config.cameras]
-    target = demo[int(demo_targets(demo, config.horizon, stops=False)[0])]
+    target = demo[int(demo_targets(demo, config.horizon, keyframes=False)[0])]
     size = config.image_size
     below = np.zeros((1, len(cameras), size, size, 3), np.uint8)
     drawn = draw_views(below, [cameras], config.cameras, [joint_targets(target)])
@@ -142,7 +142,7 @@ class DecisionSource:
         chosen = rng.integers(len(self._kept["joints"]), size=count)
         row = {name: array[chosen] for name, array in self._kept.items()}
         drawn = without_targets(row["views"])
-        if "places" in row:
+        if "keypoints" in row:
             drawn = DrawnViews(row["views"], *(row[name] for name in _SPHERES))
         return Samples(
             drawn,
@@ -166,7 +166,7 @@ def decision_source(
     Raises:
         UserError: decisions for another configuration, or fewer than asked for.
     """
-    found = [chunks.load_chunks(folder, count) for folder, count in folders]
+    found = [shards.load_shards(folder, count) for folder, count in folders]
     for (folder, _), each in zip(folders, found, strict=True):
         _check(config, each, folder)
     kept = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
@@ -176,7 +176,7 @@ def decision_source(
 def _check(config: ControllerConfig, kept: dict[str, np.ndarray], folder: Path) -> None:
     """Refuse decisions that were drawn for another controller."""
     shape, size = kept["views"].shape[1:4], config.image_size
-    if config.spheres != ("places" in kept):
+    if config.spheres != ("keypoints" in kept):
         kinds = ("of views as they are", "of drawings")
         theirs, ours = kinds if config.spheres else kinds[::-1]
         raise UserError(f"{folder}: decisions {theirs}; this controller learns from those {ours}")

@@ -1,7 +1,7 @@
 """Samples whose targets a diffusion model has drawn, so that the controller knows its hand.
 
 Deviation from the paper, where the controller is trained on perfectly drawn targets over random
-backgrounds only: a small model's spheres are soft, pale or smeared between two places, and no
+backgrounds only: a small model's spheres are soft, pale or smeared between two keypoints, and no
 filter imitates that as well as the model itself. Labels stay the true ones.
 """
 
@@ -23,7 +23,7 @@ class DrawnSource:
     """Samples of some frames of demonstrations with a model's drawings of them.
 
     Args:
-        demos: the demonstrations; what it spoils is not seen, but its noise on joints counts.
+        demos: the demonstrations; what it corrupts is not seen, but its noise on joints counts.
         numbers: (N,) which of its frames.
         pictures: (N, V, H, W, 3) uint8, their drawings.
     """

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from genima_lite.controller.act import Prediction
 from genima_lite.controller.config import ControllerConfig
+from genima_lite.controller.keypoint_heads import Found
 from genima_lite.controller.normalise import ACTION_SCALE
-from genima_lite.controller.spheres import Found
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,17 +21,17 @@ class Labels:
     Attributes:
         actions: (B, K, 8) float32, normalised; gripper open in [0, 1].
         valid: (B, K) bool: real actions, not padding past a demonstration's end.
-        places: (B, V, S, 2) float32, sphere centres as shares of width and height.
+        keypoints: (B, V, S, 2) float32, sphere centres as shares of width and height.
         visible: (B, V, S) bool.
-        turns: (B, V, S, 3) float32, unit vectors along the stripes' axes in the camera's axes.
+        axes: (B, V, S, 3) float32, unit vectors along the stripes' axes in the camera's axes.
         opened: (B,) float32, 1.0 where the drawn gripper is open, else 0.0.
     """
 
     actions: Tensor
     valid: Tensor
-    places: Tensor
+    keypoints: Tensor
     visible: Tensor
-    turns: Tensor
+    axes: Tensor
     opened: Tensor
 
 
@@ -42,7 +42,7 @@ def controller_loss(
 
     Everything that the network predicts has a part: `joints` (mean absolute error, normalised),
     `gripper`, and where present `kl` and `spheres`. `joint_error` (radians), `sphere_error`
-    (pixels) and `turn_error` (degrees) come along for people and weigh nothing.
+    (pixels) and `axis_error` (degrees) come along for people and weigh nothing.
     """
     joints = masked_mean((prediction.joints - labels.actions[..., :7]).abs(), labels.valid)
     gripper = F.binary_cross_entropy_with_logits(
@@ -57,7 +57,7 @@ def controller_loss(
         parts["spheres"], error = sphere_loss(prediction.found, labels)
         loss = loss + config.sphere_weight * parts["spheres"]
         parts["sphere_error"] = error * config.image_size
-        parts["turn_error"] = turn_error(prediction.found, labels)
+        parts["axis_error"] = axis_error(prediction.found, labels)
     parts["joint_error"] = joints.detach() * ACTION_SCALE
     return loss, parts
 
@@ -85,36 +85,37 @@ def sphere_loss(found: Found, labels: Labels) -> tuple[Tensor, Tensor]:
     so that their mean is the centre, its place the centre, and its turn the true one. Visibility
     and the gripper's colour have cross-entropies.
     """
-    visible = labels.visible.to(found.places)  # (B, V, S)
+    visible = labels.visible.to(found.keypoints)  # (B, V, S)
     count = visible.sum().clamp(min=1)
-    wanted = splat(labels.places, found.heat.shape[3], found.heat.shape[4])  # (B, V, S, h w)
+    wanted = splat(labels.keypoints, found.heat.shape[3], found.heat.shape[4])  # (B, V, S, h w)
     heat = -(wanted * found.heat.flatten(3).log_softmax(-1)).sum(-1)  # (B, V, S)
-    off = (found.places - labels.places) * visible[..., None]  # (B, V, S, 2)
-    places = off.abs().sum(-1) * found.heat.shape[-1]  # cells
-    turns = (found.turns - labels.turns).square().sum(-1) * visible  # (B, V, S), 2 - 2 cos(angle)
+    off = (found.keypoints - labels.keypoints) * visible[..., None]  # (B, V, S, 2)
+    keypoints = off.abs().sum(-1) * found.heat.shape[-1]  # cells
+    axes = (found.axes - labels.axes).square().sum(-1) * visible  # (B, V, S), 2 - 2 cos(angle)
     shown = F.binary_cross_entropy_with_logits(found.visible, visible)
     opened = F.binary_cross_entropy_with_logits(
         found.opened, labels.opened[:, None].expand_as(found.opened), visible[..., 0]
     )
-    loss = (heat * visible + places + turns).sum() / count + shown + opened
+    loss = (heat * visible + keypoints + axes).sum() / count + shown + opened
     return loss, torch.linalg.vector_norm(off.detach(), dim=-1).sum() / count
 
 
 @torch.no_grad()
-def turn_error(found: Found, labels: Labels) -> Tensor:
+def axis_error(found: Found, labels: Labels) -> Tensor:
     """Return the mean angle in degrees between found and true stripe axes of visible spheres."""
-    cosine = (found.turns * labels.turns).sum(-1).clamp(-1, 1)  # (B, V, S)
+    cosine = (found.axes * labels.axes).sum(-1).clamp(-1, 1)  # (B, V, S)
     visible = labels.visible.to(cosine)
     return (cosine.acos().rad2deg() * visible).sum() / visible.sum().clamp(min=1)
 
 
-def splat(places: Tensor, height: int, width: int) -> Tensor:
-    """Return heatmaps (..., h w) of places (..., 2): bilinear weights on the nearest cells.
+def splat(keypoints: Tensor, height: int, width: int) -> Tensor:
+    """Return heatmaps (..., h w) of keypoints (..., 2): bilinear weights on the nearest cells.
 
     Places outside the picture count as on its border.
     """
     column, row = (
-        _hats(places[..., axis] * cells - 0.5, cells) for axis, cells in ((0, width), (1, height))
+        _hats(keypoints[..., axis] * cells - 0.5, cells)
+        for axis, cells in ((0, width), (1, height))
     )
     return (row[..., :, None] * column[..., None, :]).flatten(-2)
 

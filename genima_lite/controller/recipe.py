@@ -110,7 +110,7 @@ def drawn_source(
 
 
 def validation_batch(config: ControllerConfig, demos: Path | None, size: int = 128) -> Batch | None:
-    """Return a fixed batch of motions that training never sees, or of unspoiled held-out frames.
+    """Return a fixed batch of motions that training never sees, or of clean held-out frames.
 
     Args:
         config: what the network sees.

@@ -13,17 +13,10 @@ import numpy as np
 
 from genima_lite import panda
 from genima_lite.cameras import Camera, mounted_camera
-from genima_lite.controller.augment import AugmentConfig, spheres_shown, spoil
+from genima_lite.controller.augment import AugmentConfig, corrupt, spheres_shown
 from genima_lite.controller.config import ControllerConfig
-from genima_lite.controller.draw import (
-    DrawnViews,
-    draw_views,
-    only_labels,
-    targets_of,
-    without_targets,
-)
-from genima_lite.controller.motion import Motion, random_motion
 from genima_lite.controller.pictures import stack_views
+from genima_lite.datasets.motions import Motion, random_motion
 from genima_lite.demos.images import read_image
 from genima_lite.demos.layout import EpisodeFolder, image_path, iterate_episodes
 from genima_lite.demos.read import image_folders, read_descriptions, read_episode
@@ -31,6 +24,13 @@ from genima_lite.errors import UserError
 from genima_lite.observation import Demo
 from genima_lite.targets.horizon import decision_frames, target_frames
 from genima_lite.targets.joints import JointTargets, joint_targets
+from genima_lite.targets.keypoints import (
+    DrawnViews,
+    draw_views,
+    only_labels,
+    targets_of,
+    without_targets,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,12 +155,12 @@ class _Path:
     def of(cls, config: ControllerConfig, motion: Motion) -> _Path:
         """Return a motion with its targets."""
         states = (motion.joints, motion.gripper_open)
-        targets = target_frames(*states, config.horizon, config.stops)
+        targets = target_frames(*states, config.horizon, config.keyframes)
         return cls(config, *states, motion.actions, targets)
 
     def chunk(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
         """Return a frame's K actions and which are real; waiting at stops is for who sees them."""
-        waits = self.config.spheres and self.config.stops
+        waits = self.config.spheres and self.config.keyframes
         stop = int(self.targets[frame]) if waits else None
         return chunk(self.actions, frame, self.config.horizon, stop)
 
@@ -173,7 +173,7 @@ def noisy(rng: np.random.Generator, joints: np.ndarray, augment: AugmentConfig) 
 
 @dataclass(frozen=True, eq=False)
 class _Drawn:
-    """Draws and spoils the targets of samples; shared by the sources."""
+    """Draws and corrupts the targets of samples; shared by the sources."""
 
     config: ControllerConfig
     augment: AugmentConfig
@@ -196,7 +196,7 @@ class _Drawn:
         below = self.backgrounds(rng, count * views, size).reshape(count, views, size, size, 3)
         shown = spheres_shown(self.augment, rng, count, views)
         clean = draw_views(below, cameras, self.config.cameras, targets, shown)
-        return Samples(spoil(self.augment, rng, clean, below), *rest)
+        return Samples(corrupt(self.augment, rng, clean, below), *rest)
 
 
 class DemoSource:
@@ -208,7 +208,7 @@ class DemoSource:
 
     Args:
         config: what the network sees.
-        augment: how samples are spoiled.
+        augment: how samples are corrupted.
         backgrounds: makes what targets are drawn on.
         roots: folders of data sets.
 

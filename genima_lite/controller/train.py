@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from genima_lite.controller.act import ACT
 from genima_lite.controller.checkpoint import (
-    CARD,
+    METADATA,
     TRAINING,
     WEIGHTS,
     load_config,
@@ -31,12 +31,12 @@ from genima_lite.controller.checkpoint import (
 )
 from genima_lite.controller.config import ControllerConfig
 from genima_lite.controller.data import Batch, TrainingData
-from genima_lite.controller.lesson import (
+from genima_lite.controller.keypoint_pretraining import (
     Detections,
-    LessonConfig,
+    KeypointPretraining,
     detections,
     draw,
-    lesson_loss,
+    keypoint_loss,
     teach,
 )
 from genima_lite.controller.loss import controller_loss
@@ -68,7 +68,7 @@ class TrainConfig:
     """Of first weights, batches and random numbers."""
     save_every: int = 200
     """Steps between checkpoints."""
-    lesson: LessonConfig | None = None
+    keypoint_pretraining: KeypointPretraining | None = None
     """The first lesson of a controller with spheres, which goes on beside the pictures."""
 
     def __post_init__(self) -> None:
@@ -105,14 +105,14 @@ def start(config: ControllerConfig, settings: TrainConfig, device: str = "cpu") 
 
 
 def training_step(
-    run: Training, batch: Batch, lesson: Detections | None = None
+    run: Training, batch: Batch, keypoint_pretraining: Detections | None = None
 ) -> dict[str, float]:
     """Do one step of gradient descent and return the loss and its parts.
 
     Args:
         run: changed in place.
         batch: on the network's device.
-        lesson: a batch without pictures for the shortcut.
+        keypoint_pretraining: a batch without pictures for the shortcut.
     """
     settings, model = run.config, run.model.train()
     for group in run.optimizer.param_groups:
@@ -122,8 +122,8 @@ def training_step(
         labels = batch.labels
         prediction = model(batch.views, batch.state, batch.text, labels.actions, labels.valid)
         loss, parts = controller_loss(model.config, prediction, labels)
-    if lesson is not None:
-        loss = loss + lesson_loss(model, lesson)
+    if keypoint_pretraining is not None:
+        loss = loss + keypoint_loss(model, keypoint_pretraining)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_norm)
@@ -176,14 +176,14 @@ def resume(run: Training, folder: Path) -> None:
     """
     if difference := load_config(folder).difference(run.model.config):
         raise UserError(
-            f"{folder / CARD}: a checkpoint of another preset, its {difference}; "
-            "train with the same words, or into another folder"
+            f"{folder / METADATA}: a checkpoint of another preset, its {difference}; "
+            "train with the same arguments, or into another folder"
         )
-    before = json.loads((folder / CARD).read_text(encoding="utf-8")).get("training", {})
+    before = json.loads((folder / METADATA).read_text(encoding="utf-8")).get("training", {})
     for name, value in asdict(run.config).items():
         if before.get(name) != value:
             raise UserError(
-                f"{folder / CARD}: trained with {name} = {before.get(name)}, not {value}; "
+                f"{folder / METADATA}: trained with {name} = {before.get(name)}, not {value}; "
                 "go on with the same settings, or train into another folder"
             )
     tensors, metadata = load_tensors(folder / TRAINING)
@@ -227,9 +227,9 @@ def train(
         max_minutes: stop after so many and save; started again it goes on.
         device: where to train, as torch names it.
         report: called after each step with its number and the parts of its loss; before, in the
-            first lesson, now and then with 0 and either `samples` made or the `lesson`'s loss.
+            first keypoint_pretraining, now and then with 0 and either `samples` made or the `lesson`'s loss.
         begin: folder of a controller of the same configuration whose weights come first; it has
-            had its first lesson, which only goes on beside.
+            had its first keypoint_pretraining, which only goes on beside.
         workers: processes that make batches (forked: not on Windows); 0 makes them between steps.
             The batches are the same.
 
@@ -242,8 +242,8 @@ def train(
         raise UserError(f"workers is {workers}; give 0 or more")
     run = start(data.config, settings, device)
     truth = None
-    if settings.lesson is not None and data.bare:
-        truth = _lesson(folder, data, settings.lesson, report)
+    if settings.keypoint_pretraining is not None and data.bare:
+        truth = _keypoint_samples(folder, data, settings.keypoint_pretraining, report)
     if (folder / TRAINING).exists():
         resume(run, folder)
     else:
@@ -296,11 +296,11 @@ def _batches(
     )
 
 
-def _lesson(
-    folder: Path, data: TrainingData, config: LessonConfig, report: Report | None
+def _keypoint_samples(
+    folder: Path, data: TrainingData, config: KeypointPretraining, report: Report | None
 ) -> Detections:
     """Return the lesson's samples, made once and kept in the folder."""
-    path = folder / "lesson.safetensors"
+    path = folder / "keypoints.safetensors"
 
     def tell(done: int, total: int) -> None:
         if report is not None and done % 10_000 == 0:
@@ -318,21 +318,21 @@ def _begin(
 
     def tell(step: int, steps: int, loss: float) -> None:
         if report is not None and step % 500 == 0:
-            report(0, {"lesson": loss})
+            report(0, {"keypoint_pretraining": loss})
 
     if begin is not None:
         load_weights(run.model, load_tensors(begin / WEIGHTS)[0], begin / WEIGHTS)
-    elif truth is not None and run.config.lesson is not None:
-        teach(run.model, truth, run.config.lesson, tell)
+    elif truth is not None and run.config.keypoint_pretraining is not None:
+        teach(run.model, truth, run.config.keypoint_pretraining, tell)
     run.average = {k: v.detach().clone() for k, v in run.model.state_dict().items()}
 
 
 def _beside(run: Training, truth: Detections | None) -> Detections | None:
-    """Return the step's batch of the lesson, the same for the same step."""
-    if truth is None or run.config.lesson is None:
+    """Return the step's batch of the keypoint_pretraining, the same for the same step."""
+    if truth is None or run.config.keypoint_pretraining is None:
         return None
     seed = run.config.seed * 1_000_003 + run.step
-    batch = draw(truth, run.config.lesson, torch.Generator().manual_seed(seed))
+    batch = draw(truth, run.config.keypoint_pretraining, torch.Generator().manual_seed(seed))
     device = next(run.model.parameters()).device
     return Detections(*(part.to(device) for part in batch.parts()))
 

@@ -13,18 +13,18 @@ from pathlib import Path
 
 import numpy as np
 
-from genima_lite.bench.env import BenchEnv
-from genima_lite.bench.expert import plan
-from genima_lite.bench.recovery import waypoints_ahead
-from genima_lite.bench.tasks import load_task
-from genima_lite.demos.astray import Lead, make_lead
+from genima_lite.datasets.recovery_starts import Lead, make_lead
 from genima_lite.demos.layout import DatasetError, episode_folder
 from genima_lite.demos.write import write_episode
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.bench.expert import plan
+from genima_lite.envs.bench.recovery import waypoints_ahead
+from genima_lite.envs.bench.tasks import load_task
 from genima_lite.errors import UserError
 from genima_lite.files import write_json
 from genima_lite.observation import Demo
 from genima_lite.panda import Unreachable
-from genima_lite.policy import policy_names
+from genima_lite.policies.api import policy_names
 from genima_lite.seeds import MAX_ATTEMPTS, training_seed
 
 SETTINGS_FILE = "collection.json"
@@ -39,17 +39,17 @@ class CollectSettings:
         seed: the same seed gives the same data.
         image_size: pixels along each side.
         variations: which variations episodes are dealt round; `None` for all of a task's.
-        astray: share of the episodes that start with the arm beside the expert's path
-            (`genima_lite.demos.astray`).
-        astray_by: what leads it there, "noise" or a policy's name.
+        recovery: share of the episodes that start with the arm beside the expert's path
+            (`genima_lite.datasets.recovery_starts`).
+        recovery_by: what leads it there, "noise" or a policy's name.
         checkpoint: folder of that policy; `None` for the shipped one.
     """
 
     seed: int = 0
     image_size: int = 128
     variations: tuple[int, ...] | None = None
-    astray: float = 0.0
-    astray_by: str = "noise"
+    recovery: float = 0.0
+    recovery_by: str = "noise"
     checkpoint: str | None = None
 
     def __post_init__(self) -> None:
@@ -57,11 +57,11 @@ class CollectSettings:
             raise UserError(f"--seed is {self.seed}; it must not be negative")
         if self.variations is not None and not self.variations:
             raise UserError("--variations is empty; name at least one, or 'all'")
-        if not 0 <= self.astray <= 1:
-            raise UserError(f"--astray is {self.astray}; give a share from 0 to 1")
-        if self.astray_by not in ("noise", *policy_names()):
+        if not 0 <= self.recovery <= 1:
+            raise UserError(f"--recovery is {self.recovery}; give a share from 0 to 1")
+        if self.recovery_by not in ("noise", *policy_names()):
             raise UserError(
-                f"--astray-by is '{self.astray_by}'; choose noise, {', '.join(policy_names())}"
+                f"--recovery-by is '{self.recovery_by}'; choose noise, {', '.join(policy_names())}"
             )
 
 
@@ -125,7 +125,11 @@ def claim_folder(root: Path, settings: CollectSettings) -> None:
 
 
 def _check_same(path: Path, present: dict, wanted: dict) -> None:
-    present = {"astray": 0.0, "astray_by": "noise", **present}  # older versions did not write them
+    present = {
+        "recovery": 0.0,
+        "recovery_by": "noise",
+        **present,
+    }  # older versions did not write them
     for key, value in wanted.items():
         if present.get(key) != value:
             raise DatasetError(
@@ -143,7 +147,7 @@ def collect(
 ) -> Iterator[Recorded | None]:
     """Record demonstrations that are not there yet, in any order, yielding one result a job.
 
-    Episodes that are there already yield `None`. Killed and started again with the same words
+    Episodes that are there already yield `None`. Killed and started again with the same arguments
     it finishes the set: an episode appears in its place only when it is whole.
 
     Raises:
@@ -181,15 +185,15 @@ def _environment(task: str, image_size: int) -> BenchEnv:
 @lru_cache(maxsize=2)
 def _lead(task: str, settings: CollectSettings) -> Lead:
     folder = Path(settings.checkpoint) if settings.checkpoint else None
-    return make_lead(settings.astray_by, task, folder)
+    return make_lead(settings.recovery_by, task, folder)
 
 
-def _goes_astray(seed: int, attempt: int, settings: CollectSettings) -> bool:
+def _is_recovery(seed: int, attempt: int, settings: CollectSettings) -> bool:
     """Return whether an attempt is led astray; the last ones are not, since a policy may break
     what the expert needs, such as a tower of bricks.
     """
     drawn = np.random.default_rng([seed, 2]).random()
-    return attempt < MAX_ATTEMPTS // 2 and bool(drawn < settings.astray)
+    return attempt < MAX_ATTEMPTS // 2 and bool(drawn < settings.recovery)
 
 
 def _record(root: Path, job: Job, settings: CollectSettings) -> Recorded:
@@ -198,7 +202,7 @@ def _record(root: Path, job: Job, settings: CollectSettings) -> Recorded:
     unsolved: list[int] = []
     for attempt in range(MAX_ATTEMPTS):
         seed = training_seed(settings.seed, job.number, attempt)
-        lead = _lead(job.task, settings) if _goes_astray(seed, attempt, settings) else None
+        lead = _lead(job.task, settings) if _is_recovery(seed, attempt, settings) else None
         demo = record_demo(env, seed, job.variation, lead)
         if demo is not None:
             sentences = env.task.instructions(job.variation)

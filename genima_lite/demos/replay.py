@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from genima_lite.bench.env import BenchEnv
 from genima_lite.demos.layout import DatasetError, EpisodeFolder, iterate_episodes
 from genima_lite.demos.read import read_episode
+from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.observation import Demo
 
 

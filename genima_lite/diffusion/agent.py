@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from genima_lite.diffusion.base import load_pipeline
-from genima_lite.diffusion.parts import (
-    Parts,
+from genima_lite.diffusion.components import (
+    Components,
     as_condition,
     encode_pictures,
     encode_prompts,
@@ -29,19 +29,19 @@ class DiffusionAgent:
     (a test compares them); ours keeps an instruction's features for the next call.
 
     Args:
-        parts: with a ControlNet, or with a UNet that concatenates.
+        components: with a ControlNet, or with a UNet that concatenates.
         sampling_steps: one by default. The paper takes ten with SD-Turbo.
 
     Raises:
-        UserError: the parts cannot draw on a picture.
+        UserError: the components cannot draw on a picture.
     """
 
-    def __init__(self, parts: Parts, sampling_steps: int = 1):
-        if parts.controlnet is None and not parts.concatenates:
+    def __init__(self, components: Components, sampling_steps: int = 1):
+        if components.controlnet is None and not components.concatenates:
             raise UserError("this is a base model: it does not draw on a picture; train it first")
         if sampling_steps < 1:
             raise UserError(f"sampling_steps is {sampling_steps}; it must be at least 1")
-        self.parts, self.sampling_steps = parts, sampling_steps
+        self.components, self.sampling_steps = components, sampling_steps
         self._text: dict[str, torch.Tensor] = {}
 
     @classmethod
@@ -53,7 +53,7 @@ class DiffusionAgent:
         Raises:
             UserError: no model there, or one that does not draw on a picture.
         """
-        return cls(Parts.of(load_pipeline(folder).to(device)), sampling_steps)
+        return cls(Components.of(load_pipeline(folder).to(device)), sampling_steps)
 
     def draw(
         self, views: Mapping[str, np.ndarray], instruction: str, seed: int = 0
@@ -80,37 +80,41 @@ class DiffusionAgent:
         Raises:
             UserError: its sides are no multiples of what the networks halve.
         """
-        parts, scheduler = self.parts, self.parts.scheduler
-        multiple = parts.picture_multiple
+        components, scheduler = self.components, self.components.scheduler
+        multiple = components.picture_multiple
         if picture.shape[0] % multiple or picture.shape[1] % multiple:
             size = f"{picture.shape[0]}x{picture.shape[1]}"
             raise UserError(f"the tiled picture is {size}; sides must be multiples of {multiple}")
         text = self._features(prompt)
-        condition = as_condition(picture[None], parts.device)
-        condition_latents = encode_pictures(parts, picture[None]) if parts.concatenates else None
-        scheduler.set_timesteps(self.sampling_steps, device=parts.device)
+        condition = as_condition(picture[None], components.device)
+        condition_latents = (
+            encode_pictures(components, picture[None]) if components.concatenates else None
+        )
+        scheduler.set_timesteps(self.sampling_steps, device=components.device)
         latents = self._noise(picture.shape, seed) * scheduler.init_noise_sigma
         for t in scheduler.timesteps:
             noisy = scheduler.scale_model_input(latents, t)
-            prediction = predict(parts, noisy, t, text, condition, condition_latents)
+            prediction = predict(components, noisy, t, text, condition, condition_latents)
             latents = scheduler.step(prediction, t, latents).prev_sample
         return self._decode(latents)
 
     def _features(self, prompt: str) -> torch.Tensor:
         """Return a prompt's token features (1, L, D), computed once a prompt."""
         if prompt not in self._text:
-            self._text[prompt] = encode_prompts(self.parts, [prompt])
+            self._text[prompt] = encode_prompts(self.components, [prompt])
         return self._text[prompt]
 
     def _noise(self, shape: tuple[int, ...], seed: int) -> torch.Tensor:
-        factor = 2 ** (len(self.parts.vae.config.block_out_channels) - 1)
-        channels = self.parts.unet.config.out_channels
+        factor = 2 ** (len(self.components.vae.config.block_out_channels) - 1)
+        channels = self.components.unet.config.out_channels
         size = (1, channels, shape[0] // factor, shape[1] // factor)
         generator = torch.Generator().manual_seed(seed)
-        return torch.randn(size, generator=generator).to(self.parts.device)
+        return torch.randn(size, generator=generator).to(self.components.device)
 
     def _decode(self, latents: torch.Tensor) -> np.ndarray:
         """Return the picture (H, W, 3) uint8 of latents (1, C, h, w)."""
-        decoded = self.parts.vae.decode(latents / self.parts.vae.config.scaling_factor).sample[0]
+        decoded = self.components.vae.decode(
+            latents / self.components.vae.config.scaling_factor
+        ).sample[0]
         unit = (decoded / 2 + 0.5).clamp(0, 1).permute(1, 2, 0)
         return (unit.cpu().numpy() * 255).round().astype(np.uint8)

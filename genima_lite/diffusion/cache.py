@@ -8,7 +8,12 @@ import numpy as np
 import torch
 
 from genima_lite.diffusion.autoencoder import LosslessAutoencoder
-from genima_lite.diffusion.parts import Parts, as_condition, encode_pictures, encode_prompts
+from genima_lite.diffusion.components import (
+    Components,
+    as_condition,
+    encode_pictures,
+    encode_prompts,
+)
 from genima_lite.diffusion.pictures import Pictures
 from genima_lite.diffusion.step import Batch
 
@@ -23,16 +28,16 @@ class Cache:
     fiftieth of a step's time, are computed when drawn: that takes two fifths of the memory.
     """
 
-    def __init__(self, parts: Parts, pictures: Pictures):
+    def __init__(self, components: Components, pictures: Pictures):
         prompts = list(dict.fromkeys(["", *pictures.prompts]))
-        self._device = parts.device
-        self._text = encode_prompts(parts, prompts)
+        self._device = components.device
+        self._text = encode_prompts(components, prompts)
         self._prompt = torch.tensor([prompts.index(prompt) for prompt in pictures.prompts])
-        self._latents = _latents(parts, pictures.pictures)
+        self._latents = _latents(components, pictures.pictures)
         self._conditions = pictures.conditions
         self._condition_latents = None
         if self._conditions is not None:
-            self._condition_latents = _latents(parts, self._conditions)
+            self._condition_latents = _latents(components, self._conditions)
 
     def draw(self, count: int, prompt_dropout: float, generator: torch.Generator) -> Batch:
         """Return random samples, each prompt empty with the given probability."""
@@ -47,11 +52,13 @@ class Cache:
         return Batch(latents, text, condition, self._condition_latents(which))
 
 
-def _latents(parts: Parts, pictures: np.ndarray) -> Callable[[torch.Tensor], torch.Tensor]:
+def _latents(
+    components: Components, pictures: np.ndarray
+) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return what gives the latents (B, C, h, w) float32 of the pictures of some numbers (B,)."""
-    if isinstance(parts.vae, LosslessAutoencoder):
-        return lambda which: encode_pictures(parts, pictures[which.numpy()])
+    if isinstance(components.vae, LosslessAutoencoder):
+        return lambda which: encode_pictures(components, pictures[which.numpy()])
     starts = range(0, len(pictures), _ENCODE_AT_ONCE)
     batches = (pictures[start : start + _ENCODE_AT_ONCE] for start in starts)
-    kept = torch.cat([encode_pictures(parts, some).half().cpu() for some in batches])
-    return lambda which: kept[which].float().to(parts.device)
+    kept = torch.cat([encode_pictures(components, some).half().cpu() for some in batches])
+    return lambda which: kept[which].float().to(components.device)

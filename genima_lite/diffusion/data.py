@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from genima_lite import chunks
-from genima_lite.chunks import keep_chunks
+from genima_lite.datasets import shards
+from genima_lite.datasets.dagger import DaggerSettings, dagger_rollouts
+from genima_lite.datasets.perturbed_states import PerturbedStateSettings, perturbed_states
+from genima_lite.datasets.shards import keep_shards
 from genima_lite.demos.layout import iterate_episodes, variation_folder
-from genima_lite.demos.moments import MomentSettings, moments
 from genima_lite.demos.read import read_descriptions, read_episode
-from genima_lite.demos.visited import VisitSettings, visited
 from genima_lite.diffusion.augment import AugmentConfig, augmented
 from genima_lite.diffusion.pictures import Pictures, arrays_of
-from genima_lite.diffusion.prompts import pointing_prompt, task_prompt
-from genima_lite.diffusion.scenes import RandomScenes
+from genima_lite.diffusion.prompts import grounding_prompt, task_prompt
+from genima_lite.envs.bench.random_scenes import RandomScenes
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo
 from genima_lite.targets.horizon import decision_frames
@@ -39,7 +39,7 @@ class SceneSettings:
 
 
 def make_scenes(folder: Path | str, settings: SceneSettings, count: int) -> Iterator[Path]:
-    """Draw random scenes into files (`genima_lite.chunks.keep_chunks`).
+    """Draw random scenes into files (`genima_lite.datasets.shards.keep_shards`).
 
     Their captions name things; their conditions are the same scenes without these things.
 
@@ -54,13 +54,13 @@ def make_scenes(folder: Path | str, settings: SceneSettings, count: int) -> Iter
         def draw(number: int) -> dict[str, np.ndarray]:
             rng = np.random.RandomState([settings.seed, number])
             each = scenes[number % len(scenes)]
-            drawn, bare, captions = zip(*(each.draw(rng) for _ in range(chunks.CHUNK)), strict=True)
+            drawn, bare, captions = zip(*(each.draw(rng) for _ in range(shards.SHARD)), strict=True)
             return arrays_of(Pictures(np.stack(drawn), captions, np.stack(bare)))
 
-        yield from keep_chunks(folder, asdict(settings), count, draw)
+        yield from keep_shards(folder, asdict(settings), count, draw)
 
 
-def make_pointing(folder: Path | str, settings: SceneSettings, count: int) -> Iterator[Path]:
+def make_grounding(folder: Path | str, settings: SceneSettings, count: int) -> Iterator[Path]:
     """Draw random scenes into files in which one thing shall be painted that the prompt names.
 
     They teach which word belongs to which pixels, as the billions of captions do of which Stable
@@ -79,29 +79,29 @@ def make_pointing(folder: Path | str, settings: SceneSettings, count: int) -> It
             rng = np.random.RandomState([settings.seed, number, 1])
             each = scenes[number % len(scenes)]
             plain, painted, words = zip(
-                *(each.point(rng) for _ in range(chunks.CHUNK)), strict=True
+                *(each.point(rng) for _ in range(shards.SHARD)), strict=True
             )
-            prompts = tuple(pointing_prompt(thing) for thing in words)
+            prompts = tuple(grounding_prompt(thing) for thing in words)
             return arrays_of(Pictures(np.stack(painted), prompts, np.stack(plain)))
 
-        yield from keep_chunks(folder, asdict(settings), count, draw)
+        yield from keep_shards(folder, asdict(settings), count, draw)
 
 
-def make_moments(
+def make_perturbed_states(
     folder: Path | str,
     settings: SceneSettings,
     count: int,
     augment: AugmentConfig | None = None,
-    stops: bool = True,
+    keyframes: bool = True,
 ) -> Iterator[Path]:
-    """Draw the targets of single decisions into files (`genima_lite.demos.moments`).
+    """Draw the targets of single decisions into files (`genima_lite.datasets.perturbed_states`).
 
     Args:
-        folder: see `genima_lite.chunks.keep_chunks`.
+        folder: see `genima_lite.datasets.shards.keep_shards`.
         settings: tasks, size of a view and seed.
         count: how many at least.
         augment: changes some views; `None` leaves all as they are.
-        stops: cut targets at stops (`genima_lite.targets.horizon.target_frames`).
+        keyframes: cut targets at stops (`genima_lite.targets.horizon.target_frames`).
 
     Yields:
         Each file, old or new.
@@ -112,26 +112,28 @@ def make_moments(
 
     def draw(number: int) -> dict[str, np.ndarray]:
         task = settings.tasks[number % len(settings.tasks)]
-        row = MomentSettings(task, settings.view_size, settings.seed, stops, number)
-        shown = moments(row, chunks.CHUNK)
-        return arrays_of(target_pictures(shown, 1, (settings.seed, number), augment, stops=False))
+        row = PerturbedStateSettings(task, settings.view_size, settings.seed, keyframes, number)
+        shown = perturbed_states(row, shards.SHARD)
+        return arrays_of(
+            target_pictures(shown, 1, (settings.seed, number), augment, keyframes=False)
+        )
 
-    said = {**asdict(settings), "stops": stops, "augment": augment and asdict(augment)}
-    return keep_chunks(folder, said, count, draw)
+    said = {**asdict(settings), "keyframes": keyframes, "augment": augment and asdict(augment)}
+    return keep_shards(folder, said, count, draw)
 
 
-def make_visited(
+def make_dagger(
     folder: Path | str,
     settings: SceneSettings,
     checkpoint: Path | None,
     count: int,
     augment: AugmentConfig | None = None,
-    stops: bool = True,
+    keyframes: bool = True,
 ) -> Iterator[Path]:
-    """Draw what the expert would do where a trained Genima comes (`genima_lite.demos.visited`).
+    """Draw what the expert would do where a trained Genima comes (`genima_lite.datasets.dagger`).
 
     Args:
-        folder, settings, count, augment, stops: as for `make_moments`; the size of a view is
+        folder, settings, count, augment, keyframes: as for `make_perturbed_states`; the size of a view is
             that of the policy.
         checkpoint: folder of that Genima; `None` for the shipped one.
 
@@ -144,13 +146,15 @@ def make_visited(
 
     def draw(number: int) -> dict[str, np.ndarray]:
         task = settings.tasks[number % len(settings.tasks)]
-        row = VisitSettings(task, "genima", checkpoint, settings.seed, stops, number)
-        shown = visited(row, chunks.CHUNK)
-        return arrays_of(target_pictures(shown, 1, (settings.seed, number), augment, stops=False))
+        row = DaggerSettings(task, "genima", checkpoint, settings.seed, keyframes, number)
+        shown = dagger_rollouts(row, shards.SHARD)
+        return arrays_of(
+            target_pictures(shown, 1, (settings.seed, number), augment, keyframes=False)
+        )
 
-    said = {**asdict(settings), "stops": stops, "augment": augment and asdict(augment)}
+    said = {**asdict(settings), "keyframes": keyframes, "augment": augment and asdict(augment)}
     by = {"checkpoint": None if checkpoint is None else str(checkpoint)}
-    return keep_chunks(folder, {**said, **by}, count, draw)
+    return keep_shards(folder, {**said, **by}, count, draw)
 
 
 @contextmanager
@@ -196,7 +200,7 @@ def target_pictures(
     frames_each: int,
     seed: int | Sequence[int] = 0,
     augment: AugmentConfig | None = None,
-    stops: bool = True,
+    keyframes: bool = True,
 ) -> Pictures:
     """Draw the joint targets of some frames of demonstrations (paper, section 3.1).
 
@@ -209,7 +213,7 @@ def target_pictures(
         frames_each: frames of a demonstration, at most; drawn without repetition.
         seed: of frames, sentences and changes.
         augment: changes some frames' views; `None` leaves all as they are.
-        stops: cut targets at stops (`genima_lite.targets.horizon.target_frames`).
+        keyframes: cut targets at stops (`genima_lite.targets.horizon.target_frames`).
 
     Returns:
         The tiled views with targets, the views themselves as conditions, the tasks' prompts.
@@ -221,9 +225,11 @@ def target_pictures(
     rng = np.random.default_rng(seed)
     drawn, plain, prompts = [], [], []
     for demo, sentences in demos:
-        frames = _choose_frames(demo_targets(demo, stops=stops), frames_each, rng)
+        frames = _choose_frames(demo_targets(demo, keyframes=keyframes), frames_each, rng)
         seen = demo if augment is None else augmented(demo, frames, augment, rng)
-        for frame, targets in zip(frames, draw_targets_of(seen, frames, stops=stops), strict=True):
+        for frame, targets in zip(
+            frames, draw_targets_of(seen, frames, keyframes=keyframes), strict=True
+        ):
             drawn.append(tile(targets.views))
             plain.append(tile({camera: seen[frame].image(camera) for camera in TILE_ORDER}))
             prompts.append(task_prompt(sentences[int(rng.integers(len(sentences)))]))

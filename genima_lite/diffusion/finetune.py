@@ -11,28 +11,28 @@ from typing import Any
 
 import numpy as np
 
-from genima_lite.bench.tasks import load_task
-from genima_lite.chunks import files_for
+from genima_lite.datasets.shards import shards_for
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.augment import AugmentConfig
 from genima_lite.diffusion.base import load_pipeline
+from genima_lite.diffusion.components import Components
 from genima_lite.diffusion.data import (
     SceneSettings,
-    make_moments,
-    make_pointing,
-    make_visited,
+    make_dagger,
+    make_grounding,
+    make_perturbed_states,
     read_demos,
     target_pictures,
 )
-from genima_lite.diffusion.parts import Parts
 from genima_lite.diffusion.pictures import Pictures, load_pictures, together
 from genima_lite.diffusion.train import TrainConfig, Trainer, Validate
 from genima_lite.diffusion.validate import decision_examples, score_drawings, validation_picture
+from genima_lite.envs.bench.tasks import load_task
 from genima_lite.errors import UserError
 from genima_lite.files import write_json
 from genima_lite.targets.horizon import HORIZON
 
-CARD = "genima.json"
+METADATA = "genima.json"
 """The file beside the model that says what it was trained for."""
 
 
@@ -50,18 +50,18 @@ class FinetuneConfig:
     """Frames of each demonstration; neighbouring frames look alike."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     """Random crops and colours."""
-    stops: bool = True
+    keyframes: bool = True
     """Cut targets at stops (`genima_lite.targets.horizon.target_frames`)."""
-    pointing: int = 0
+    grounding: int = 0
     """Random scenes beside the demonstrations, in which the thing that the prompt names shall be
-    painted (`genima_lite.diffusion.data.make_pointing`)."""
-    moments: int = 0
+    painted (`genima_lite.diffusion.data.make_grounding`)."""
+    perturbed_states: int = 0
     """Single decisions beside the demonstrations, each with the arm set down beside the expert's
-    way in a new scene of the bench (`genima_lite.demos.moments`)."""
-    visited: int = 0
+    way in a new scene of the bench (`genima_lite.datasets.perturbed_states`)."""
+    dagger: int = 0
     """Decisions to which a trained Genima comes by itself, each with what the expert would do
-    there (`genima_lite.demos.visited`)."""
-    visited_by: Path | None = None
+    there (`genima_lite.datasets.dagger`)."""
+    dagger_by: Path | None = None
     """Folder of that Genima; `None` for the shipped one."""
     training: TrainConfig = field(default_factory=TrainConfig)
     """How they are learned."""
@@ -69,12 +69,12 @@ class FinetuneConfig:
     """Of the choice of frames and sentences."""
 
     def __post_init__(self) -> None:
-        if self.frames_each < 1 or min(self.pointing, self.moments, self.visited) < 0:
+        if self.frames_each < 1 or min(self.grounding, self.perturbed_states, self.dagger) < 0:
             raise UserError(
-                "frames_each must be at least 1, pointing, moments and visited not negative"
+                "frames_each must be at least 1, grounding, moments and visited not negative"
             )
-        if self.training.setting == "base":
-            raise UserError("setting 'base' is pre-training; choose how the base shall be changed")
+        if self.training.adapter == "base":
+            raise UserError("adapter 'base' is pre-training; choose how the base shall be changed")
 
 
 Report = Callable[[str, int, int, float | None], None]
@@ -93,7 +93,7 @@ def finetune(
 ) -> Trainer:
     """Train on datasets and write the model to `out`, for `DiffusionAgent.load`.
 
-    Run again with the same words it goes on where it stopped. Moments, visited decisions and
+    Run again with the same arguments it goes on where it stopped. Moments, visited decisions and
     pointing are kept in folders of `out`.
 
     Args:
@@ -114,12 +114,12 @@ def finetune(
     """
     pictures = _all_pictures(Path(out), demos, config, report)
     validate = None if held_out is None else _validation(held_out, config)
-    parts = Parts.of(load_pipeline(base).to(device))
-    trainer = Trainer(parts, pictures, config.training, out, validate)
+    components = Components.of(load_pipeline(base).to(device))
+    trainer = Trainer(components, pictures, config.training, out, validate)
     for loss in trainer.run(max_minutes):
         report("training", trainer.step, config.training.steps, loss)
     trainer.save_model()
-    _write_card(Path(out), config, pictures, str(base), trainer)
+    _write_metadata(Path(out), config, pictures, str(base), trainer)
     return trainer
 
 
@@ -128,10 +128,12 @@ def _all_pictures(
 ) -> Pictures:
     """Return all that is learned from; what no dataset holds is drawn into files under `out`."""
     shown = chain.from_iterable(read_demos(each, config.tasks) for each in demos)
-    found = target_pictures(shown, config.frames_each, config.seed, config.augment, config.stops)
+    found = target_pictures(
+        shown, config.frames_each, config.seed, config.augment, config.keyframes
+    )
     for name, count, files in _further(out, config, found.pictures.shape[1] // 2):
         for number, _ in enumerate(files, 1):
-            report(name, number, files_for(count), None)
+            report(name, number, shards_for(count), None)
         found = together(found, load_pictures(out / name, count))
     return found
 
@@ -140,26 +142,28 @@ def _further(
     out: Path, config: FinetuneConfig, view_size: int
 ) -> Iterator[tuple[str, int, Iterator[Path]]]:
     """Yield what is learned from beside datasets: its folder in `out`, how many, its files."""
-    if config.moments:
-        yield "moments", config.moments, draw_moments(out, config, view_size)
-    if config.visited:
+    if config.perturbed_states:
+        yield "moments", config.perturbed_states, draw_perturbed_states(out, config, view_size)
+    if config.dagger:
         settings = SceneSettings(config.tasks, view_size, config.seed)
-        rest = (config.visited_by, config.visited, config.augment, config.stops)
-        yield "visited", config.visited, make_visited(out / "visited", settings, *rest)
-    if config.pointing:
+        rest = (config.dagger_by, config.dagger, config.augment, config.keyframes)
+        yield "dagger", config.dagger, make_dagger(out / "dagger", settings, *rest)
+    if config.grounding:
         settings = SceneSettings(_with_choice(config.tasks), view_size, config.seed)
         yield (
-            "pointing",
-            config.pointing,
-            make_pointing(out / "pointing", settings, config.pointing),
+            "grounding",
+            config.grounding,
+            make_grounding(out / "grounding", settings, config.grounding),
         )
 
 
-def draw_moments(out: Path, config: FinetuneConfig, view_size: int) -> Iterator[Path]:
+def draw_perturbed_states(out: Path, config: FinetuneConfig, view_size: int) -> Iterator[Path]:
     """Draw a run's moments into files in `out/moments`; `finetune` does it if nobody did."""
     settings = SceneSettings(config.tasks, view_size, config.seed)
     folder = out / "moments"
-    return make_moments(folder, settings, config.moments, config.augment, config.stops)
+    return make_perturbed_states(
+        folder, settings, config.perturbed_states, config.augment, config.keyframes
+    )
 
 
 def _with_choice(tasks: Sequence[str]) -> tuple[str, ...]:
@@ -170,54 +174,56 @@ def _with_choice(tasks: Sequence[str]) -> tuple[str, ...]:
     return found
 
 
-def load_card(folder: Path | str) -> dict[str, Any]:
+def load_metadata(folder: Path | str) -> dict[str, Any]:
     """Return what fine-tuning wrote about a model: tasks, view size, horizon, stops and more.
 
     Raises:
-        UserError: no card, or not one of ours.
+        UserError: no metadata, or not one of ours.
     """
-    path = Path(folder) / CARD
+    path = Path(folder) / METADATA
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        metadata = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(
-            f"{folder}: no {CARD} in it; give the folder that 'train-diffusion' wrote"
+            f"{folder}: no {METADATA} in it; give the folder that 'train-diffusion' wrote"
         ) from None
     except ValueError as error:
         raise UserError(f"{path}: not readable as JSON ({error})") from error
-    if not isinstance(card, dict) or not {"tasks", "view_size", "horizon", "stops"} <= set(card):
+    if not isinstance(metadata, dict) or not {"tasks", "view_size", "horizon", "keyframes"} <= set(
+        metadata
+    ):
         raise UserError(f"{path}: does not say for which tasks and views the model was trained")
-    return card
+    return metadata
 
 
-def _write_card(
+def _write_metadata(
     folder: Path, config: FinetuneConfig, pictures: Pictures, base: str, trainer: Trainer
 ) -> None:
-    card = {
+    metadata = {
         "tasks": sorted(config.tasks),
         "view_size": pictures.pictures.shape[1] // 2,
         "horizon": HORIZON,
-        "stops": config.stops,
+        "keyframes": config.keyframes,
         "pictures": len(pictures),
-        "pointing": config.pointing,
-        "moments": config.moments,
-        "visited": config.visited,
+        "grounding": config.grounding,
+        "moments": config.perturbed_states,
+        "dagger": config.dagger,
         "base": Path(base).name,
         "steps": trainer.step,
         "minutes": trainer.seconds / 60,
         "training": asdict(config.training),
     }
-    write_json(folder / CARD, card)
+    write_json(folder / METADATA, metadata)
 
 
 def _validation(held_out: Path | str, config: FinetuneConfig) -> Validate:
     """Return what scores a model's drawings of held-out decisions."""
-    every = decision_examples(read_demos(held_out, config.tasks), config.stops)
+    every = decision_examples(read_demos(held_out, config.tasks), config.keyframes)
     chosen = np.linspace(0, len(every) - 1, min(VALIDATION_FRAMES, len(every))).astype(int)
     examples = [every[i] for i in chosen]
 
-    def validate(parts: Parts) -> tuple[dict[str, float], np.ndarray]:
-        score, drawings = score_drawings(DiffusionAgent(parts), examples)
+    def validate(components: Components) -> tuple[dict[str, float], np.ndarray]:
+        score, drawings = score_drawings(DiffusionAgent(components), examples)
         numbers = {k: v for k, v in asdict(score).items() if isinstance(v, float)}
         return numbers, validation_picture(examples, drawings)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genima_lite.chunks import load_chunks
+from genima_lite.datasets.shards import load_shards
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ def together(one: Pictures, other: Pictures) -> Pictures:
 
 
 def arrays_of(drawn: Pictures) -> dict[str, np.ndarray]:
-    """Return what `genima_lite.chunks.keep_chunks` keeps of pictures."""
+    """Return what `genima_lite.datasets.shards.keep_shards` keeps of pictures."""
     arrays = {"pictures": drawn.pictures, "prompts": np.array(drawn.prompts)}
     return arrays if drawn.conditions is None else {**arrays, "conditions": drawn.conditions}
 
@@ -61,5 +61,5 @@ def load_pictures(folder: Path | str, count: int | None = None) -> Pictures:
     Raises:
         UserError: none there, or fewer than asked for.
     """
-    kept = load_chunks(folder, count)
+    kept = load_shards(folder, count)
     return Pictures(kept["pictures"], tuple(kept["prompts"].tolist()), kept.get("conditions"))

@@ -11,17 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from genima_lite.chunks import files_for
+from genima_lite.datasets.shards import shards_for
 from genima_lite.diffusion.base import BaseConfig, build_base
+from genima_lite.diffusion.components import Components
 from genima_lite.diffusion.data import SceneSettings, make_scenes
-from genima_lite.diffusion.parts import Parts
 from genima_lite.diffusion.pictures import load_pictures
 from genima_lite.diffusion.step import StepConfig
 from genima_lite.diffusion.train import TrainConfig, Trainer
 from genima_lite.errors import UserError
 
 BASE_TRAINING = TrainConfig(
-    setting="base",
+    adapter="base",
     steps=1200,
     prompt_dropout=0.1,
     step=StepConfig(noise_power=1.0, overstate=0.3),
@@ -55,8 +55,8 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         if not self.tasks or min(self.pictures, self.even_steps) < 1:
             raise UserError("pre-training needs at least one task, one picture and one even step")
-        if self.training.setting != "base":
-            raise UserError(f"pre-training has setting 'base', not '{self.training.setting}'")
+        if self.training.adapter != "base":
+            raise UserError(f"pre-training has adapter 'base', not '{self.training.adapter}'")
 
     @property
     def even_training(self) -> TrainConfig:
@@ -74,7 +74,7 @@ def pretrain(
 ) -> Trainer:
     """Draw scenes, train, and write the base model to `out` in Stable Diffusion's format.
 
-    Run again with the same words it goes on where it stopped. Scenes are kept in `out/scenes`, the
+    Run again with the same arguments it goes on where it stopped. Scenes are kept in `out/scenes`, the
     model after the training that weighs things in `out/weighed`.
 
     Args:
@@ -93,14 +93,14 @@ def pretrain(
     """
     out = Path(out)
     settings = SceneSettings(config.tasks, config.base.picture_size // 2, config.seed)
-    chunks = make_scenes(out / "scenes", settings, config.pictures)
-    for number, _ in enumerate(chunks, 1):
-        report("scenes", number, files_for(config.pictures), None)
+    shards = make_scenes(out / "scenes", settings, config.pictures)
+    for number, _ in enumerate(shards, 1):
+        report("scenes", number, shards_for(config.pictures), None)
     pictures = load_pictures(out / "scenes", config.pictures)
-    parts, begin = Parts.of(build_base(config.base).to(device)), time.monotonic()
+    components, begin = Components.of(build_base(config.base).to(device)), time.monotonic()
     lessons = {"training": ("weighed", config.training), "even": (".", config.even_training)}
     for name, (folder, training) in lessons.items():
-        trainer = Trainer(parts, pictures, training, out / folder)
+        trainer = Trainer(components, pictures, training, out / folder)
         spent = (time.monotonic() - begin) / 60
         for loss in trainer.run(None if max_minutes is None else max_minutes - spent):
             report(name, trainer.step, training.steps, loss)

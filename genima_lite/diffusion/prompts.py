@@ -34,6 +34,6 @@ def scene_caption(things: Sequence[str]) -> str:
     return ", ".join([_VIEWS, *things])
 
 
-def pointing_prompt(thing: str) -> str:
+def grounding_prompt(thing: str) -> str:
     """Return the prompt that asks to paint a thing, such as `red cup`."""
     return f"{_VIEWS}, the {thing}"

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import DDPMScheduler
 
-from genima_lite.diffusion.parts import Parts, predict
+from genima_lite.diffusion.components import Components, predict
 from genima_lite.errors import UserError
 
 
@@ -58,18 +58,20 @@ class Batch:
 
 
 def training_step(
-    parts: Parts, batch: Batch, config: StepConfig, generator: torch.Generator
+    components: Components, batch: Batch, config: StepConfig, generator: torch.Generator
 ) -> torch.Tensor:
     """Return the loss of a batch, a scalar with a gradient (paper, section 3.1).
 
     Args:
-        generator: on the device of the parts; the only source of chance.
+        generator: on the device of the components; the only source of chance.
     """
-    noiser = DDPMScheduler.from_config(parts.scheduler.config)
+    noiser = DDPMScheduler.from_config(components.scheduler.config)
     noise = torch.randn(batch.latents.shape, generator=generator, device=generator.device)
     true, said = _timesteps(len(noise), noiser.config.num_train_timesteps, config, generator)
     noisy = noiser.add_noise(batch.latents, noise, true)
-    prediction = predict(parts, noisy, said, batch.text, batch.condition, batch.condition_latents)
+    prediction = predict(
+        components, noisy, said, batch.text, batch.condition, batch.condition_latents
+    )
     error = _error(prediction, _target(noiser, batch.latents, noise, true), config.beta)
     weight = _weight(batch, config.changed_weight)
     return (error * weight).sum() / weight.sum()

@@ -15,9 +15,9 @@ from itertools import pairwise
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPTokenizer
 
-from genima_lite.bench.task import COLORS
-from genima_lite.bench.tasks import load_task, task_names
 from genima_lite.diffusion.prompts import scene_caption, task_prompt
+from genima_lite.envs.bench.task import COLORS
+from genima_lite.envs.bench.tasks import load_task, task_names
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 

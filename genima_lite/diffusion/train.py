@@ -24,22 +24,22 @@ from diffusers.models.attention_processor import AttnProcessor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 
+from genima_lite.diffusion.adapters import ParameterGroups, finish, prepare
 from genima_lite.diffusion.cache import Cache
-from genima_lite.diffusion.control import ParameterGroups, finish, prepare
-from genima_lite.diffusion.parts import Parts
+from genima_lite.diffusion.components import Components
 from genima_lite.diffusion.pictures import Pictures
 from genima_lite.diffusion.step import StepConfig, training_step
 from genima_lite.errors import UserError
 from genima_lite.files import write_json, written_whole
-from genima_lite.precision import autocast, check_precision
+from genima_lite.training.precision import autocast, check_precision
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """One run; defaults are for drawing targets with a base of a laptop's size."""
 
-    setting: str = "up-blocks"
-    """What is trained: see `genima_lite.diffusion.control`."""
+    adapter: str = "up-blocks"
+    """What is trained: see `genima_lite.diffusion.adapters`."""
     steps: int = 600
     """Steps of the whole run."""
     batch_size: int = 16
@@ -62,7 +62,7 @@ class TrainConfig:
     """Rank, in the settings with LoRA."""
     precision: str = "float32"
     """Or "bfloat16": convolutions and products of matrices at half precision, weights and loss in
-    single. Faster where the processor knows it (`genima_lite.precision`)."""
+    single. Faster where the processor knows it (`genima_lite.training.precision`)."""
     seed: int = 0
     """Of samples, noise, dropout and new weights."""
     save_every: int = 100
@@ -85,18 +85,18 @@ class TrainConfig:
             raise UserError("learning_rate and clip must be positive, warmup not negative")
 
 
-Validate = Callable[[Parts], tuple[dict[str, float], np.ndarray]]
+Validate = Callable[[Components], tuple[dict[str, float], np.ndarray]]
 """Judges the networks: numbers by name, and a picture (H, W, 3) uint8 for people."""
 
 
 class Trainer:
-    """Trains the parts of a base model on pictures, and can be killed at any time.
+    """Trains the components of a base model on pictures, and can be killed at any time.
 
     `out` gets `training.pt` (the checkpoint), `logs/` (TensorBoard), `validation.json` and at the
     end the model in Stable Diffusion's folder format, networks in half precision.
 
     Args:
-        parts: the base model; changed in place.
+        components: the base model; changed in place.
         pictures: with conditions, unless the setting is `base`.
         config: what to do.
         out: folder of this run. A checkpoint in it is continued.
@@ -109,19 +109,19 @@ class Trainer:
 
     def __init__(
         self,
-        parts: Parts,
+        components: Components,
         pictures: Pictures,
         config: TrainConfig,
         out: Path | str,
         validate: Validate | None = None,
     ):
-        self.parts, self.config, self.out = parts, config, Path(out)
+        self.components, self.config, self.out = components, config, Path(out)
         self._check(pictures)
-        self._cache = Cache(parts, pictures)
+        self._cache = Cache(components, pictures)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            groups = prepare(parts, config.setting, config.lora_rank)
-        _plain_attention(parts, config.precision)
+            groups = prepare(components, config.adapter, config.lora_rank)
+        _plain_attention(components, config.precision)
         self._weights = [weight for group in groups.values() for weight in group]
         self._optimizer = _optimizer(groups, config)
         self._average = [weight.detach().clone() for weight in self._weights]
@@ -192,30 +192,32 @@ class Trainer:
         """
         if self.config.ema:
             _copy(self._average, self._weights)
-        finish(self.parts)
+        finish(self.components)
         write_json(self.out / "validation.json", self.validations)
-        save_model(self.parts, self.out)
+        save_model(self.components, self.out)
 
     @property
     def _checkpoint(self) -> Path:
         return self.out / "training.pt"
 
     def _check(self, pictures: Pictures) -> None:
-        if self.config.setting != "base" and pictures.conditions is None:
-            raise UserError(f"setting '{self.config.setting}' needs pictures to draw on")
-        multiple, (height, width) = self.parts.picture_multiple, pictures.pictures.shape[1:3]
+        if self.config.adapter != "base" and pictures.conditions is None:
+            raise UserError(f"adapter '{self.config.adapter}' needs pictures to draw on")
+        multiple, (height, width) = self.components.picture_multiple, pictures.pictures.shape[1:3]
         if height % multiple or width % multiple:
             raise UserError(f"pictures are {height}x{width}; sides must be multiples of {multiple}")
 
     def _train_once(self) -> tuple[float, float]:
         """Make one step; return its loss and the norm of its gradient."""
         config = self.config
-        generator = torch.Generator(self.parts.device).manual_seed((config.seed << 32) + self.step)
+        generator = torch.Generator(self.components.device).manual_seed(
+            (config.seed << 32) + self.step
+        )
         batch = self._cache.draw(config.batch_size, config.prompt_dropout, generator)
         for group in self._optimizer.param_groups:
             group["lr"] = group["full_rate"] * _rate(self.step, config)
-        with autocast(self.parts.device, config.precision):
-            loss = training_step(self.parts, batch, config.step, generator)
+        with autocast(self.components.device, config.precision):
+            loss = training_step(self.components, batch, config.step, generator)
         self._optimizer.zero_grad()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self._weights, config.clip)
@@ -231,7 +233,7 @@ class Trainer:
         kept = [weight.detach().clone() for weight in self._weights]
         if self.config.ema:
             _copy(self._average, self._weights)
-        numbers, picture = self._validate(self.parts)
+        numbers, picture = self._validate(self.components)
         _copy(kept, self._weights)
         for name, value in numbers.items():
             log.add_scalar(f"validation/{name}", value, self.step)
@@ -239,7 +241,7 @@ class Trainer:
         self.validations.append({"step": self.step, "minutes": self.seconds / 60, **numbers})
 
     def _resume(self) -> None:
-        state = torch.load(self._checkpoint, weights_only=True, map_location=self.parts.device)
+        state = torch.load(self._checkpoint, weights_only=True, map_location=self.components.device)
         if state["config"] != asdict(self.config):
             raise UserError(f"{self._checkpoint} is of another configuration: {state['config']}")
         if [w.shape for w in state["weights"]] != [w.shape for w in self._weights]:
@@ -251,38 +253,40 @@ class Trainer:
         self.validations = state["validations"]
 
 
-def save_model(parts: Parts, folder: Path) -> None:
+def save_model(components: Components, folder: Path) -> None:
     """Write the networks in Stable Diffusion's folder format.
 
     UNet and ControlNet go to half precision, on disk and in place, so that what is in memory is
     what others will load. The lossless autoencoder needs single precision; the text encoder keeps
     it, since transformers would compute in the precision of the file.
     """
-    networks = [network for network in (parts.unet, parts.controlnet) if network is not None]
-    for network in (*networks, parts.vae):  # where it was loaded from concerns nobody
+    networks = [
+        network for network in (components.unet, components.controlnet) if network is not None
+    ]
+    for network in (*networks, components.vae):  # where it was loaded from concerns nobody
         network.register_to_config(_name_or_path="")
     for network in networks:
         network.half()
-    pipeline_of(parts).save_pretrained(folder)
+    pipeline_of(components).save_pretrained(folder)
     for network in networks:
         network.float()
 
 
-def pipeline_of(parts: Parts) -> Any:
-    """Return the stock diffusers pipeline that draws with these parts."""
-    if parts.controlnet is not None:
+def pipeline_of(components: Components) -> Any:
+    """Return the stock diffusers pipeline that draws with these components."""
+    if components.controlnet is not None:
         kind: Any = StableDiffusionControlNetPipeline
-        further = {"controlnet": parts.controlnet}
+        further = {"controlnet": components.controlnet}
     else:
-        wide = parts.concatenates
+        wide = components.concatenates
         kind = StableDiffusionInstructPix2PixPipeline if wide else StableDiffusionPipeline
         further = {}
     return kind(
-        vae=parts.vae,
-        text_encoder=parts.text_encoder,
-        tokenizer=parts.tokenizer,
-        unet=parts.unet,
-        scheduler=parts.scheduler,
+        vae=components.vae,
+        text_encoder=components.text_encoder,
+        tokenizer=components.tokenizer,
+        unet=components.unet,
+        scheduler=components.scheduler,
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -290,13 +294,13 @@ def pipeline_of(parts: Parts) -> Any:
     )
 
 
-def _plain_attention(parts: Parts, precision: str) -> None:
+def _plain_attention(components: Components, precision: str) -> None:
     """Let attention be two products of matrices where torch's fused one is slow.
 
     On a CPU in bfloat16 its gradient takes a third of a training step.
     """
-    if precision == "bfloat16" and parts.device.type == "cpu":
-        for network in filter(None, (parts.unet, parts.controlnet)):
+    if precision == "bfloat16" and components.device.type == "cpu":
+        for network in filter(None, (components.unet, components.controlnet)):
             network.set_attn_processor(AttnProcessor())
 
 

@@ -38,7 +38,7 @@ class Example:
 
 
 def decision_examples(
-    demos: Iterable[tuple[Demo, Sequence[str]]], stops: bool = True
+    demos: Iterable[tuple[Demo, Sequence[str]]], keyframes: bool = True
 ) -> list[Example]:
     """Return every frame of some demonstrations at which a policy decides.
 
@@ -47,8 +47,10 @@ def decision_examples(
     """
     examples = []
     for demo, sentences in demos:
-        frames = decision_frames(demo_targets(demo, stops=stops))[:-1]
-        for frame, truth in zip(frames, draw_targets_of(demo, frames, stops=stops), strict=True):
+        frames = decision_frames(demo_targets(demo, keyframes=keyframes))[:-1]
+        for frame, truth in zip(
+            frames, draw_targets_of(demo, frames, keyframes=keyframes), strict=True
+        ):
             views = {camera: demo[frame].image(camera) for camera in TILE_ORDER}
             cameras = {camera: Camera.from_observation(demo[frame], camera) for camera in views}
             examples.append(Example(views, sentences[0], cameras, truth))

@@ -42,7 +42,7 @@ def target_frame(frame: int, length: int, horizon: int = HORIZON) -> int:
 
 
 def target_frames(
-    joints: np.ndarray, gripper_open: np.ndarray, horizon: int = HORIZON, stops: bool = True
+    joints: np.ndarray, gripper_open: np.ndarray, horizon: int = HORIZON, keyframes: bool = True
 ) -> np.ndarray:
     """Return the target of every frame of an episode, (T,) int: K ahead, or the next stop.
 
@@ -57,7 +57,7 @@ def target_frames(
         joints: (T, 7) radians.
         gripper_open: (T,), 1.0 or 0.0.
         horizon: K, at least 1.
-        stops: cut targets at stops; `False` is `target_frame`, the paper's rule.
+        keyframes: cut targets at stops; `False` is `target_frame`, the paper's rule.
 
     Raises:
         ValueError: no frames, or a horizon below 1.
@@ -66,7 +66,7 @@ def target_frames(
     plain = np.array([target_frame(t, length, horizon) for t in range(length)])
     if not length:
         raise ValueError("an episode without frames has no targets")
-    if not stops:
+    if not keyframes:
         return plain
     changes, rests = find_stops(joints, gripper_open)
     frames = np.arange(length)
@@ -109,7 +109,7 @@ def find_stops(joints: np.ndarray, gripper_open: np.ndarray) -> tuple[np.ndarray
     return changes, np.array(rests, int)
 
 
-def _next(stops: np.ndarray, frames: np.ndarray) -> np.ndarray:
+def _next(keyframes: np.ndarray, frames: np.ndarray) -> np.ndarray:
     """Return the first stop at or after each frame; where there is none, one beyond all."""
-    beyond = np.append(stops, np.iinfo(int).max)
-    return beyond[np.searchsorted(stops, frames)]
+    beyond = np.append(keyframes, np.iinfo(int).max)
+    return beyond[np.searchsorted(keyframes, frames)]

@@ -41,8 +41,8 @@ def random_texture(
 def _colored(rng: np.random.Generator, values: np.ndarray) -> np.ndarray:
     """Return values (H, W) in [0, 1] through a palette of random colours, (H, W, 3) 0 to 255."""
     colors = rng.uniform(0, 255, (int(rng.integers(2, 6)), 3))
-    stops = np.linspace(0, 1, len(colors))
-    return np.stack([np.interp(values, stops, channel) for channel in colors.T], axis=-1)
+    positions = np.linspace(0, 1, len(colors))
+    return np.stack([np.interp(values, positions, channel) for channel in colors.T], axis=-1)
 
 
 def _waves(rng: np.random.Generator, shape: _Shape, cells: int) -> np.ndarray:

@@ -45,10 +45,10 @@ def draw_targets(
     cameras: Sequence[str] = TILE_ORDER,
     horizon: int = HORIZON,
     backdrop: Backdrop | None = None,
-    stops: bool = True,
+    keyframes: bool = True,
 ) -> TargetViews:
     """Draw one frame's targets; see `draw_targets_of`."""
-    return draw_targets_of(demo, [frame], cameras, horizon, backdrop, stops)[0]
+    return draw_targets_of(demo, [frame], cameras, horizon, backdrop, keyframes)[0]
 
 
 def draw_targets_of(
@@ -57,7 +57,7 @@ def draw_targets_of(
     cameras: Sequence[str] = TILE_ORDER,
     horizon: int = HORIZON,
     backdrop: Backdrop | None = None,
-    stops: bool = True,
+    keyframes: bool = True,
 ) -> list[TargetViews]:
     """Draw the targets of several frames of a demonstration, all in one batch.
 
@@ -71,7 +71,7 @@ def draw_targets_of(
         backdrop: called once a view, frame by frame in the order of `cameras`; `None` draws on
             the RGB view itself, which is what the diffusion model learns to draw. For the
             controller's pictures see `genima_lite.targets.backgrounds`.
-        stops: cut targets at stops; see `target_frames`.
+        keyframes: cut targets at stops; see `target_frames`.
 
     Raises:
         KeyError: a frame without one of the images or cameras; the message names those present.
@@ -82,7 +82,7 @@ def draw_targets_of(
         raise ValueError("no frames or no cameras to draw")
     if outside := [frame for frame in frames if not 0 <= frame < len(demo)]:
         raise ValueError(f"no frame {outside[0]} in an episode of {len(demo)} frames")
-    targets = demo_targets(demo, horizon, stops)[list(frames)].tolist()
+    targets = demo_targets(demo, horizon, keyframes)[list(frames)].tolist()
     joints = [joint_targets(demo[target]) for target in targets]
     views = [demo[frame].image(camera) for frame in frames for camera in cameras]
     if backdrop is not None:
@@ -103,7 +103,7 @@ def draw_targets_of(
     ]
 
 
-def demo_targets(demo: Demo, horizon: int = HORIZON, stops: bool = True) -> np.ndarray:
+def demo_targets(demo: Demo, horizon: int = HORIZON, keyframes: bool = True) -> np.ndarray:
     """Return the target frame of every frame of a demonstration, (T,) int; see `target_frames`.
 
     Raises:
@@ -113,7 +113,7 @@ def demo_targets(demo: Demo, horizon: int = HORIZON, stops: bool = True) -> np.n
         raise UserError("targets need joint_positions and gripper_open in every observation")
     joints = np.stack([np.asarray(seen.joint_positions) for seen in demo])
     opening = np.array([float(seen.gripper_open or 0) for seen in demo])
-    return target_frames(joints, opening, horizon, stops)
+    return target_frames(joints, opening, horizon, keyframes)
 
 
 def _draw(

@@ -16,7 +16,7 @@ from genima_lite.viz.figure import QUIET_COLOUR, TEXT_COLOUR, Figure, literal
 from genima_lite.viz.views import label_views, lay_out
 
 if TYPE_CHECKING:
-    from genima_lite.recording import Moment
+    from genima_lite.evaluation.recording import RecordedStep
 
 FONT = 9.0
 """Points."""
@@ -28,23 +28,23 @@ LEFT, TOP, BOTTOM = 0.3, 0.42, 0.3
 """Inches around the pictures: for the rows' names, the title, the times."""
 
 
-def drawn_strip(moments: Sequence[Moment], title: str = "", instruction: str = "") -> Figure:
+def drawn_strip(steps: Sequence[RecordedStep], title: str = "", instruction: str = "") -> Figure:
     """Draw decisions side by side: a row each for what was seen, drawn and true.
 
     A row of which there is nothing is left out.
 
     Args:
-        moments: with views of at least one of the four tiled cameras.
+        steps: with views of at least one of the four tiled cameras.
         title: in bold.
         instruction: shown in quotation marks behind the title.
 
     Raises:
-        UserError: no moments, or none with pictures.
+        UserError: no steps, or none with pictures.
     """
-    rows = _rows(moments)
+    rows = _rows(steps)
     if not rows:
         raise UserError("no decision with pictures to show")
-    layout = _Layout(len(rows), len(moments), next(iter(rows.values()))[0].shape)
+    layout = _Layout(len(rows), len(steps), next(iter(rows.values()))[0].shape)
     figure = Figure(figsize=(layout.width, layout.height))
     _write_title(figure, title, instruction)
     for row, (name, pictures) in enumerate(rows.items()):
@@ -52,9 +52,9 @@ def drawn_strip(moments: Sequence[Moment], title: str = "", instruction: str = "
         for column, picture in enumerate(pictures):
             axes = figure.add_axes(layout.box(row, column))
             _show(axes, picture)
-            label_views(axes, list(moments[0].seen), 6, names=row == column == 0)
-    for axes, moment in zip(figure.axes[-len(moments) :], moments, strict=True):
-        text = f"{moment.step * CONTROL_PERIOD:.2f} s"
+            label_views(axes, list(steps[0].seen), 6, names=row == column == 0)
+    for axes, step in zip(figure.axes[-len(steps) :], steps, strict=True):
+        text = f"{step.step * CONTROL_PERIOD:.2f} s"
         axes.set_xlabel(text, fontsize=FONT, color=TEXT_COLOUR)
     return figure
 
@@ -94,17 +94,17 @@ def _name_row(figure: Figure, layout: _Layout, row: int, name: str) -> None:
     figure.text(LEFT / 2 / layout.width, bottom + height / 2, name, fontsize=FONT, **style)
 
 
-def _rows(moments: Sequence[Moment]) -> dict[str, list[np.ndarray]]:
+def _rows(steps: Sequence[RecordedStep]) -> dict[str, list[np.ndarray]]:
     """Return the pictures by row's name."""
     kinds = {
-        "what the robot saw": [moment.seen for moment in moments],
-        "drawn": [moment.drawn for moment in moments if moment.drawn],
-        "true": [moment.true for moment in moments if moment.true],
+        "what the robot saw": [step.seen for step in steps],
+        "drawn": [step.drawn for step in steps if step.drawn],
+        "true": [step.true for step in steps if step.true],
     }
     return {
         name: [lay_out(view) for view in views]
         for name, views in kinds.items()
-        if views and len(views) == len(moments) and all(views)
+        if views and len(views) == len(steps) and all(views)
     }
 
 

@@ -26,7 +26,7 @@ FONT = 8.5
 def filmstrip(demo: Demo, frames: int = 6, title: str = "", instruction: str = "") -> Figure:
     """Draw an episode as a strip of pictures with its joint curves.
 
-    Each picture stands right above its moment in the curves, marked there by a line.
+    Each picture stands right above its step in the curves, marked there by a line.
 
     Args:
         demo: T steps with the RGB views of at least one of the four tiled cameras.

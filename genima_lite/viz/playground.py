@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 
 from genima_lite import panda
-from genima_lite.bench.env import BenchEnv
-from genima_lite.bench.observe import Views, observe
-from genima_lite.bench.render import Renderer
 from genima_lite.cameras import Camera
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.bench.observe import Views, observe
+from genima_lite.envs.bench.render import Renderer
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo, Observation
 from genima_lite.targets import (
@@ -70,13 +70,13 @@ def posed_picture(stage: Stage, joints: np.ndarray, gripper_open: float = 1.0) -
     return enlarged(tile(with_spheres(seen, joint_targets(seen))))
 
 
-def scrubbed_picture(demo: Demo, frame: int, horizon: int, stops: bool = True) -> np.ndarray:
+def scrubbed_picture(demo: Demo, frame: int, horizon: int, keyframes: bool = True) -> np.ndarray:
     """Return frame t of a demonstration with its targets at t + K (or the stop before it).
 
     Raises:
         ValueError: no such frame, or a horizon below 1.
     """
-    targets = draw_targets(demo, frame, TILE_ORDER, horizon, stops=stops)
+    targets = draw_targets(demo, frame, TILE_ORDER, horizon, keyframes=keyframes)
     return enlarged(tile(targets.views))
 
 

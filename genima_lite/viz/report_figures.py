@@ -40,7 +40,7 @@ def success_figure(summaries: Mapping[str, Mapping[str, Any]]) -> Figure:
     """Draw success rates with their 95 % intervals, a row a task, a marker a policy.
 
     Args:
-        summaries: by policy, what `genima_lite.evaluate.summarize` gives.
+        summaries: by policy, what `genima_lite.evaluation.rollout.summarize` gives.
     """
     tasks = list(dict.fromkeys(task for summary in summaries.values() for task in summary))
     row = 0.3 + 0.17 * len(summaries)

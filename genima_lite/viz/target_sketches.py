@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 from mpl_toolkits.mplot3d import Axes3D
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
-from genima_lite.bench.task import TABLE
 from genima_lite.cameras import Camera
+from genima_lite.envs.bench.task import TABLE
 from genima_lite.observation import Demo
 from genima_lite.targets import HORIZON, demo_targets, find_stops
 from genima_lite.targets.stripes import RING, RINGS
@@ -117,11 +117,11 @@ def target_timeline(demo: Demo, horizon: int = HORIZON) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
         for stop in [*changes, *rests]:
             axes.axvline(stop, color="#C8C8C8", lw=1, zorder=0)
-    for stops, name in ((changes, "gripper\ncloses"), (rests, "at rest")):
-        for stop in stops:
+    for keyframes, name in ((changes, "gripper\ncloses"), (rests, "at rest")):
+        for stop in keyframes:
             above.text(stop + 0.4, max(height), name, va="top", fontsize=8, color=QUIET)
     frames = np.arange(len(demo))
-    plain, cut = (demo_targets(demo, horizon, stops) for stops in (False, True))
+    plain, cut = (demo_targets(demo, horizon, keyframes) for keyframes in (False, True))
     below.plot(frames, plain, "o", ms=5, color=ORANGE, mfc="white", label=f"t + {horizon}")
     below.plot(frames, cut, ".", ms=6, color=GREEN, label="cut at the next stop")
     below.plot(frames, frames, color=QUIET, lw=1, ls=":", label="t itself")

@@ -59,7 +59,7 @@ def episode_frames(demo: Demo, title: str = "", instruction: str = "") -> Iterat
 
     Yields:
         T frames (H, W, 3) uint8, all of one size, H and W even. The panel is drawn once; each
-        frame fades what lies ahead of its moment and paints the cursor.
+        frame fades what lies ahead of its step and paints the cursor.
 
     Raises:
         UserError: no picture or joint angle to show.
@@ -98,8 +98,8 @@ class _Panel:
 def _draw_panel(demo: Demo, height: int, title: str, instruction: str) -> _Panel:
     """Draw the curves, `height` pixels high and a quarter wider."""
     figure = Figure(figsize=(6.4, 5.12), dpi=height / 5.12)
-    moments = times(demo)
-    end = max(moments[-1], CONTROL_PERIOD) * 1.18
+    steps = times(demo)
+    end = max(steps[-1], CONTROL_PERIOD) * 1.18
     curves = figure.add_axes((0.1, 0.24, 0.89, 0.57), xlim=(0, end))
     band = figure.add_axes((0.1, 0.165, 0.89, 0.05), sharex=curves)
     draw_joints(curves, demo, FONT)
@@ -107,7 +107,7 @@ def _draw_panel(demo: Demo, height: int, title: str, instruction: str) -> _Panel
     curves.tick_params(labelbottom=False)
     _write_heading(figure, demo, title, instruction)
     image = _render(figure)[..., :3]
-    columns = curves.transData.transform([(moment, 0) for moment in moments])[:, 0]
+    columns = curves.transData.transform([(step, 0) for step in steps])[:, 0]
     edges = len(image) - np.array([curves.bbox.y1, band.bbox.y0])
     rows = slice(*edges.round().astype(int).tolist())
     return _Panel(image, columns.round().astype(int), rows)

@@ -103,15 +103,15 @@ def move_joints(task: str = "push_button", seed: int = 0) -> Playground:
 def scrub_episode(demo: Demo, horizon: int = HORIZON) -> Playground:
     """Return sliders for the frame t and the horizon K: the targets of t + K on the views of t."""
 
-    def picture(frame: int, horizon: int, stops: bool) -> tuple[np.ndarray, str]:
-        return scrubbed_picture(demo, frame, horizon, stops), f"t = {frame}, K = {horizon}"
+    def picture(frame: int, horizon: int, keyframes: bool) -> tuple[np.ndarray, str]:
+        return scrubbed_picture(demo, frame, horizon, keyframes), f"t = {frame}, K = {horizon}"
 
     return Playground(
         picture,
         {
             "frame": _whole("frame t", 0, len(demo) - 1, 0),
             "horizon": _whole("horizon K", 1, 40, horizon),
-            "stops": _box("cut at stops"),
+            "keyframes": _box("cut at stops"),
         },
     )
 
@@ -147,8 +147,8 @@ def lead_by_hand(
         stage: with views of the size that it was trained for.
         start: where the sphere is at first: metres along x, y, z from the home posture's tip.
     """
-    from genima_lite.controller.draw import targets_of
-    from genima_lite.controller.policies import predict_actions
+    from genima_lite.policies.trained import predict_actions
+    from genima_lite.targets.keypoints import targets_of
 
     seen = stage.pose(panda.HOME)
 

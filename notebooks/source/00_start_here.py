@@ -23,7 +23,7 @@
 # "the paper" from here on.
 
 # %% tags=["setup"]
-from genima_lite.course import begin, fast
+from genima_lite.checks.course import begin, fast
 
 rng = begin(seed=0)
 
@@ -45,7 +45,7 @@ rng = begin(seed=0)
 # given: here, the button's colour.
 
 # %%
-from genima_lite.policy import PolicySettings, make_env, make_policy
+from genima_lite.policies.api import PolicySettings, make_env, make_policy
 
 env = make_env("genima", "push_button", PolicySettings())
 genima = make_policy("genima", env)
@@ -84,8 +84,8 @@ show_views(seen)
 # nothing else.
 
 # %%
+from genima_lite.policies.expert_targets import ExpertTargets
 from genima_lite.tiling import TILE_ORDER
-from genima_lite.truth import ExpertTargets
 from genima_lite.viz.tiles import show_side_by_side
 
 expert = ExpertTargets(env)
@@ -115,7 +115,7 @@ show_side_by_side({"true targets": true, "drawn by stage 1": drawn})
 
 # %%
 # NBVAL_CHECK_OUTPUT
-from genima_lite.controller.policies import predict_actions
+from genima_lite.policies.trained import predict_actions
 
 actions = predict_actions(genima.model, drawn, env.observation)
 print("actions:", actions.shape, "gripper open at the end:", actions[-1, 7] > 0.5)
@@ -194,8 +194,8 @@ check_loop(run_loop, seed=7)
 # film. The strip below it shows the same.)
 
 # %%
-from genima_lite.evaluate import run_episode
-from genima_lite.recording import Recorder
+from genima_lite.evaluation.recording import Recorder
+from genima_lite.evaluation.rollout import run_episode
 from genima_lite.viz.drawn_strip import drawn_strip
 
 watcher = Recorder("genima", each=1)
@@ -281,7 +281,7 @@ check_prompt(prompt_of, seed=7)
 # one drawing for each. Only the words differ; the noise is the same.
 
 # %%
-from genima_lite.bench.env import BenchEnv
+from genima_lite.envs.bench.env import BenchEnv
 
 cups = BenchEnv("pick_up_cup", TILE_ORDER, 64)
 _, info = cups.reset(seed=4007, options={"variation": 6})
@@ -359,7 +359,7 @@ check_verdict(verdict, seed=7)
 # The oracle may succeed by luck with a drawing just as bad. And "drawing" hides **drift**: the
 # model may draw well on every view that an expert would have, and badly only where the arm's own
 # small errors have led. `benchmarks/drift.py` tells the two apart. The cure is to show the way
-# back: `collect --astray` starts demonstrations beside the expert's path, and
+# back: `collect --recovery` starts demonstrations beside the expert's path, and
 # `train-diffusion --moments` sets the arm down there for single decisions.
 
 # %% [markdown]
@@ -369,7 +369,7 @@ check_verdict(verdict, seed=7)
 # training even, so no scene below was in the training data.
 
 # %%
-from genima_lite.evaluate import evaluate
+from genima_lite.evaluation.rollout import evaluate
 
 n = 2 if fast() else 5
 tasks = ("push_button", "lamp_on", "play_jenga")
@@ -481,7 +481,7 @@ check_interval(interval, seed=7)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-from genima_lite.evaluate import wilson_interval
+from genima_lite.evaluation.rollout import wilson_interval
 
 for n_episodes in (5, 20, 50, 400):
     low, high = wilson_interval(round(0.8 * n_episodes), n_episodes)
@@ -590,7 +590,7 @@ hand
 # - **A control.** Give the controller the views *without* any balls:
 #   `predict_actions(genima.model, seen, env.observation)`. What does it do, and what does that
 #   say about where the task's knowledge is?
-# - **An ablation.** Execute only five actions of each decision: `PolicySettings(execute=5)`, as
+# - **An ablation.** Execute only five actions of each decision: `PolicySettings(n_action_steps=5)`, as
 #   the third argument of `make_policy` and `make_env`. Better or worse? Use `evaluate` and
 #   intervals.
 # - **A limitation.** Ask for something that no demonstration showed: "push the lamp", "open the

@@ -22,7 +22,7 @@
 # | writes | a temporary folder, removed at the end |
 
 # %% tags=["setup"]
-from genima_lite.course import begin, fast
+from genima_lite.checks.course import begin, fast
 
 rng = begin(seed=0)
 
@@ -41,8 +41,8 @@ rng = begin(seed=0)
 # NBVAL_CHECK_OUTPUT
 import numpy as np
 
-from genima_lite.bench.env import BenchEnv
 from genima_lite.demos.collect import record_demo
+from genima_lite.envs.bench.env import BenchEnv
 
 np.set_printoptions(precision=3, suppress=True)
 env = BenchEnv("take_lid_off_saucepan", image_size=256, depth=True, render_mode="rgb_array")
@@ -984,7 +984,7 @@ temporary.cleanup()
 #   the two differ most?
 # - **An ablation.** How many degrees of error at joint 4 do the other seven tasks forgive? Guess
 #   first which forgives most.
-# - **Other data.** `CollectSettings(astray=1.0)` makes episodes that start with the arm somewhere
+# - **Other data.** `CollectSettings(recovery=1.0)` makes episodes that start with the arm somewhere
 #   beside the expert's path. Collect some into a new folder and draw them with `filmstrip`. What do
 #   they show that no other demonstration shows, and when does a trained policy need it?
 # - **A limitation.** Draw the arm into the *wrist* camera's view of frame t, with that camera's
@@ -999,7 +999,7 @@ temporary.cleanup()
 # | rigid inverse, seven-number poses | `genima_lite/transforms.py` |
 # | pinhole, axes, depth | `genima_lite/cameras.py` |
 # | observation, action, demonstration | `genima_lite/observation.py` |
-# | the environment, the expert | `genima_lite/bench/env.py`, `genima_lite/bench/expert.py` |
+# | the environment, the expert | `genima_lite/envs/bench/env.py`, `genima_lite/envs/bench/expert.py` |
 # | chunks and their mask | `genima_lite/controller/sources.py` |
 # | files | `genima_lite/demos/layout.py`, `images.py`, `read.py`, `inspection.py`, `replay.py` |
 #

@@ -21,7 +21,7 @@
 # | writes | nothing |
 
 # %% tags=["setup"]
-from genima_lite.course import begin, fast
+from genima_lite.checks.course import begin, fast
 
 rng = begin(seed=0)
 
@@ -34,8 +34,8 @@ rng = begin(seed=0)
 # %%
 import numpy as np
 
-from genima_lite.bench.env import BenchEnv
 from genima_lite.demos.collect import record_demo
+from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.tiling import TILE_ORDER, tile, untile
 
 env = BenchEnv("take_lid_off_saucepan", cameras=TILE_ORDER, image_size=160)
@@ -580,8 +580,8 @@ target_timeline(demo)
 
 # %%
 views = {}
-for name, stops in (("t + 20", False), ("cut at the stop", True)):
-    drawn = draw_targets(demo, 24, stops=stops)
+for name, keyframes in (("t + 20", False), ("cut at the stop", True)):
+    drawn = draw_targets(demo, 24, keyframes=keyframes)
     for view in ("wrist", "front"):
         views[f"{view}: frame {drawn.target}, {name}"] = drawn.views[view]
 picture_grid(views, each=2.3)
@@ -605,17 +605,17 @@ picture_grid(views, each=2.3)
 
 
 # %% solution="target_of"
-def target_of(t: int, length: int, stops: list[int], horizon: int = 20) -> int:
+def target_of(t: int, length: int, keyframes: list[int], horizon: int = 20) -> int:
     """Return the frame whose joints are drawn at frame t.
 
     Args:
         t: from 0 to length - 1.
         length: T, frames in the episode.
-        stops: frames at which the arm stops or the gripper changes, increasing.
+        keyframes: frames at which the arm stops or the gripper changes, increasing.
         horizon: K.
     """
     ### BEGIN SOLUTION
-    later = [stop for stop in stops if stop > t]
+    later = [stop for stop in keyframes if stop > t]
     return min([t + horizon, length - 1, *later])
     ### END SOLUTION
 
@@ -639,7 +639,7 @@ check_target_of(target_of, seed=1)
 # are worth. A controller does better only if it knows from elsewhere what lies between them.
 
 # %%
-from genima_lite.bench.expert import plan
+from genima_lite.envs.bench.expert import plan
 from genima_lite.targets import HORIZON, target_frames
 
 
@@ -650,10 +650,10 @@ def expert_rows(env: BenchEnv) -> np.ndarray:
 
 
 # %%
-def drive(env: BenchEnv, stops: bool) -> bool:
+def drive(env: BenchEnv, keyframes: bool) -> bool:
     """Go straight to each target in K steps, gripper last; return whether the task succeeds."""
     rows, frame = expert_rows(env), 0
-    targets = target_frames(rows[:, :7], rows[:, 7], stops=stops)
+    targets = target_frames(rows[:, :7], rows[:, 7], keyframes=keyframes)
     while True:
         goal, here = rows[targets[frame]], env.observation.joint_positions
         for k in range(1, HORIZON + 1):
@@ -668,18 +668,18 @@ def drive(env: BenchEnv, stops: bool) -> bool:
 # %%
 blind = BenchEnv("take_lid_off_saucepan", cameras=())
 n = 2 if fast() else 8
-for name, stops in (("t + 20", False), ("cut at stops", True)):
+for name, keyframes in (("t + 20", False), ("cut at stops", True)):
     solved = 0
     for episode in range(n):
         blind.reset(seed=1001 + 2 * episode)
-        solved += drive(blind, stops)
+        solved += drive(blind, keyframes)
     print(f"{name:13s}{solved} of {n}")
 
 # %% [markdown]
 # Over all eight tasks, ten episodes each, `python benchmarks/drive_to_targets.py` counts 33 of 80
 # for $t + 20$ and **80 of 80** with the cut. That says something about these quick
 # demonstrations, not about the paper's results: where motions are slower, less fits into 20
-# steps. `draw_targets(..., stops=False)` brings the paper's rule back.
+# steps. `draw_targets(..., keyframes=False)` brings the paper's rule back.
 
 # %% [markdown]
 # ## 8 · Four views, one picture

@@ -2,7 +2,7 @@
 # # Two exercises, to try graders on
 
 # %% tags=["setup"]
-from genima_lite.course import begin
+from genima_lite.checks.course import begin
 
 rng = begin()
 

@@ -1,0 +1,1 @@
+"""Environments: what anybody may ask of a robot, and the bench that answers."""

@@ -1,0 +1,102 @@
+"""The scripted expert: waypoints to joint paths within velocity and acceleration limits.
+
+Free moves are straight lines in joint space, `straight` ones straight lines of the tip. Every
+stretch starts and ends at rest and follows the minimum-jerk profile s(u) = 10u^3 - 15u^4 + 6u^5,
+slowed down until no joint exceeds its share of the arm's limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.spatial.transform import Rotation, Slerp
+
+from genima_lite import panda
+from genima_lite.envs.bench.task import Waypoint
+from genima_lite.observation import CONTROL_PERIOD
+
+MAX_VELOCITY = 0.6 * panda.VELOCITY_LIMIT
+"""(7,) rad/s that the expert allows itself."""
+
+MAX_ACCELERATION = 0.5 * panda.ACCELERATION_LIMIT
+"""(7,) rad/s^2 that the expert allows itself."""
+
+_KNOT_SPACING = 0.02
+
+
+def plan(waypoints: Sequence[Waypoint], start: np.ndarray, opening: float = 1.0) -> np.ndarray:
+    """Return the expert's commands, (T, 8) float64: joint targets in radians, gripper open.
+
+    Args:
+        waypoints: stops in order; a gripper command adds one step at its stop.
+        start: (7,) radians, where the arm is.
+        opening: 1.0 where the gripper is open at the start, 0.0 where it is closed.
+
+    Raises:
+        panda.Unreachable: a waypoint lies outside the arm's reach.
+    """
+    return np.vstack(stretches(waypoints, start, opening))
+
+
+def stretches(
+    waypoints: Sequence[Waypoint], start: np.ndarray, opening: float = 1.0
+) -> list[np.ndarray]:
+    """Return the commands of `plan` as one array (n, 8) for the way to each waypoint."""
+    q, ways = np.asarray(start), []
+    for waypoint in waypoints:
+        knots = _joint_knots(q, waypoint)
+        rows = [np.append(step, opening) for step in timed(knots)]
+        q = knots[-1]
+        if waypoint.gripper is not None and waypoint.gripper != opening:
+            opening = waypoint.gripper
+            rows.append(np.append(q, opening))
+        ways.append(np.stack(rows))
+    return ways
+
+
+def _joint_knots(start: np.ndarray, waypoint: Waypoint) -> np.ndarray:
+    """Return joint angles (n, 7) that lead from `start` to a waypoint, evenly along the way."""
+    if not waypoint.straight:
+        goal = panda.inverse_kinematics(waypoint.tip, start=start)
+        return np.linspace(start, goal, 3)
+    knots = [start]
+    for tip in _straight_tips(panda.forward_kinematics(start)[1], waypoint.tip):
+        knots.append(panda.inverse_kinematics(tip, start=knots[-1], posture=knots[-1]))
+    return np.stack(knots)
+
+
+def _straight_tips(start: np.ndarray, goal: np.ndarray) -> list[np.ndarray]:
+    """Return tip poses (4, 4) on the straight way, without the start and with the goal."""
+    distance = np.linalg.norm(goal[:3, 3] - start[:3, 3])
+    turn = Rotation.from_matrix([start[:3, :3], goal[:3, :3]])
+    angle = (turn[0].inv() * turn[1]).magnitude()
+    count = max(3, int(np.ceil(max(distance / _KNOT_SPACING, angle / 0.2))))
+    slerp = Slerp([0, 1], turn)
+    tips = []
+    for share in np.linspace(0, 1, count + 1)[1:]:
+        tip = np.eye(4)
+        tip[:3, :3] = slerp(share).as_matrix()
+        tip[:3, 3] = (1 - share) * start[:3, 3] + share * goal[:3, 3]
+        tips.append(tip)
+    return tips
+
+
+def timed(knots: np.ndarray) -> np.ndarray:
+    """Return joint targets (n, 7), one a control period, along a path of knots (m, 7)."""
+    path = CubicSpline(np.linspace(0, 1, len(knots)), knots)
+    u = np.linspace(0, 1, 101)[:, None]
+    s, ds = _minimum_jerk(u), 30 * u**2 * (1 - u) ** 2
+    dds = 60 * u * (1 - u) * (1 - 2 * u)
+    slope, bend = path(s[:, 0], 1), path(s[:, 0], 2)
+    speed = np.abs(slope * ds) / MAX_VELOCITY
+    force = np.abs(slope * dds + bend * ds**2) / MAX_ACCELERATION
+    duration = max(speed.max(), np.sqrt(force.max()))
+    steps = max(1, int(np.ceil(duration / CONTROL_PERIOD)))
+    return path(_minimum_jerk(np.arange(1, steps + 1) / steps))
+
+
+def _minimum_jerk(u: np.ndarray) -> np.ndarray:
+    """Return how far along the path one is at share u of the time, both in [0, 1]."""
+    return u**3 * (10 - 15 * u + 6 * u**2)

@@ -1,0 +1,126 @@
+"""What a task file says: its scene pieces, what varies, success, language, the expert's way."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from genima_lite.transforms import from_axes, yaw_pose
+
+if TYPE_CHECKING:
+    from genima_lite.envs.bench.scene import Scene
+
+TABLE = 0.75
+"""metres, height of the table top."""
+
+COLORS: dict[str, tuple[float, float, float]] = {
+    "red": (1, 0, 0),
+    "maroon": (0.5, 0, 0),
+    "lime": (0, 1, 0),
+    "green": (0, 0.5, 0),
+    "blue": (0, 0, 1),
+    "navy": (0, 0, 0.5),
+    "yellow": (1, 1, 0),
+    "cyan": (0, 1, 1),
+    "magenta": (1, 0, 1),
+    "silver": (0.75, 0.75, 0.75),
+    "gray": (0.5, 0.5, 0.5),
+    "orange": (1, 0.5, 0),
+    "olive": (0.5, 0.5, 0),
+    "purple": (0.5, 0, 0.5),
+    "teal": (0, 0.5, 0.5),
+    "azure": (0, 0.5, 1),
+    "violet": (0.5, 0, 1),
+    "rose": (1, 0, 0.5),
+    "black": (0, 0, 0),
+    "white": (1, 1, 1),
+}
+"""RLBench's twenty colours, in its order; RGB in [0, 1]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Waypoint:
+    """One stop of the expert.
+
+    Attributes:
+        tip: (4, 4) wanted tip pose in the world.
+        gripper: command given on arrival, 1.0 open or 0.0 closed; `None` keeps the last one.
+        straight: the tip moves on a straight line instead of a straight joint path.
+    """
+
+    tip: np.ndarray
+    gripper: float | None = None
+    straight: bool = False
+
+
+class Task(ABC):
+    """One task. Subclasses set the class attributes and fill in the five methods.
+
+    Attributes:
+        mjcf: scene pieces as an MJCF document without the outer `<mujoco>` element. A body
+            that `place` moves is a child of the world with `mocap="true"` (furniture) or a
+            `<freejoint/>` (loose objects). Class `zone` marks invisible sensor volumes, class
+            `visual` geoms without contact, class `collision` geoms that are not drawn.
+        graspable: names of the free bodies that the closing gripper may take.
+        variations: how many variations there are.
+        time_limit: steps of 50 ms before an episode is truncated.
+    """
+
+    mjcf: ClassVar[str]
+    graspable: ClassVar[tuple[str, ...]] = ()
+    variations: ClassVar[int] = 1
+    time_limit: ClassVar[int] = 200
+
+    @abstractmethod
+    def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
+        """Put the pieces where this episode wants them and give them their colours."""
+
+    @abstractmethod
+    def instructions(self, variation: int) -> list[str]:
+        """Return several sentences that ask for this variation; the first is the standard one."""
+
+    @abstractmethod
+    def success(self, scene: Scene) -> bool:
+        """Return whether the task is done at this instant (RLBench's thresholds)."""
+
+    def after_step(self, scene: Scene) -> None:  # noqa: B027
+        """Change the scene's looks after a step, for example light a bulb; by default nothing."""
+
+    def low_dim_state(self, scene: Scene) -> np.ndarray:
+        """Return RLBench's `task_low_dim_state` (n,) float64 for tasks that define their own."""
+        return scene.low_dim_state()
+
+    @abstractmethod
+    def waypoints(self, scene: Scene) -> list[Waypoint]:
+        """Return the expert's stops for the scene as it stands after the reset."""
+
+
+def top_down(position: np.ndarray, yaw: float = 0.0) -> np.ndarray:
+    """Return a (4, 4) tip pose pointing straight down; at yaw 0 the fingers open along y.
+
+    The gripper is symmetric, so the yaw is folded into [-pi/2, pi/2).
+    """
+    folded = (yaw + np.pi / 2) % np.pi - np.pi / 2
+    down = from_axes(np.zeros(3), [-1, 0, 0], [0, 1, 0], [0, 0, -1])
+    return yaw_pose(position, folded) @ down
+
+
+def forward(position: np.ndarray, yaw: float = 0.0, dip: float = 0.0) -> np.ndarray:
+    """Return a (4, 4) tip pose that points along +x turned by `yaw`, lowered by `dip` radians.
+
+    The fingers open sideways. A dip of pi/2 is `top_down`; the arm folds near the table only
+    with a dip of about 0.9 or more.
+    """
+    c, s = np.cos(dip), np.sin(dip)
+    ahead = from_axes(np.zeros(3), [-s, 0, -c], [0, 1, 0], [c, 0, -s])
+    return yaw_pose(position, yaw) @ ahead
+
+
+def along(pose: np.ndarray, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> np.ndarray:
+    """Return a (4, 4) pose moved by metres along its own axes; `z=-0.1` backs a tip off."""
+    moved = pose.copy()
+    moved[:3, 3] += pose[:3, :3] @ [x, y, z]
+    return moved

@@ -1,0 +1,1 @@
+"""Recipes: every setting of every trained thing, and what runs them."""
