@@ -1,0 +1,131 @@
+"""What a folder was made from: its whole configuration, and fingerprints of data and weights.
+
+Everything that is cached or resumed (drawings, perturbed states, rollouts, demonstrations,
+trainings, evaluations) claims its folder first. Started again from the same things it goes on;
+from other things it is refused, by the name of what differs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from genima_lite.errors import UserError
+from genima_lite.files import write_json
+
+FILE = "provenance.json"
+"""Where a folder says what it was made from."""
+
+_BLOCK = 1 << 20
+
+
+def fingerprint(*paths: Path | str) -> str:
+    """Return 16 hexadecimal digits that change with any name or byte under some paths.
+
+    Hidden files (their names start with a dot) are left out: they are unfinished.
+
+    Args:
+        paths: files, or folders with all that lies below. Where a folder lies, and in which order
+            it lists its files, does not matter.
+
+    Raises:
+        UserError: nothing there.
+    """
+    total = hashlib.sha256()
+    for path in map(Path, paths):
+        if not path.exists():
+            raise UserError(f"{path}: no such file or folder")
+        for file in _files(path):
+            name = file.relative_to(path).as_posix() if path.is_dir() else ""
+            total.update(f"{name}\0{_digest(file)}\n".encode())
+        total.update(b"\n")
+    return total.hexdigest()[:16]
+
+
+def claim(folder: Path | str, made_from: Mapping[str, Any]) -> None:
+    """Write down what a folder is made from, or refuse if it is made from something else.
+
+    Args:
+        folder: made if it is not there.
+        made_from: JSON-able, all that the content depends on: settings, seeds, fingerprints.
+
+    Raises:
+        UserError: the folder holds something else; the message names the first difference.
+    """
+    path = Path(folder) / FILE
+    wanted = json.loads(json.dumps(made_from))
+    if path.exists():
+        check(folder, wanted)
+    else:
+        write_json(path, wanted)
+
+
+def check(folder: Path | str, made_from: Mapping[str, Any]) -> None:
+    """Refuse a folder that is made from something else.
+
+    Raises:
+        UserError: it is, or does not say what it is made from.
+    """
+    found, wanted = _flat(origin(folder)), _flat(json.loads(json.dumps(made_from)))
+    for name in [*wanted, *found]:
+        if found.get(name) != wanted.get(name):
+            raise UserError(
+                f"{folder} was made from {name} = {_shown(found, name)}, not "
+                f"{_shown(wanted, name)}; use the same again, delete it, or choose another folder"
+            )
+
+
+def origin(folder: Path | str) -> dict[str, Any]:
+    """Return what a folder says that it was made from.
+
+    Raises:
+        UserError: it does not say so.
+    """
+    path = Path(folder) / FILE
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{folder}: no {FILE} in it, so nobody knows what it was made from"
+        ) from None
+    except ValueError as error:
+        raise UserError(f"{path}: not readable as JSON ({error}); delete the folder") from error
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: not an object of names and values; delete the folder")
+    return found
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """Yield a file, or a folder's files in the order of their names."""
+    if path.is_file():
+        yield path
+        return
+    below = ((file.relative_to(path), file) for file in path.rglob("*") if file.is_file())
+    visible = (each for each in below if not any(part.startswith(".") for part in each[0].parts))
+    yield from (file for _, file in sorted(visible, key=lambda each: each[0].as_posix()))
+
+
+def _digest(file: Path) -> str:
+    content = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            content.update(block)
+    return content.hexdigest()
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested values under dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _shown(values: Mapping[str, Any], name: str) -> str:
+    return json.dumps(values[name]) if name in values else "nothing"
