@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+REPOSITORY = "https://github.com/genima-lite/genima-lite/blob/main/"
+GATHERED = ("notebooks/", "data/pictures/")
+"""Folders of the repository that become part of the site, beside docs/."""
 
 
 def gather(pages: Path) -> None:
-    """Copy docs/ and the students' notebooks, with their stored outputs, to one folder."""
+    """Copy docs/, its pictures and the students' notebooks, with their outputs, to one folder."""
     shutil.rmtree(pages, ignore_errors=True)
     shutil.copytree(ROOT / "docs", pages)
+    shutil.copytree(ROOT / "data/pictures", pages / "data/pictures")
     (pages / "notebooks").mkdir()
     for notebook in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
         shutil.copy(notebook, pages / "notebooks")
+    for page in pages.glob("*.md"):
+        page.write_text(site_links(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def site_links(text: str) -> str:
+    """Return a page of docs/ whose links out of docs/ lead to the site, or to the repository."""
+
+    def moved(link: re.Match[str]) -> str:
+        target = link[1]
+        return f"]({target if target.startswith(GATHERED) else REPOSITORY + target}"
+
+    return re.sub(r"\]\(\.\./([^)\s]+)", moved, text)
 
 
 def build(pages: Path, site: Path) -> int:
     """Make the site of gathered pages; a warning, such as a broken link, is an error."""
-    words = ["-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", str(pages), str(site)]
-    return subprocess.run([sys.executable, *words], check=False).returncode
+    arguments = ["-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", str(pages), str(site)]
+    return subprocess.run([sys.executable, *arguments], check=False).returncode
 
 
 def main() -> int:
