@@ -4,6 +4,7 @@ project = "genima-lite"
 author = "The genima-lite authors"
 copyright = author
 extensions = ["myst_nb"]
+highlight_language = "text"  # of blocks that name no language
 html_theme = "furo"
 html_title = "genima-lite"
 nb_execution_mode = "off"  # pages show the outputs that are committed
