@@ -29,7 +29,7 @@ def camera_at_origin(size=128, angle=1.0):
     return Camera(intrinsics_of(angle, size), np.eye(4))
 
 
-def balls(positions, radius=0.1, color="wrist", poses=None):
+def make_spheres(positions, radius=0.1, color="wrist", poses=None):
     """Return spheres in one picture (batch of one), upright unless poses (S, 4, 4) are given."""
     if poses is None:
         poses = np.stack([pose_matrix(position) for position in positions])

@@ -188,23 +188,23 @@ def in_list_order(depths):
 
 
 def beyond_the_end(t, length, keyframes, horizon=20):
-    return min([t + horizon, *(stop for stop in keyframes if stop > t)])
+    return min([t + horizon, *(frame for frame in keyframes if frame > t)])
 
 
 def one_short(t, length, keyframes, horizon=20):
     return min(t + horizon, length - 2)
 
 
-def through_stops(t, length, keyframes, horizon=20):
+def through_keyframes(t, length, keyframes, horizon=20):
     return min(t + horizon, length - 1)
 
 
 def waits(t, length, keyframes, horizon=20):
-    return min([t + horizon, length - 1, *(stop for stop in keyframes if stop >= t)])
+    return min([t + horizon, length - 1, *(frame for frame in keyframes if frame >= t)])
 
 
 def twenty(t, length, keyframes, horizon=20):
-    return min([t + 20, length - 1, *(stop for stop in keyframes if stop > t)])
+    return min([t + 20, length - 1, *(frame for frame in keyframes if frame > t)])
 
 
 ORDER = ("wrist", "front", "right_shoulder", "left_shoulder")
@@ -338,7 +338,7 @@ WRONG = [
     ("nearest", in_list_order, "last sphere"),
     ("target_of", beyond_the_end, "behind the last frame"),
     ("target_of", one_short, "length - 1"),
-    ("target_of", through_stops, "stop"),
+    ("target_of", through_keyframes, "keyframe"),
     ("target_of", waits, "never leaves"),
     ("target_of", twenty, "horizon"),
     ("tile_views", reshaped, "reshape"),

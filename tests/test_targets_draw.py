@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 from targets_scenes import (
-    balls,
+    make_spheres,
     camera_at_origin,
     random_posture,
     targets_at,
@@ -39,7 +39,7 @@ def brute_force_owners(camera, spheres, size):
 @pytest.mark.parametrize(("distance", "radius"), [(1.0, 0.1), (0.5, 0.2), (3.0, 0.3)])
 def test_on_the_optical_axis_it_is_a_circle_of_known_radius(distance, radius):
     camera = camera_at_origin(size=200)
-    drawing = draw_spheres(white(200), [camera], balls([[0, 0, distance]], radius))
+    drawing = draw_spheres(white(200), [camera], make_spheres([[0, 0, distance]], radius))
     wanted = camera.intrinsics[0, 0] * radius / np.sqrt(distance**2 - radius**2)
     mask = drawing.owners[0] == 0
     assert mask.sum() == pytest.approx(np.pi * wanted**2, rel=0.02)
@@ -69,7 +69,7 @@ def test_off_the_axis_it_is_the_ellipse_that_its_silhouette_projects_to():
     x, y = edge.T
     shoelace = 0.5 * abs(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]))
     assert outline.areas[0, 0] == pytest.approx(shoelace, rel=1e-4)
-    drawing = draw_spheres(white(256), [camera], balls([center], radius))
+    drawing = draw_spheres(white(256), [camera], make_spheres([center], radius))
     rows, columns = np.nonzero(drawing.owners[0] == 0)
     assert (columns.mean() + 0.5, rows.mean() + 0.5) == pytest.approx(
         tuple(outline.middles[0, 0]), abs=0.1
@@ -81,8 +81,8 @@ def test_off_the_axis_it_is_the_ellipse_that_its_silhouette_projects_to():
 def test_swapping_two_spheres_swaps_who_hides_whom():
     near, far = [0.0, 0.0, 1.0], [0.05, 0.0, 2.0]
     camera = camera_at_origin()
-    first = draw_spheres(white(), [camera], balls([near, far]))
-    second = draw_spheres(white(), [camera], balls([far, near]))
+    first = draw_spheres(white(), [camera], make_spheres([near, far]))
+    second = draw_spheres(white(), [camera], make_spheres([far, near]))
     assert first.owners[0, 64, 64] == 0
     assert second.owners[0, 64, 64] == 1
     np.testing.assert_array_equal(first.pictures, second.pictures)
@@ -96,7 +96,7 @@ def test_every_pixel_shows_the_sphere_that_its_ray_meets_first(seed):
     rng = np.random.default_rng(seed)
     camera = camera_at_origin(size=96)
     centers = rng.uniform([-0.4, -0.4, 1.0], [0.4, 0.4, 1.6], (5, 3))
-    spheres = balls(centers, rng.uniform(0.1, 0.3, 5))
+    spheres = make_spheres(centers, rng.uniform(0.1, 0.3, 5))
     drawing = draw_spheres(white(96), [camera], spheres)
     truth = brute_force_owners(camera, spheres, 96)
     differing = drawing.owners[0] != truth
@@ -120,7 +120,7 @@ def test_turning_a_joint_moves_the_stripes_but_not_the_outline():
 
     def drawn(angle, axis):
         pose = pose_matrix([0, 0, 1], Rotation.from_rotvec(angle * np.array(axis)).as_quat())
-        return draw_spheres(white(), [camera], balls([], 0.3, poses=pose[None])).pictures[0]
+        return draw_spheres(white(), [camera], make_spheres([], 0.3, poses=pose[None])).pictures[0]
 
     still = drawn(0.0, [0, 0, 1.0]).astype(int)
     about_z, about_x = drawn(0.2, [0, 0, 1.0]).astype(int), drawn(0.2, [1.0, 0, 0]).astype(int)
@@ -134,7 +134,9 @@ def test_turning_a_joint_moves_the_stripes_but_not_the_outline():
 def test_stripes_lie_across_the_x_axis_and_count_five():
     """Seen from the side, along the x axis: five coloured rings, then black."""
     camera = camera_at_origin(size=256)
-    picture = draw_spheres(white(256), [camera], balls([[0, 0, 4]], 1.5, "gripper_open")).pictures
+    picture = draw_spheres(
+        white(256), [camera], make_spheres([[0, 0, 4]], 1.5, "gripper_open")
+    ).pictures
     row = picture[0, 128].astype(int)
     colored = (row == COLORS["gripper_open"]).all(-1)
     starts = np.flatnonzero(colored[1:] & ~colored[:-1])
@@ -158,7 +160,7 @@ def test_edges_blend_with_the_picture_below():
     """No white rim: on a black picture every edge pixel is darker than the sphere's colour."""
     camera = camera_at_origin()
     black = np.zeros((1, 128, 128, 3), np.uint8)
-    picture = draw_spheres(black, [camera], balls([[0, 0, 1]], 0.2, "base")).pictures[0]
+    picture = draw_spheres(black, [camera], make_spheres([[0, 0, 1]], 0.2, "base")).pictures[0]
     assert picture[..., 1:].max() == 0
     assert picture[..., 0].max() == COLORS["base"][0]
     assert not black.any(), "the picture given is left as it was"
@@ -167,19 +169,21 @@ def test_edges_blend_with_the_picture_below():
 def test_what_is_partly_out_of_view_is_drawn_and_counted():
     camera = camera_at_origin(size=100)
     half_width = 1.0 * 50 / camera.intrinsics[0, 0]
-    drawing = draw_spheres(white(100), [camera], balls([[half_width, 0, 1], [0, 0, 1.0]], 0.1))
+    drawing = draw_spheres(
+        white(100), [camera], make_spheres([[half_width, 0, 1], [0, 0, 1.0]], 0.1)
+    )
     assert drawing.visible()[0] == pytest.approx([0.5, 1.0], abs=0.04)
     assert drawing.owners[0, 50, 99] == 0
 
 
 def test_a_sphere_larger_than_the_picture_fills_it():
-    drawing = draw_spheres(white(64), [camera_at_origin(64, 0.3)], balls([[0, 0, 0.5]], 0.3))
+    drawing = draw_spheres(white(64), [camera_at_origin(64, 0.3)], make_spheres([[0, 0, 0.5]], 0.3))
     assert (drawing.owners == 0).all()
 
 
 @pytest.mark.parametrize("position", [[0, 0, -1.0], [0, 0, 0.05], [5.0, 0, 1.0]])
 def test_behind_around_or_beside_the_camera_nothing_is_drawn(position):
-    drawing = draw_spheres(white(), [camera_at_origin()], balls([position]))
+    drawing = draw_spheres(white(), [camera_at_origin()], make_spheres([position]))
     assert (drawing.pictures == 255).all()
     assert drawing.visible()[0, 0] == 0
 
@@ -225,7 +229,7 @@ def test_colors_by_joint_and_gripper():
 
 
 def test_wrong_input_is_refused():
-    camera, spheres = camera_at_origin(), balls([[0, 0, 1]])
+    camera, spheres = camera_at_origin(), make_spheres([[0, 0, 1]])
     with pytest.raises(ValueError, match="uint8, not .* float64"):
         draw_spheres(white().astype(float), [camera], spheres)
     with pytest.raises(ValueError, match="2 cameras for 1 pictures"):

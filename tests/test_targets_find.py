@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from targets_scenes import (
     FIXED,
-    balls,
+    make_spheres,
     camera_at_origin,
     random_posture,
     targets_at,
@@ -123,7 +123,7 @@ def test_a_blurred_disc_without_stripes_is_no_sphere(name):
 
 def test_the_radius_is_the_outlines():
     camera = camera_at_origin(128)
-    picture = draw_spheres(white(), [camera], balls([[0.1, 0.05, 1]], 0.12)).pictures[0]
+    picture = draw_spheres(white(), [camera], make_spheres([[0.1, 0.05, 1]], 0.12)).pictures[0]
     found = find_spheres(picture, camera.intrinsics)["wrist"]
     wanted = camera.intrinsics[0, 0] * 0.12 / np.sqrt(1 - 0.12**2)
     assert found.radius == pytest.approx(wanted, abs=0.6)
@@ -135,7 +135,7 @@ def test_the_radius_is_the_outlines():
 def test_half_hidden_spheres_are_found_at_their_own_centre():
     camera = camera_at_origin(128)
     near, far = [0.0, 0.0, 1.0], [0.1, 0.0, 1.25]
-    spheres = balls([near, far], 0.12)
+    spheres = make_spheres([near, far], 0.12)
     spheres.colors[0, 1] = COLORS["gripper_open"]
     picture = draw_spheres(np.full((1, 128, 128, 3), 180, np.uint8), [camera], spheres).pictures[0]
     found = find_spheres(picture, camera.intrinsics)

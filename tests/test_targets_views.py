@@ -15,7 +15,7 @@ from genima_lite.targets import (
     decision_frames,
     draw_targets,
     draw_targets_of,
-    find_stops,
+    find_keyframes,
     joint_targets,
     target_frame,
     target_frames,
@@ -73,7 +73,7 @@ def test_targets_are_cut_where_the_arm_rests_or_the_gripper_changes():
     way = np.concatenate([[0], ramp, 1 + ramp, [2], 2 + ramp])
     joints = np.outer(way, np.linspace(0.2, 1, 7))
     opening = np.r_[np.ones(61), np.zeros(31)]
-    changes, rests = find_stops(joints, opening)
+    changes, rests = find_keyframes(joints, opening)
     assert (changes.tolist(), rests.tolist()) == ([61], [30, 90])
     targets = target_frames(joints, opening)
     assert targets[[0, 9, 10, 26]].tolist() == [20, 29, 30, 30]
@@ -99,7 +99,7 @@ def test_an_experts_stops_are_found():
     start = env.observation.joint_positions
     ends = [len(plan(waypoints[: i + 1], start)) for i in range(len(waypoints))]
     rows = np.vstack([np.append(start, 1.0), plan(waypoints, start)])
-    changes, rests = find_stops(rows[:, :7], rows[:, 7])
+    changes, rests = find_keyframes(rows[:, :7], rows[:, 7])
     assert changes.tolist() == [ends[2]], "the third waypoint closes the gripper"
     assert np.abs(rests[:2] - ends[:2]).max() <= 1
     env.close()

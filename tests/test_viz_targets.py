@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from targets_scenes import balls, camera_at_origin, make_demo, white
+from targets_scenes import make_spheres, camera_at_origin, make_demo, white
 
 from genima_lite.cameras import Camera
 from genima_lite.targets import Spheres, demo_targets, draw_targets, find_spheres, joint_targets
@@ -29,7 +29,7 @@ from genima_lite.viz.wrong_conventions import wrong_conventions
 
 
 def single(positions, radius=0.1):
-    batch = balls(positions, radius)
+    batch = make_spheres(positions, radius)
     return Spheres(batch.poses[0], batch.colors[0], batch.radii[0])
 
 

@@ -166,7 +166,7 @@ def check_nearest(attempt: Attempt, seed: int = 0) -> None:
 
 
 def check_target_of(attempt: Attempt, seed: int = 0) -> None:
-    """Check `target_of(t, length, keyframes, horizon=20) -> int`; stops increase, numbers of frames."""
+    """Check `target_of(t, length, keyframes, horizon=20) -> int`; keyframes increase."""
     rng = np.random.default_rng(seed)
     length = int(rng.integers(55, 70))
     first = int(rng.integers(6, 12))
@@ -177,7 +177,7 @@ def check_target_of(attempt: Attempt, seed: int = 0) -> None:
         expect(found is not None, "the function returned nothing: is there a `return`?")
         return int(found)
 
-    expect(asked(3, []) == 23, "far from the end and without stops the target is t + K")
+    expect(asked(3, []) == 23, "far from the end and without keyframes the target is t + K")
     last = asked(length - 5, [])
     expect(last < length, "near the end t + K lies behind the last frame: stay at the last one")
     expect(
@@ -186,20 +186,21 @@ def check_target_of(attempt: Attempt, seed: int = 0) -> None:
     )
     expect(last == length - 1, "near the end the target stays at the last frame, length - 1")
     expect(asked(length - 1, []) == length - 1, "the last frame's target is itself")
-    expect(asked(0, keyframes) == first, "a stop that comes sooner than t + K is the target")
+    expect(asked(0, keyframes) == first, "a keyframe that comes sooner than t + K is the target")
     expect(
         asked(first, keyframes) != first,
-        "at a stop the target is the stop itself, so the arm never leaves it: look for later ones",
+        "at a keyframe the target is that keyframe, so the arm never leaves it: look for later ones",
     )
     expect(
-        asked(first, keyframes) == first + 20, "behind a stop count K again, up to the next stop"
+        asked(first, keyframes) == first + 20,
+        "behind a keyframe count K again, up to the next keyframe",
     )
     expect(
         asked(keyframes[1], keyframes) == min(keyframes[1] + 20, length - 1),
-        "behind the last stop: t + K",
+        "behind the last keyframe: t + K",
     )
     expect(asked(3, [], 7) == 10, "use the argument `horizon`, not 20")
-    passed("no target lies behind a stop, and no frame waits for ever")
+    passed("no target lies behind a keyframe, and no frame waits for ever")
 
 
 def check_tile_views(attempt: Attempt, seed: int = 0) -> None:

@@ -52,7 +52,7 @@ class Plan:
     recovery: float = 0.5
     """Share of them that begin beside the expert's path."""
     perturbed_states: int = 1800
-    """Single decisions beside them, for the ControlNet (`genima_lite.datasets.perturbed_states`)."""
+    """Perturbed states beside them, for the ControlNet."""
     held_out: int = 4
     """Further demonstrations a task, for learning curves."""
     diffusion_steps: int = 3300

@@ -6,7 +6,7 @@ from genima_lite.targets.find import FoundSphere, find_spheres, plausible_radii
 from genima_lite.targets.horizon import (
     HORIZON,
     decision_frames,
-    find_stops,
+    find_keyframes,
     target_frame,
     target_frames,
 )
@@ -42,8 +42,8 @@ __all__ = [
     "draw_spheres",
     "draw_targets",
     "draw_targets_of",
+    "find_keyframes",
     "find_spheres",
-    "find_stops",
     "joint_targets",
     "plausible_radii",
     "position_errors",

@@ -1,4 +1,4 @@
-"""Which future frame is drawn: that of frame t + K, or the next stop if it comes sooner."""
+"""Which future frame is drawn: that of frame t + K, or the next keyframe if it comes sooner."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ def target_frame(frame: int, length: int, horizon: int = HORIZON) -> int:
 def target_frames(
     joints: np.ndarray, gripper_open: np.ndarray, horizon: int = HORIZON, keyframes: bool = True
 ) -> np.ndarray:
-    """Return the target of every frame of an episode, (T,) int: K ahead, or the next stop.
+    """Return the target of every frame of an episode, (T,) int: K ahead, or the next keyframe.
 
     Deviation from the paper, for demonstrations as quick as the bench's (40 to 110 steps, three
     or four motions from rest to rest): within 20 steps lies a whole grasp, and joints at t + 20
     that are lifted and closed no longer say where to grasp. Driving straight to the exact
     joints, without any network, 20 steps a decision, solves 33 of 80 episodes at t + 20 and 80
-    of 80 when the target is cut at stops (`python benchmarks/drive_to_targets.py`). A stop is a
-    keypoint as in James and Davison (2022): the gripper changes, or the arm comes to rest.
+    of 80 when the target is cut at keyframes (`python benchmarks/drive_to_targets.py`). Keyframes
+    are those of James and Davison (2022): the gripper changes, or the arm comes to rest.
 
     Args:
         joints: (T, 7) radians.
         gripper_open: (T,), 1.0 or 0.0.
         horizon: K, at least 1.
-        keyframes: cut targets at stops; `False` is `target_frame`, the paper's rule.
+        keyframes: cut targets at keyframes; `False` is `target_frame`, the paper's rule.
 
     Raises:
         ValueError: no frames, or a horizon below 1.
@@ -68,7 +68,7 @@ def target_frames(
         raise ValueError("an episode without frames has no targets")
     if not keyframes:
         return plain
-    changes, rests = find_stops(joints, gripper_open)
+    changes, rests = find_keyframes(joints, gripper_open)
     frames = np.arange(length)
     return np.minimum(plain, np.minimum(_next(changes, frames + 1), _next(rests, frames + NEAR)))
 
@@ -85,7 +85,7 @@ def decision_frames(targets: np.ndarray) -> list[int]:
     return frames
 
 
-def find_stops(joints: np.ndarray, gripper_open: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def find_keyframes(joints: np.ndarray, gripper_open: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the frames at which an episode pauses, both increasing (n,) int.
 
     Args:
@@ -110,6 +110,6 @@ def find_stops(joints: np.ndarray, gripper_open: np.ndarray) -> tuple[np.ndarray
 
 
 def _next(keyframes: np.ndarray, frames: np.ndarray) -> np.ndarray:
-    """Return the first stop at or after each frame; where there is none, one beyond all."""
+    """Return the first keyframe at or after each frame; where there is none, one beyond all."""
     beyond = np.append(keyframes, np.iinfo(int).max)
     return beyond[np.searchsorted(keyframes, frames)]

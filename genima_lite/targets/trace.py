@@ -48,7 +48,7 @@ class Fragments:
     intensity: np.ndarray
 
 
-class _Balls(NamedTuple):
+class _SphereColumns(NamedTuple):
     """M spheres; every field is (M, 1, 1) float32, or one column of such a table."""
 
     cx: np.ndarray  # centre in camera axes, metres
@@ -87,12 +87,12 @@ class Tracer:
         """Yield the pixels that sphere `which[n]` of each picture n covers, `which` (N,) int."""
         for pictures, side in _groups(self.outline, which, self.size):
             rows = self.table[pictures, which[pictures]]
-            balls = _Balls(*np.ascontiguousarray(rows.T)[..., None, None])
-            yield _trace_boxes(balls, pictures, side, *self.size)
+            spheres = _SphereColumns(*np.ascontiguousarray(rows.T)[..., None, None])
+            yield _trace_boxes(spheres, pictures, side, *self.size)
 
 
 def _table(cameras: Sequence[Camera], spheres: Spheres, outline: Outlines) -> np.ndarray:
-    """Return (N, S, 15) float32, the fields of `_Balls` for every sphere."""
+    """Return (N, S, 15) float32, the fields of `_SphereColumns` for every sphere."""
     focal, principal = focal_lengths(cameras)
     rotations = np.stack([camera.pose[:3, :3] for camera in cameras])
     corner = np.floor(np.maximum(outline.middles - outline.halves, 0.0))
@@ -126,19 +126,19 @@ def _groups(
 
 
 def _trace_boxes(
-    balls: _Balls, pictures: np.ndarray, side: int, height: int, width: int
+    spheres: _SphereColumns, pictures: np.ndarray, side: int, height: int, width: int
 ) -> Fragments:
     """Trace the spheres of M pictures inside boxes of one side."""
     steps = np.arange(side, dtype=np.float32)
-    columns, rows = balls.column + steps, balls.row + steps[:, None]
-    x = (columns + np.float32(0.5) - balls.px) / balls.fx
-    y = (rows + np.float32(0.5) - balls.py) / balls.fy
-    q = _closeness(balls, x, y)
-    coverage = _coverage(balls, q)
+    columns, rows = spheres.column + steps, spheres.row + steps[:, None]
+    x = (columns + np.float32(0.5) - spheres.px) / spheres.fx
+    y = (rows + np.float32(0.5) - spheres.py) / spheres.fy
+    q = _closeness(spheres, x, y)
+    coverage = _coverage(spheres, q)
     if columns.max() >= width or rows.max() >= height:
         coverage *= (columns < width) & (rows < height)
     kept = np.flatnonzero(coverage)
-    depth, s, footprint = (values.ravel()[kept] for values in _surface(balls, x, y, q))
+    depth, s, footprint = (values.ravel()[kept] for values in _surface(spheres, x, y, q))
     first = pictures[:, None, None] * (height * width)
     pixel = first + rows.astype(np.intp) * width + columns.astype(np.intp)
     return Fragments(
@@ -150,29 +150,29 @@ def _trace_boxes(
     )
 
 
-def _closeness(balls: _Balls, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _closeness(spheres: _SphereColumns, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return q / q0, (M, side, side): 1 in the middle of the outline, 0 on it, then negative.
 
     `x` (M, 1, side) and `y` (M, side, 1) are the rays (x, y, 1) of pixel centres.
     """
-    cx, cy, z, radius = balls.cx, balls.cy, balls.z, balls.radius
+    cx, cy, z, radius = spheres.cx, spheres.cy, spheres.z, spheres.radius
     gap = z * z - radius * radius
     scale = gap / (radius * radius)  # k / q0
     root = np.sqrt(scale / (cx * cx + cy * cy + gap))
-    dx, dy = x - balls.middle_x, y - balls.middle_y
+    dx, dy = x - spheres.middle_x, y - spheres.middle_y
     q = root * cx * dx + root * cy * dy
     q *= q
     q += (np.float32(0.5) - scale * dx * dx) + (np.float32(0.5) - scale * dy * dy)
     return q
 
 
-def _coverage(balls: _Balls, q: np.ndarray) -> np.ndarray:
+def _coverage(spheres: _SphereColumns, q: np.ndarray) -> np.ndarray:
     """Return the share of each pixel inside its outline, in quarters, (M, side, side).
 
     Along a radius q falls as 1 - (distance / radius)^2, so q times half the outline's radius in
     pixels is the distance to the edge.
     """
-    radius = balls.radius * balls.fx / np.sqrt(balls.z**2 - balls.radius**2)
+    radius = spheres.radius * spheres.fx / np.sqrt(spheres.z**2 - spheres.radius**2)
     share = q * (radius * _LEVELS / 2) + (_LEVELS / 2)
     np.rint(np.clip(share, 0, _LEVELS, out=share), out=share)
     share /= _LEVELS
@@ -180,15 +180,15 @@ def _coverage(balls: _Balls, q: np.ndarray) -> np.ndarray:
 
 
 def _surface(
-    balls: _Balls, x: np.ndarray, y: np.ndarray, q: np.ndarray
+    spheres: _SphereColumns, x: np.ndarray, y: np.ndarray, q: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return where the rays of pixel centres meet the spheres, each (M, side, side).
 
     Returns:
         Depth in metres; position s along the stripe axis, 0 to 1; what a pixel spans of s.
     """
-    cx, cy, z, r = balls.cx, balls.cy, balls.z, balls.radius
-    ax, ay, az = balls.ax, balls.ay, balls.az
+    cx, cy, z, r = spheres.cx, spheres.cy, spheres.z, spheres.radius
+    ax, ay, az = spheres.ax, spheres.ay, spheres.az
     gap = z * z - r * r
     root = np.sqrt(np.maximum(q, _GRAZING))
     root *= np.sqrt((cx * cx + cy * cy + gap) / gap) * r
@@ -201,8 +201,8 @@ def _surface(
     s /= 2 * r
     s += np.float32(0.5)
     slope = np.divide(along, root, out=along)
-    across = ((t * x - cx) * slope + ax) / balls.fx
-    down = ((t * y - cy) * slope + ay) / balls.fy
+    across = ((t * x - cx) * slope + ax) / spheres.fx
+    down = ((t * y - cy) * slope + ay) / spheres.fy
     footprint = np.sqrt(across * across + down * down)
     footprint *= t / (2 * r)
     return t, s, footprint

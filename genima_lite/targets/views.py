@@ -26,7 +26,7 @@ class TargetViews:
 
     Attributes:
         frame: t, whose views these are.
-        target: the frame whose joints are drawn, t + K or the next stop.
+        target: the frame whose joints are drawn, t + K or the next keyframe.
         joints: where the spheres are in the world.
         views: by camera, each (H, W, 3) uint8.
         labels: by camera, where the spheres are in each view.
@@ -71,7 +71,7 @@ def draw_targets_of(
         backdrop: called once a view, frame by frame in the order of `cameras`; `None` draws on
             the RGB view itself, which is what the diffusion model learns to draw. For the
             controller's pictures see `genima_lite.targets.backgrounds`.
-        keyframes: cut targets at stops; see `target_frames`.
+        keyframes: cut targets at keyframes; see `target_frames`.
 
     Raises:
         KeyError: a frame without one of the images or cameras; the message names those present.

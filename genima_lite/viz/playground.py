@@ -71,7 +71,7 @@ def posed_picture(stage: Stage, joints: np.ndarray, gripper_open: float = 1.0) -
 
 
 def scrubbed_picture(demo: Demo, frame: int, horizon: int, keyframes: bool = True) -> np.ndarray:
-    """Return frame t of a demonstration with its targets at t + K (or the stop before it).
+    """Return frame t of a demonstration with its targets at t + K (or the keyframe before it).
 
     Raises:
         ValueError: no such frame, or a horizon below 1.

@@ -13,7 +13,7 @@ from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 from genima_lite.cameras import Camera
 from genima_lite.envs.bench.task import TABLE
 from genima_lite.observation import Demo
-from genima_lite.targets import HORIZON, demo_targets, find_stops
+from genima_lite.targets import HORIZON, demo_targets, find_keyframes
 from genima_lite.targets.stripes import RING, RINGS
 from genima_lite.targets.triangulate import rays_of
 from genima_lite.viz.figure import Figure
@@ -108,22 +108,22 @@ def target_timeline(demo: Demo, horizon: int = HORIZON) -> Figure:
     joints = np.stack([np.asarray(seen.joint_positions) for seen in demo])
     opening = np.array([float(seen.gripper_open or 0) for seen in demo])
     height = [100 * (np.asarray(seen.gripper_pose)[2] - 0.75) for seen in demo]
-    changes, rests = find_stops(joints, opening)
+    changes, rests = find_keyframes(joints, opening)
     figure = Figure(figsize=(7.5, 5.2), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 3))
     above.plot(height, color=BLUE)
     above.set_ylabel("tip above\nthe table, cm")
     for axes in (above, below):
         axes.spines[["top", "right"]].set_visible(False)
-        for stop in [*changes, *rests]:
-            axes.axvline(stop, color="#C8C8C8", lw=1, zorder=0)
+        for keyframe in [*changes, *rests]:
+            axes.axvline(keyframe, color="#C8C8C8", lw=1, zorder=0)
     for keyframes, name in ((changes, "gripper\ncloses"), (rests, "at rest")):
-        for stop in keyframes:
-            above.text(stop + 0.4, max(height), name, va="top", fontsize=8, color=QUIET)
+        for keyframe in keyframes:
+            above.text(keyframe + 0.4, max(height), name, va="top", fontsize=8, color=QUIET)
     frames = np.arange(len(demo))
     plain, cut = (demo_targets(demo, horizon, keyframes) for keyframes in (False, True))
     below.plot(frames, plain, "o", ms=5, color=ORANGE, mfc="white", label=f"t + {horizon}")
-    below.plot(frames, cut, ".", ms=6, color=GREEN, label="cut at the next stop")
+    below.plot(frames, cut, ".", ms=6, color=GREEN, label="cut at the next keyframe")
     below.plot(frames, frames, color=QUIET, lw=1, ls=":", label="t itself")
     below.legend(loc="lower right")
     below.set(xlabel="frame t", ylabel="target of frame t", ylim=(-1, len(demo) + 1))

@@ -34,7 +34,7 @@ rng = begin(seed=0)
 # in the next second?
 #
 # Networks that are good at pictures know nothing about joint angles. But they can draw. So let
-# them draw the answer *into the picture*: a coloured ball where the arm's base, elbow, wrist and
+# them draw the answer *into the picture*: a coloured sphere where the arm's base, elbow, wrist and
 # gripper shall be.
 #
 # Below is a table with a button, as four cameras see it. One camera sits on the arm's wrist, one
@@ -64,18 +64,18 @@ show_views(seen)
 # ### Stage 1 draws
 #
 # The first network is a *diffusion model*: the kind that makes pictures from text. It gets the
-# picture above and the instruction. It draws the same picture with four striped balls in it, the
+# picture above and the instruction. It draws the same picture with four striped spheres in it, the
 # **joint targets**: where the joints should be $K = 20$ steps later. A step is 50 ms, so that is
-# one second. (If the arm stops sooner, to grasp for example, the target is that stop.)
+# one second. (If the arm stops sooner, to grasp for example, the target is that keyframe.)
 #
-# | ball | joint |
+# | sphere | joint |
 # |---|---|
 # | red | base (joint 2) |
 # | green | elbow (joint 4) |
 # | violet | wrist (joint 6) |
 # | cyan or yellow | gripper: cyan open, yellow closed |
 #
-# The stripes show how a joint is turned: a ball without stripes would look the same from every
+# The stripes show how a joint is turned: a sphere without stripes would look the same from every
 # side.
 #
 # On the left are the *true* targets: the bench has a scripted **expert** that knows where
@@ -94,7 +94,7 @@ drawn = genima.agent.draw(seen, instruction, seed=0)
 show_side_by_side({"true targets": true, "drawn by stage 1": drawn})
 
 # %% [markdown]
-# A view shows only the balls that lie within it. At 64 pixels a small ball may be little more
+# A view shows only the spheres that lie within it. At 64 pixels a small sphere may be little more
 # than one dark stripe with a coloured rim.
 #
 # The right picture is softer than the left one. It was drawn in one step, from pure noise, by a
@@ -108,8 +108,8 @@ show_side_by_side({"true targets": true, "drawn by stage 1": drawn})
 # $(K, 8)$. Seven columns are joint angles in radians; the eighth says how far to open the gripper,
 # from 0 to 1.
 #
-# The controller never gets the instruction. The paper trains it on balls in front of *random
-# textures*, so that only the balls can tell it where to go. Ours learned that way too. At the end
+# The controller never gets the instruction. The paper trains it on spheres in front of *random
+# textures*, so that only the spheres can tell it where to go. Ours learned that way too. At the end
 # it also practised on pictures drawn by stage 1, to get used to their blur. So what it knows about
 # the task, it must read from the drawing. That makes the drawing a *plan that you can look at*.
 
@@ -129,7 +129,7 @@ method_figure(seen, drawn, actions, views_of(env.observation), instruction)
 
 # %% [markdown]
 # That is the whole method. Third panel: a curve a joint, and how far it turns from the
-# first action on. Compare the last panel with the second: is the arm where the balls were drawn?
+# first action on. Compare the last panel with the second: is the arm where the spheres were drawn?
 # Now look again, draw again, act again.
 
 # %% [markdown] exercise="loop" difficulty=1 minutes=10
@@ -221,10 +221,10 @@ Video(
 drawn_strip(episode.moments, "push_button", episode.instruction)
 
 # %% [markdown]
-# Compare the last two rows, column by column. Where a ball is smeared, the model is not sure: a
+# Compare the last two rows, column by column. Where a sphere is smeared, the model is not sure: a
 # network that is trained with squared error draws the *average* of what it thinks possible. As a
 # rule that is where the arm still has a long way to go, most of all in the first column. Close to
-# its goal little is left open, and the balls become crisp.
+# its goal little is left open, and the spheres become crisp.
 
 # %% [markdown] exercise="prompt" difficulty=1 minutes=5
 # ### Exercise 2: Does the prompt hold the instruction?
@@ -290,7 +290,7 @@ pictures = {sentence: genima.agent.draw(views_of(cups.observation), sentence) fo
 show_side_by_side({"seen": views_of(cups.observation), **pictures})
 
 # %% [markdown]
-# Look at the gripper's ball, the cyan one. Does it go to the cup that was asked for? It may only
+# Look at the gripper's sphere, the cyan one. Does it go to the cup that was asked for? It may only
 # be on its way there: one second is short.
 #
 # One pair of pictures proves little. The card beside the model, `data/genima/diffusion/README.md`,
@@ -422,7 +422,7 @@ strip
 # The strip holds six of the decisions at most. The true targets are those of the moment in the
 # expert's plan that is nearest to the arm, wherever the arm has gone by then.
 #
-# - Find the first column in which a drawn ball lies elsewhere than the true one, is missing, or
+# - Find the first column in which a drawn sphere lies elsewhere than the true one, is missing, or
 #   has the wrong colour (cyan: open, yellow: closed). The wrist's view is the sharpest.
 # - What does the arm see one column later? A small error leads to a view beside the
 #   demonstrations. Where the model has not learned to come back from there, errors grow.
@@ -491,7 +491,7 @@ for n_episodes in (5, 20, 50, 400):
 # ### Exercise 5: How sharp must a drawing be?
 #
 # The lamp's button is four centimetres wide, and a view has 64 by 64 pixels. By how many metres is
-# the gripper off if its ball is drawn one pixel off, to the side?
+# the gripper off if its sphere is drawn one pixel off, to the side?
 #
 # A camera's focal length $f$, in pixels, says how strongly it magnifies: a thing $s$ metres wide
 # at a distance of $d$ metres covers $f s / d$ pixels. Return how many metres one pixel covers at
@@ -525,7 +525,7 @@ check_millimetres(metres_per_pixel, seed=7)
 
 # %% [markdown] why="millimetres"
 # **Why this matters.** It explains most of what this small agent can and cannot do. One pixel of
-# the front camera is more than a centimetre at the table (the next cell computes it). Balls drawn
+# the front camera is more than a centimetre at the table (the next cell computes it). Spheres drawn
 # a fraction of a pixel off, seen by several cameras, leave about a centimetre: enough for a
 # large button, not for pulling a brick out of a tower. The paper draws at 256 pixels a
 # view, four times finer.
@@ -547,11 +547,11 @@ for name in ("front", "left_shoulder", "wrist"):
 # %% [markdown]
 # ## Lead it by hand
 #
-# The controller follows balls, whoever draws them. Here *you* move the gripper's ball by metres
-# along x (forwards), y (to the arm's left) and z (up). The other balls follow, as the arm's
-# geometry demands. Left: the views from the start, with the balls. Right: where the controller's
-# twenty actions bring the arm, with the same balls. The wrist's camera moves with the arm, so its
-# view changes too. The printed line says how far the tip ends from its ball: where does it no
+# The controller follows spheres, whoever draws them. Here *you* move the gripper's sphere by metres
+# along x (forwards), y (to the arm's left) and z (up). The other spheres follow, as the arm's
+# geometry demands. Left: the views from the start, with the spheres. Right: where the controller's
+# twenty actions bring the arm, with the same spheres. The wrist's camera moves with the arm, so its
+# view changes too. The printed line says how far the tip ends from its sphere: where does it no
 # longer get there?
 
 # %%
@@ -570,7 +570,7 @@ hand
 # |---|---|---|
 # | [00 Start here](00_start_here.ipynb) | what does it do, and where does it fail? | the shipped agent |
 # | [01 The robot and its bench](01_the_robot_and_its_bench.ipynb) | what is an arm, a camera, a demonstration? | simulator |
-# | [02 Rendering joint targets](02_rendering_joint_targets.ipynb) | how do joints become balls, and balls joints? | NumPy |
+# | [02 Rendering joint targets](02_rendering_joint_targets.ipynb) | how do joints become spheres, and spheres joints? | NumPy |
 #
 # Notebooks on fine-tuning the diffusion model, training the controller, evaluation, RLBench and a
 # real arm are to follow; until then `genima-lite train-diffusion --help`, `genima-lite
@@ -587,7 +587,7 @@ hand
 #
 # ## Try it yourself
 #
-# - **A control.** Give the controller the views *without* any balls:
+# - **A control.** Give the controller the views *without* any spheres:
 #   `predict_actions(genima.model, seen, env.observation)`. What does it do, and what does that
 #   say about where the task's knowledge is?
 # - **An ablation.** Execute only five actions of each decision: `PolicySettings(n_action_steps=5)`, as

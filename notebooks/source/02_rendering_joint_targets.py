@@ -298,7 +298,7 @@ picture_grid({name: cut_out(layer, middle, 32) for name, layer in layers.items()
 # %% [markdown]
 # ## 4 · Stripes: how far a joint has turned
 #
-# A plain ball looks the same however it is turned. Genima's spheres carry **graduations**, rings
+# A plain sphere looks the same however it is turned. Genima's spheres carry **graduations**, rings
 # like circles of latitude on a globe. The globe's axis is the sphere's own x axis. Each sphere is
 # fixed to its joint's own axes, so its rings show how the joints before it have turned it. One
 # number says on which latitude a surface point is: $s$, from 0 at one pole to 1 at the other.
@@ -568,10 +568,10 @@ target_timeline(demo)
 # earlier, at $T - 2$. So it never draws the last frame, and a gripper that opens only there never
 # shows.
 #
-# **The stops.** This library leaves the paper here. The bench's experts are quick: within 20
+# **The keyframes.** This library leaves the paper here. The bench's experts are quick: within 20
 # steps lies a whole grasp. Look at frame 24, above the lid. By the paper's rule its target is 44,
 # *after* the grasp: closed, and lifted. Where to grasp is no longer in the picture. So we cut:
-# the target is $t + K$ or the **next stop**, whichever comes sooner. A stop is a frame at which
+# the target is $t + K$ or the **next keyframe**, whichever comes sooner. A keyframe is a frame at which
 # the gripper changes or the arm rests (grey lines in the figure).
 #
 # One detail: frames 21 to 23 already aim past the rest at 24, and 43 to 45 past the one at 46. The
@@ -580,7 +580,7 @@ target_timeline(demo)
 
 # %%
 views = {}
-for name, keyframes in (("t + 20", False), ("cut at the stop", True)):
+for name, keyframes in (("t + 20", False), ("cut at the keyframe", True)):
     drawn = draw_targets(demo, 24, keyframes=keyframes)
     for view in ("wrist", "front"):
         views[f"{view}: frame {drawn.target}, {name}"] = drawn.views[view]
@@ -589,17 +589,17 @@ picture_grid(views, each=2.3)
 # %% [markdown] exercise="target_of" difficulty=2 minutes=10
 # ### Exercise 5: the frame that is drawn
 #
-# Write `target_of`: $t + K$, but never later than the next stop, and never later than the last
-# frame. Take all stops alike, without the detail about rests that are near.
+# Write `target_of`: $t + K$, but never later than the next keyframe, and never later than the last
+# frame. Take all keyframes alike, without the detail about rests that are near.
 #
 # <details><summary>Hint 1</summary>
 #
-# Think of a frame that *is* a stop. What should its target be, if the arm is ever to move on?
+# Think of a frame that *is* a keyframe. What should its target be, if the arm is ever to move on?
 # </details>
 #
 # <details><summary>Hint 2</summary>
 #
-# The smallest of three kinds of numbers: `t + horizon`, `length - 1`, and all stops later than
+# The smallest of three kinds of numbers: `t + horizon`, `length - 1`, and all keyframes later than
 # `t`. There may be none of the last kind: `min([a, b, *stops_to_come])` does not mind.
 # </details>
 
@@ -615,7 +615,7 @@ def target_of(t: int, length: int, keyframes: list[int], horizon: int = 20) -> i
         horizon: K.
     """
     ### BEGIN SOLUTION
-    later = [stop for stop in keyframes if stop > t]
+    later = [frame for frame in keyframes if frame > t]
     return min([t + horizon, length - 1, *later])
     ### END SOLUTION
 
@@ -629,7 +629,7 @@ check_target_of(target_of, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] why="target_of"
-# **Why.** `stop >= t` instead of `stop > t` is a deadlock: at the stop the picture says "be where
+# **Why.** `frame >= t` instead of `frame > t` is a deadlock: at the keyframe the picture says "be where
 # you are", the arm obeys, and sees the same picture again. The library's `target_frames` also
 # skips rests that are near (`NEAR` in `targets/horizon.py`).
 
@@ -668,7 +668,7 @@ def drive(env: BenchEnv, keyframes: bool) -> bool:
 # %%
 blind = BenchEnv("take_lid_off_saucepan", cameras=())
 n = 2 if fast() else 8
-for name, keyframes in (("t + 20", False), ("cut at stops", True)):
+for name, keyframes in (("t + 20", False), ("cut at keyframes", True)):
     solved = 0
     for episode in range(n):
         blind.reset(seed=1001 + 2 * episode)
@@ -950,7 +950,7 @@ for joint, error in zip(JOINTS, position_errors(found, lenses, drawn.joints), st
 # %% [markdown]
 # ## 11 · Play
 #
-# Move through the episode and change $K$. Watch three things: at a stop the spheres jump to the
+# Move through the episode and change $K$. Watch three things: at a keyframe the spheres jump to the
 # next one; near the end they stay; and with a small $K$ they sit on the arm itself and say
 # nothing. (Without a running kernel you see the first frame only.)
 
@@ -965,7 +965,7 @@ scrub_episode(demo)
 # - **Control.** What does the ruler itself do? Draw, find and triangulate all frames of `demo`
 #   and plot the errors. Then find spheres in views *without* targets: how many does it invent?
 # - **Ablation.** Give `drive` another K: `target_frames(..., horizon=K)`, and `K` in place of
-#   `HORIZON`. Try 5, 10 and 40, with and without stops. Which K needs no cut on this bench, and
+#   `HORIZON`. Try 5, 10 and 40, with and without keyframes. Which K needs no cut on this bench, and
 #   what does a small K cost a slow diffusion model?
 # - **Limitation.** Record the demonstration with `image_size=64`, the size of the shipped models.
 #   How many millimetres is a pixel now, and which joint suffers first? Then turn the hand about
@@ -978,7 +978,7 @@ scrub_episode(demo)
 # | cameras, RLBench's and OpenGL's axes | `cameras.py`, `transforms.py` |
 # | joints, colours, sizes | `targets/joints.py` |
 # | outline, rays, stripes, drawing | `targets/outline.py`, `trace.py`, `stripes.py`, `draw.py` |
-# | t + K and stops | `targets/horizon.py` |
+# | t + K and keyframes | `targets/horizon.py` |
 # | from a demonstration to pictures | `targets/views.py`, `tiling.py` |
 # | random backgrounds | `targets/backgrounds.py`, `textures.py` |
 # | finding, triangulating, scoring | `targets/find.py`, `triangulate.py`, `score.py` |
