@@ -119,7 +119,7 @@ def test_marks_on_views(demo):
 def test_the_timeline_has_both_rules(demo):
     dots = {line.get_label(): line.get_ydata() for line in target_timeline(demo).axes[1].lines}
     assert (dots["t + 20"] == demo_targets(demo, keyframes=False)).all()
-    assert (dots["cut at the next stop"] == demo_targets(demo)).all()
+    assert (dots["cut at the next keyframe"] == demo_targets(demo)).all()
 
 
 def test_sketches_can_be_drawn(demo):
