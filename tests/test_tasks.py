@@ -1,4 +1,4 @@
-"""What every task must keep, and the example that CONTRIBUTING shows."""
+"""What every task must keep, and the example that the docs show."""
 
 import re
 import subprocess
@@ -75,7 +75,7 @@ def test_seeds_place_the_task_differently_and_settled(env):
 
 
 def test_the_example_in_contributing_is_a_working_task(tmp_path, monkeypatch):
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/add-a-task.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     assert len(example.splitlines()) <= 60
     (tmp_path / "lift_block.py").write_text(example)
