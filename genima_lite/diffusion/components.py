@@ -75,15 +75,19 @@ def encode_prompts(components: Components, prompts: Sequence[str]) -> torch.Tens
 
 
 @torch.no_grad()
-def encode_pictures(components: Components, pictures: np.ndarray) -> torch.Tensor:
+def encode_pictures(components: Components, pictures: np.ndarray | torch.Tensor) -> torch.Tensor:
     """Return scaled latents (N, C, h, w) float32 of pictures (N, H, W, 3) uint8."""
     signed = as_condition(pictures, components.device) * 2 - 1
     return components.vae.encode(signed).latent_dist.mode() * components.vae.config.scaling_factor
 
 
-def as_condition(pictures: np.ndarray, device: torch.device | str = "cpu") -> torch.Tensor:
+def as_condition(
+    pictures: np.ndarray | torch.Tensor, device: torch.device | str = "cpu"
+) -> torch.Tensor:
     """Return pictures (N, H, W, 3) uint8 as ControlNet takes them: (N, 3, H, W) in [0, 1]."""
-    levels = torch.from_numpy(np.ascontiguousarray(pictures)).to(device)
+    if isinstance(pictures, np.ndarray):
+        pictures = torch.from_numpy(np.ascontiguousarray(pictures))
+    levels = pictures.to(device)
     return levels.permute(0, 3, 1, 2).float() / 255
 
 
