@@ -69,12 +69,26 @@ def check(folder: Path | str, made_from: Mapping[str, Any]) -> None:
     Raises:
         UserError: it is, or does not say what it is made from.
     """
-    found, wanted = _flat(origin(folder)), _flat(json.loads(json.dumps(made_from)))
-    for name in [*wanted, *found]:
-        if found.get(name) != wanted.get(name):
+    compare(folder, origin(folder), made_from)
+
+
+def compare(what: Path | str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Refuse what is made from something else.
+
+    Args:
+        what: file or folder, for the message.
+        found: what it says that it was made from, as read from JSON.
+        wanted: JSON-able, what it should be made from.
+
+    Raises:
+        UserError: they differ; the message names the first difference.
+    """
+    one, other = _flat(found), _flat(json.loads(json.dumps(wanted)))
+    for name in [*other, *one]:
+        if one.get(name) != other.get(name):
             raise UserError(
-                f"{folder} was made from {name} = {_shown(found, name)}, not "
-                f"{_shown(wanted, name)}; use the same again, delete it, or choose another folder"
+                f"{what} was made from {name} = {_shown(one, name)}, not "
+                f"{_shown(other, name)}; use the same again, delete it, or choose another folder"
             )
 
 

@@ -1,0 +1,97 @@
+"""Where training runs: one processor or GPU, or several processes that share the work.
+
+Started by `torchrun` or `accelerate launch` every process runs the whole program; they meet at each
+step. What is written to disk is written by the main process alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
+from accelerate.state import AcceleratorState
+from torch import Tensor
+
+from genima_lite.errors import UserError
+
+T = TypeVar("T")
+
+
+def make_accelerator(device: str, precision: str) -> Accelerator:
+    """Return accelerate's door to a device.
+
+    Args:
+        device: cpu, cuda or mps. Of several GPUs, each process takes the one of its number.
+        precision: one of `genima_lite.training.precision.PRECISIONS`.
+
+    Raises:
+        UserError: an unknown device, or one that is not here.
+    """
+    check_device(device)
+    _forget(device)
+    return Accelerator(
+        cpu=device == "cpu",
+        mixed_precision="bf16" if precision == "bfloat16" else "no",
+        kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],
+    )
+
+
+def check_device(device: str) -> None:
+    """Raise `UserError` unless this machine has such a device."""
+    here = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if device not in here:
+        raise UserError(
+            f"unknown device '{device}': choose from {', '.join(here)}; "
+            "CUDA_VISIBLE_DEVICES says which GPUs are used"
+        )
+    if not here[device]:
+        raise UserError(f"device '{device}' is not on this machine, or torch does not find it")
+
+
+def _forget(device: str) -> None:
+    """Let a run have another precision or device than one before: accelerate keeps the first."""
+    alone = PartialState._shared_state == {} or (
+        PartialState().num_processes == 1 and PartialState().device.type != device
+    )
+    AcceleratorState._reset_state(reset_partial_state=alone)
+
+
+@contextmanager
+def main_first() -> Iterator[bool]:
+    """Let the main process do something before the others, for example write what they will read.
+
+    Yields:
+        Whether this is the main process.
+    """
+    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+        yield True
+        return
+    state = PartialState()
+    with state.main_process_first():
+        yield state.is_main_process
+
+
+def to_device(batch: T, device: torch.device) -> T:
+    """Return a batch on a device: tensors, dataclasses of them, tuples, lists and dictionaries."""
+    return batch if device.type == "cpu" else _moved(batch, device)
+
+
+def _moved(batch: Any, device: torch.device) -> Any:
+    if isinstance(batch, Tensor):
+        return batch.to(device, non_blocking=True)
+    if is_dataclass(batch) and not isinstance(batch, type):
+        values = {f.name: _moved(getattr(batch, f.name), device) for f in fields(batch)}
+        return replace(batch, **values)
+    if isinstance(batch, dict):
+        return {name: _moved(value, device) for name, value in batch.items()}
+    if isinstance(batch, tuple | list):
+        return type(batch)(_moved(value, device) for value in batch)
+    return batch

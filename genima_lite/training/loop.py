@@ -1,0 +1,307 @@
+"""The training loop, the only one: for base model, diffusion model, keypoints and controller.
+
+    Data.batch ─► Trainee.forward ─► gradients of all micro-batches ─► AdamW ─► moving average
+
+Accelerate brings devices, half precision and several processes. Everything that is random in a step
+depends on the seed, the step's number and the micro-batch's number alone, so a run that was killed
+goes on with exactly the losses that it would have had, and P processes that share M micro-batches
+do what one process does with all M.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+from accelerate.utils import broadcast
+from torch import Tensor, nn
+
+from genima_lite.training import batches, checkpoint
+from genima_lite.training.batches import Data, MicroBatches
+from genima_lite.training.checkpoint import Progress
+from genima_lite.training.config import TrainingConfig
+from genima_lite.training.devices import make_accelerator, to_device
+from genima_lite.training.ema import Average
+from genima_lite.training.log import Log
+from genima_lite.training.schedule import rate
+
+B = TypeVar("B")
+
+ParameterGroups = dict[str, tuple[list[nn.Parameter], float]]
+"""Trained parameters by a group's name, with a factor of their learning rate."""
+
+Validate = Callable[[], tuple[dict[str, float], np.ndarray | None]]
+"""Judges the networks as they are: numbers by name, and a picture (H, W, 3) uint8 or `None`."""
+
+
+class Trainee(nn.Module, ABC, Generic[B]):
+    """A network with its loss. Trained weights must be parameters of it."""
+
+    @abstractmethod
+    def forward(self, batch: B, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of a micro-batch, a scalar with a gradient, and numbers for people.
+
+        Args:
+            batch: as `Data` gave it, on the network's device.
+            generator: on that device; the only source of chance.
+        """
+
+    @abstractmethod
+    def parameter_groups(self) -> ParameterGroups:
+        """Return what is trained."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is known after a step.
+
+    Attributes:
+        step: how many steps are made.
+        loss: mean over the whole batch.
+        numbers: by name, of the trainee, means too.
+    """
+
+    step: int
+    loss: float
+    numbers: dict[str, float]
+
+
+class Trainer(Generic[B]):
+    """Trains a network, and can be killed at any time.
+
+    `out` gets `training.safetensors` (`genima_lite.training.checkpoint`), from which a trainer with
+    the same arguments goes on, and `logs/` (TensorBoard).
+
+    Args:
+        trainee: changed in place.
+        data: gives the batches.
+        config: how to train.
+        out: folder of this run.
+        made_from: JSON-able, what else the run depends on: fingerprints of data and of first
+            weights, configurations of networks (`genima_lite.provenance`).
+        validate: called every `validate_every` steps and at the end, while the averages are the
+            weights, in the main process.
+        device: cpu, cuda or mps.
+        workers: processes that make batches; 0 makes them between steps.
+
+    Raises:
+        UserError: the folder holds a run that was made from something else, the processes cannot
+            share the micro-batches, or there is no such device or number of workers.
+    """
+
+    def __init__(
+        self,
+        trainee: Trainee[B],
+        data: Data[B],
+        config: TrainingConfig,
+        out: Path | str,
+        made_from: Mapping[str, Any],
+        validate: Validate | None = None,
+        device: str = "cpu",
+        workers: int = 0,
+    ):
+        self.trainee, self.config, self.out = trainee, config, Path(out)
+        self._accelerator = make_accelerator(device, config.precision)
+        ours = (self._accelerator.process_index, self._accelerator.num_processes)
+        batches.check_sharing(config, ours[1], workers)
+        self._data, self._ours, self._workers, self._validate = data, ours, workers, validate
+        self._made_from = {"training": asdict(config), **made_from}
+        self._model = self._accelerator.prepare_model(trainee)
+        groups = trainee.parameter_groups()
+        self._optimizer = _optimizer(groups, config)
+        self._names = {p: n for n, p in trainee.named_parameters()}
+        trained = [p for parameters, _ in groups.values() for p in parameters]
+        self._weights = {self._names[p]: p for p in trained}
+        self._average = Average(self._weights, config.ema)
+        self._progress = Progress()
+        if self._checkpoint.exists():
+            self._resume()
+
+    @property
+    def step(self) -> int:
+        """How many steps are made."""
+        return self._progress.step
+
+    @property
+    def seconds(self) -> float:
+        """How long they took, validations and checkpoints included."""
+        return self._progress.seconds
+
+    @property
+    def validations(self) -> list[dict[str, float]]:
+        """What validations found, each with `step` and `minutes`."""
+        return self._progress.validations
+
+    @property
+    def done(self) -> bool:
+        """Whether the run is finished."""
+        return self._progress.finished or self.step >= self.config.steps
+
+    @property
+    def trained(self) -> int:
+        """How many numbers are trained."""
+        return sum(weight.numel() for weight in self._weights.values())
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process is the one that writes files."""
+        return bool(self._accelerator.is_main_process)
+
+    def run(self, max_minutes: float | None = None) -> Iterator[Step]:
+        """Train to the last step or until time is up; leaves a checkpoint either way.
+
+        Args:
+            max_minutes: of this call; the run goes on with the next one. If the configuration says
+                `shorten`: of the whole run, which is finished then.
+
+        Yields:
+            What is known after every step.
+        """
+        if self.done:
+            return
+        begun = time.monotonic() - self.seconds
+        limit = _Limit(max_minutes, self.config.shorten, self.seconds)
+        micro = MicroBatches(self._data, self.config, self.step, *self._ours)
+        coming = batches.load(micro, self._workers)
+        self.trainee.train()
+        with self._log() as log:
+            while not self.done:
+                share = limit.share(self._same(time.monotonic() - begun) if limit.set else 0.0)
+                if share >= 1:
+                    self._progress.finished = self.config.shorten
+                    break
+                made = self._train(micro, coming, share if self.config.shorten else 0.0, log)
+                self._progress.seconds = time.monotonic() - begun
+                self._look_back(log)
+                yield made
+            if self._progress.finished:
+                self._judge(log)
+        self.save()
+
+    def save(self) -> None:
+        """Write a checkpoint, in the main process."""
+        if self.is_main:
+            groups: checkpoint.Groups = {
+                "weights": dict(self._weights),
+                "average": self._average.tensors,
+                "optimizer": checkpoint.optimizer_tensors(self._optimizer, self._names),
+            }
+            checkpoint.save(self._checkpoint, self._progress, self._made_from, groups)
+        self._accelerator.wait_for_everyone()
+
+    def use_average(self) -> None:
+        """Make the averages the weights, which ends the training. The checkpoint stays."""
+        self._average.use()
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.out / checkpoint.FILE
+
+    def _log(self) -> Any:
+        return Log(self.out / "logs", self.step) if self.is_main else nullcontext()
+
+    def _same(self, seconds: float) -> float:
+        """Return the main process's seconds, so that all processes decide alike."""
+        if self._ours[1] == 1:
+            return seconds
+        told = torch.tensor([seconds], dtype=torch.float64, device=self._accelerator.device)
+        return float(broadcast(told).item())
+
+    def _train(
+        self, micro: MicroBatches[B], coming: Iterator[B], time_share: float, log: Log | None
+    ) -> Step:
+        """Make one step."""
+        share = rate(self.config, self.step, time_share)
+        for group in self._optimizer.param_groups:
+            group["lr"] = group["highest"] * share
+        names, sums = self._gradients(micro, coming)
+        norm = self._accelerator.clip_grad_norm_(self._weights.values(), self.config.gradient_norm)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        self._average.update(self.step)
+        self._progress.step += 1
+        *means, gradient_norm = torch.cat([sums, norm.detach()[None]]).tolist()
+        numbers = dict(zip(names, means, strict=True))
+        if log is not None:
+            more = {"gradient_norm": gradient_norm, "learning_rate": group["lr"]}
+            log.scalars("train", {**numbers, **more}, self.step)
+        return Step(self.step, numbers.pop("loss"), numbers)
+
+    def _gradients(self, micro: MicroBatches[B], coming: Iterator[B]) -> tuple[list[str], Tensor]:
+        """Add up the gradients of a step; return names and means, (n,), of its numbers."""
+        device, sums, names = self._accelerator.device, [], ["loss"]
+        for number in range(micro.each):
+            batch = to_device(next(coming), device)
+            last = number == micro.each - 1  # only then do processes exchange gradients
+            with nullcontext() if last else self._accelerator.no_sync(self._model):
+                loss, numbers = self._model(batch, micro.noise(self.step, number, device))
+                self._accelerator.backward(loss / micro.each)
+            sums.append(torch.stack([loss.detach(), *(x.detach() for x in numbers.values())]))
+            names = ["loss", *numbers]
+        mean = torch.stack(sums).mean(0)
+        return names, self._accelerator.reduce(mean, "mean") if self._ours[1] > 1 else mean
+
+    def _look_back(self, log: Log | None) -> None:
+        """Validate and save after some steps."""
+        if self.done or self.step % self.config.validate_every == 0:
+            self._judge(log)
+        if self.step % self.config.save_every == 0:
+            self.save()
+
+    def _judge(self, log: Log | None) -> None:
+        """Validate the averaged networks; the weights in training stay as they are."""
+        if self._validate is not None and log is not None:
+            self.trainee.eval()
+            with self._average.in_use(), torch.no_grad():
+                numbers, picture = self._validate()
+            self.trainee.train()
+            log.scalars("validation", numbers, self.step)
+            if picture is not None:
+                log.picture("validation", picture, self.step)
+            log.flush()
+            when = {"step": self.step, "minutes": self.seconds / 60}
+            self.validations.append({**when, **numbers})
+        self._accelerator.wait_for_everyone()
+
+    def _resume(self) -> None:
+        path = self._checkpoint
+        self._progress, groups = checkpoint.load(path, self._made_from)
+        checkpoint.restore(path, self._weights, groups["weights"])
+        checkpoint.restore(path, self._average.tensors, groups.get("average", {}))
+        found = groups.get("optimizer", {})
+        checkpoint.restore_optimizer(self._optimizer, self._names, found)
+
+
+@dataclass(frozen=True)
+class _Limit:
+    """Time for one call of a run or, to `shorten` it, for the whole run."""
+
+    minutes: float | None
+    whole: bool
+    before: float
+
+    @property
+    def set(self) -> bool:
+        return self.minutes is not None
+
+    def share(self, seconds: float) -> float:
+        """Return the share of the time that is up after some seconds of the whole run."""
+        if self.minutes is None:
+            return 0.0
+        spent = seconds if self.whole else seconds - self.before
+        return spent / (60 * self.minutes) if self.minutes > 0 else 1.0
+
+
+def _optimizer(groups: ParameterGroups, config: TrainingConfig) -> torch.optim.AdamW:
+    options = [
+        {"params": parameters, "highest": factor * config.learning_rate}
+        for parameters, factor in groups.values()
+    ]
+    return torch.optim.AdamW(options, lr=0.0, weight_decay=config.weight_decay, fused=True)

@@ -1,0 +1,284 @@
+"""The training loop: formulas, exact resume, processes that share the work, refusals."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("accelerate")
+
+from toy_training import CONFIG, Fit, Line, trainer
+
+from genima_lite.errors import UserError
+from genima_lite.training import checkpoint, tensors
+from genima_lite.training.batches import MicroBatches, load
+from genima_lite.training.config import TrainingConfig
+from genima_lite.training.curves import curve
+from genima_lite.training.ema import Average
+from genima_lite.training.loop import Trainer
+from genima_lite.training.schedule import rate
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+TOY = Path(__file__).with_name("toy_training.py")
+
+
+def losses_of(out, config=CONFIG, **more):
+    return [step.loss for step in trainer(out, config, **more).run()]
+
+
+def test_the_rate_rises_and_falls_as_the_formula_says():
+    config = TrainingConfig(steps=30, warmup=10, final_rate=0.1)
+    assert [rate(config, step) for step in (0, 4, 9)] == pytest.approx([0.1, 0.5, 1.0])
+    assert rate(config, 10) == 1.0
+    assert rate(config, 20) == pytest.approx(0.55)
+    assert rate(config, 15) == pytest.approx(0.1 + 0.9 * np.cos(np.pi / 8) ** 2)
+    assert rate(config, 30) == pytest.approx(0.1)
+    assert rate(TrainingConfig(steps=8, warmup=0), 4) == pytest.approx(0.5)
+    assert rate(config, 12, time_share=0.5) == pytest.approx(0.55)
+    assert rate(config, 20, time_share=0.2) == pytest.approx(0.55), "steps are ahead"
+
+
+def test_the_average_follows_quickly_at_first_and_then_with_its_decay():
+    weight = torch.nn.Parameter(torch.tensor([0.0]))
+    average, expected = Average({"w": weight}, 0.5), 0.0
+    for step in range(20):
+        with torch.no_grad():
+            weight.fill_(step + 1.0)
+        average.update(step)
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * (step + 1)
+    assert average.tensors["w"].item() == pytest.approx(expected, rel=1e-5)
+    with average.in_use():
+        assert weight.item() == pytest.approx(expected, rel=1e-5)
+    assert weight.item() == 20
+
+
+def test_a_step_is_adamw_on_the_mean_of_all_micro_batches(tmp_path):
+    config = replace(CONFIG, gradient_norm=1e9, learning_rate=1e-2)
+    made = trainer(tmp_path, config)
+    (first,) = [next(made.run())]
+    own, micro = Fit(), MicroBatches(Line(), config)
+    parts = [own(micro[m], micro.noise(0, m, torch.device("cpu")))[0] for m in range(2)]
+    loss = sum(parts) / 2
+    loss.backward()
+    groups = [
+        {"params": parameters, "lr": 0.5 * 1e-2 * factor}  # the first of two steps of warm-up
+        for parameters, factor in own.parameter_groups().values()
+    ]
+    torch.optim.AdamW(groups, weight_decay=config.weight_decay).step()
+    assert first.loss == pytest.approx(loss.item(), rel=1e-6)
+    for one, other in zip(made.trainee.parameters(), own.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("killed_after", range(1, 8))
+def test_a_run_killed_at_any_step_goes_on_exactly(killed_after, tmp_path):
+    whole = losses_of(tmp_path / "whole")
+    run = trainer(tmp_path / "killed").run()
+    seen = [next(run).loss for _ in range(killed_after)]
+    run.close()
+    again = trainer(tmp_path / "killed")
+    assert again.step == killed_after - killed_after % CONFIG.save_every
+    assert seen[: again.step] + [step.loss for step in again.run()] == whole
+    one, other = (
+        tensors.load_tensors(tmp_path / name / checkpoint.FILE)[0] for name in ("whole", "killed")
+    )
+    assert sorted(one) == sorted(other)
+    assert {name.split(".")[0] for name in one} == {"weights", "average", "optimizer"}
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert losses_of(tmp_path / "killed") == []
+
+
+def test_time_can_run_out_and_the_run_goes_on_later(tmp_path):
+    made = trainer(tmp_path)
+    assert list(made.run(max_minutes=0)) == []
+    assert not made.done
+    assert len(losses_of(tmp_path)) == 8
+
+
+def test_a_run_can_be_shortened(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("genima_lite.training.loop.time.monotonic", lambda: now[0])
+    config = replace(CONFIG, shorten=True, warmup=0)
+    made = trainer(tmp_path, config, validate=lambda: ({"one": 1.0}, None))
+    rates = []
+    for _ in made.run(max_minutes=1):
+        rates.append(made._optimizer.param_groups[0]["lr"] / config.learning_rate)
+        now[0] += 15.0
+    shares = [0.0, 0.25, 0.5, 0.75]  # ahead of the steps, of which there could be 8
+    assert rates == pytest.approx([0.5 + 0.5 * np.cos(np.pi * share) for share in shares])
+    assert made.done
+    assert [seen["step"] for seen in made.validations] == [4]
+    assert trainer(tmp_path, config).done
+    assert losses_of(tmp_path, config) == []
+
+
+def test_validation_sees_the_averages_and_changes_nothing(tmp_path):
+    plain = losses_of(tmp_path / "plain")
+    seen = []
+
+    def validate():
+        seen.append([p.detach().clone() for p in made.trainee.parameters()])
+        assert not made.trainee.training
+        torch.rand(3)
+        return {"one": 1.0}, np.zeros((4, 6, 3), np.uint8)
+
+    config = replace(CONFIG, validate_every=4)
+    made = trainer(tmp_path / "seen", config, validate=validate)
+    assert [step.loss for step in made.run()] == plain
+    assert [each["step"] for each in made.validations] == [4, 8]
+    made.use_average()
+    for one, other in zip(made.trainee.parameters(), seen[-1], strict=True):
+        assert torch.equal(one, other)
+    assert curve(tmp_path / "seen/logs", "validation/one")[1] == [1.0, 1.0]
+
+
+def test_curves_of_a_killed_run_show_no_step_twice(tmp_path):
+    run = trainer(tmp_path).run()
+    for _ in range(5):
+        next(run)
+    run.close()
+    again = losses_of(tmp_path)
+    values = curve(tmp_path / "logs", "train/loss")[1]
+    assert len(values) == 8
+    assert values[3:] == pytest.approx(again, rel=1e-6)
+
+
+def test_a_folder_can_be_removed_while_a_run_is_open(tmp_path):
+    out = tmp_path / "run"
+    run = trainer(out, replace(CONFIG, save_every=1)).run()
+    next(run)
+    shutil.rmtree(out)
+    assert not out.exists()
+
+
+def test_other_things_are_refused_by_name(tmp_path):
+    losses_of(tmp_path)
+    with pytest.raises(UserError, match=r"training\.batch_size = 12, not 24"):
+        trainer(tmp_path, replace(CONFIG, batch_size=24))
+    with pytest.raises(UserError, match='data = "a line", not "a circle"'):
+        Trainer(Fit(), Line(), CONFIG, tmp_path, {"data": "a circle"})
+    larger = Fit()
+    larger.layers[2] = torch.nn.Linear(8, 2)
+    with pytest.raises(UserError, match=r"another model: 'layers.2.weight' is \[1, 8\]"):
+        Trainer(larger, Line(), CONFIG, tmp_path, {"data": "a line"})
+    (tmp_path / checkpoint.FILE).write_bytes(b"no tensors")
+    with pytest.raises(UserError, match="not readable"):
+        trainer(tmp_path)
+
+
+def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
+    made = trainer(tmp_path)
+    list(made.run())
+    before = (tmp_path / checkpoint.FILE).read_bytes()
+
+    def broken(tensors, path, metadata):
+        path.write_bytes(b"half a file")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(tensors, "save_file", broken)
+    with pytest.raises(OSError, match="disk full"):
+        made.save()
+    assert (tmp_path / checkpoint.FILE).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [checkpoint.FILE]
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"steps": 0}, "steps is 0"),
+        ({"micro_batches": 5}, "equal micro_batches"),
+        ({"ema": 1.0}, "ema"),
+        ({"warmup": -1}, "warmup"),
+        ({"gradient_norm": 0.0}, "gradient_norm"),
+        ({"final_rate": 2.0}, "final_rate"),
+        ({"precision": "int8"}, "choose from float32, bfloat16"),
+    ],
+)
+def test_impossible_configurations_are_refused(change, match):
+    with pytest.raises(UserError, match=match):
+        replace(CONFIG, **change)
+
+
+@pytest.mark.parametrize(
+    ("more", "match"),
+    [
+        ({"workers": -1}, "workers is -1"),
+        ({"device": "abacus"}, "unknown device 'abacus'"),
+        ({"device": "cuda:1"}, "CUDA_VISIBLE_DEVICES"),
+    ],
+)
+def test_impossible_machines_are_refused(more, match, tmp_path):
+    with pytest.raises(UserError, match=match):
+        trainer(tmp_path, **more)
+
+
+def test_batches_are_the_same_with_any_number_of_workers_and_processes():
+    whole = list(load(MicroBatches(Line(), CONFIG), 0))
+    made_ahead = list(load(MicroBatches(Line(), CONFIG), 2))
+    assert len(whole) == 16
+    assert all(torch.equal(a.x, b.x) for a, b in zip(whole, made_ahead, strict=True))
+    shared = [list(load(MicroBatches(Line(), CONFIG, 3, p, 2), 0)) for p in range(2)]
+    assert all(torch.equal(a.x, b.x) for a, b in zip(whole[6::2], shared[0], strict=True))
+    assert all(torch.equal(a.x, b.x) for a, b in zip(whole[7::2], shared[1], strict=True))
+    expected = Line().batch(np.random.default_rng([3, 4, 1]), 6)
+    assert torch.equal(whole[9].x, expected.x)
+
+
+def test_half_precision_computes_alike_and_keeps_weights_in_single(tmp_path):
+    single = trainer(tmp_path / "single")
+    half = trainer(tmp_path / "half", replace(CONFIG, precision="bfloat16"))
+    one, other = ([step.loss for step in each.run()] for each in (single, half))
+    assert one != other
+    np.testing.assert_allclose(other, one, rtol=0.05)
+    assert {p.dtype for p in half.trainee.parameters()} == {torch.float32}
+
+
+def launch(*command, threads="1"):
+    """Run a program as two processes on CPUs, as a user would."""
+    env = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": threads}
+    path = [str(TOY.parent.parent), str(TOY.parent), env.get("PYTHONPATH", "")]
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, path))
+    done = subprocess.run(
+        [sys.executable, "-m", *command], env=env, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+LAUNCHERS = {
+    "torchrun": ["torch.distributed.run", "--standalone", "--nproc_per_node", "2"],
+    "accelerate": [
+        "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
+        "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0",
+    ],
+}  # fmt: skip
+"""`--multi_gpu` means several processes: with ACCELERATE_USE_CPU they run on CPUs."""
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_two_processes_do_what_one_does(launcher, tmp_path):
+    whole = trainer(tmp_path / "one")
+    losses = [step.loss for step in whole.run()]
+    code, said = launch(*LAUNCHERS[launcher], str(TOY), str(tmp_path / "two"))
+    assert code == 0, said
+    processes, found = json.loads((tmp_path / "two/losses.json").read_text())
+    assert processes == 2
+    np.testing.assert_allclose(found, losses, rtol=1e-5)
+    again = trainer(tmp_path / "two")  # one process can go on where two ended
+    assert again.done
+    for one, other in zip(whole.trainee.parameters(), again.trainee.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+def test_processes_that_cannot_share_evenly_are_refused(tmp_path):
+    code, said = launch(*LAUNCHERS["torchrun"], str(TOY), str(tmp_path), "1")
+    assert code != 0
+    assert "2 processes cannot share 1 micro_batches evenly" in said
