@@ -7,7 +7,7 @@ slowed down until no joint exceeds its share of the arm's limits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -37,14 +37,16 @@ def plan(waypoints: Sequence[Waypoint], start: np.ndarray, opening: float = 1.0)
     Raises:
         panda.Unreachable: a waypoint lies outside the arm's reach.
     """
-    return np.vstack(stretches(waypoints, start, opening))
+    return np.vstack(list(stretches(waypoints, start, opening)))
 
 
 def stretches(
     waypoints: Sequence[Waypoint], start: np.ndarray, opening: float = 1.0
-) -> list[np.ndarray]:
-    """Return the commands of `plan` as one array (n, 8) for the way to each waypoint."""
-    q, ways = np.asarray(start), []
+) -> Iterator[np.ndarray]:
+    """Yield the commands of `plan`, one array (n, 8) for the way to each waypoint, planned when
+    it is asked for.
+    """
+    q = np.asarray(start)
     for waypoint in waypoints:
         knots = _joint_knots(q, waypoint)
         rows = [np.append(step, opening) for step in timed(knots)]
@@ -52,8 +54,7 @@ def stretches(
         if waypoint.gripper is not None and waypoint.gripper != opening:
             opening = waypoint.gripper
             rows.append(np.append(q, opening))
-        ways.append(np.stack(rows))
-    return ways
+        yield np.stack(rows)
 
 
 def _joint_knots(start: np.ndarray, waypoint: Waypoint) -> np.ndarray:
