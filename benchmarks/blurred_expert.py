@@ -27,7 +27,7 @@ from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.task import Waypoint
 from genima_lite.envs.bench.tasks import check_task, task_names
-from genima_lite.evaluation.rollout import wilson_interval
+from genima_lite.evaluation.statistics import wilson_interval
 from genima_lite.policies.api import HORIZON
 from genima_lite.seeds import training_seed
 

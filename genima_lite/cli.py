@@ -66,18 +66,20 @@ def collect(
         workers: processes.
         image_size: pixels along each side of a picture.
         variations: numbers with commas, or all.
-        recovery: share of episodes that start with the arm beside the expert's path, to teach the way
-            back.
+        recovery: share of episodes that start with the arm beside the expert's path, to teach the
+            way back.
         recovery_by: what leads it there: noise, or a policy such as genima, which decides a few
             times before the expert takes over.
         checkpoint: folder of that policy; by default the shipped one.
     """
-    from genima_lite.demos.collect import CollectSettings, collect, plan_jobs
+    from genima_lite.datasets.recovery_starts import NoiseLeads, PolicyLeads
+    from genima_lite.demos.collect import CollectSettings, MakeLead, collect, plan_jobs
+    from genima_lite.policies.api import PolicyFactory, PolicySettings
 
-    folder = str(checkpoint) if checkpoint else None
-    settings = CollectSettings(
-        seed, image_size, _variations(variations), recovery, recovery_by, folder
-    )
+    lead: MakeLead = NoiseLeads()
+    if recovery_by != "noise":
+        lead = PolicyLeads(PolicyFactory(recovery_by, PolicySettings(checkpoint)))
+    settings = CollectSettings(seed, image_size, _variations(variations), recovery, lead)
     names = _tasks(tasks)
     total = len(plan_jobs(names, episodes, settings))
     results = collect(out, names, episodes, settings, workers)
@@ -161,6 +163,7 @@ def evaluate(
     ensemble: bool = False,
     report: Path | None = None,
     demos: Path | None = None,
+    keep_going: bool = False,
 ) -> int:
     """Run a policy in closed loop and print its success rates.
 
@@ -171,13 +174,16 @@ def evaluate(
         seed: episode i runs with environment seed 2 (seed + i) + 1; training seeds are even.
         json: also write the results to this file.
         checkpoint: folder of a trained policy; by default the one in data/.
-        execute: how many of a trained policy's K actions to execute a decision; by default all.
+        n_action_steps: how many of a trained policy's K actions to execute a decision; by default
+            all.
         ensemble: let a trained policy decide at every step and average its decisions.
         report: also write a page with figures and films into this folder.
         demos: demonstrations made by collect, for the report: where their pieces stood.
+        keep_going: list an episode that ends with an error apart, and go on, instead of stopping.
     """
-    from genima_lite.evaluation.rollout import evaluate, results_document, summarize
-    from genima_lite.policies.api import PolicySettings
+    from genima_lite.evaluation.rollout import evaluate
+    from genima_lite.evaluation.statistics import results_document, summarize
+    from genima_lite.policies.api import PolicyFactory, PolicySettings
 
     names, recorder = _tasks(tasks), None
     chosen = PolicySettings(checkpoint, n_action_steps, ensemble)
@@ -185,7 +191,8 @@ def evaluate(
         from genima_lite.evaluation.recording import Recorder
 
         recorder = Recorder(policy)
-    runs = evaluate(policy, names, episodes, seed, chosen, recorder)
+    make = PolicyFactory(policy, chosen)
+    runs = evaluate(make, names, episodes, seed, recorder, keep_going)
     results = list(_progress(runs, len(names) * episodes, policy))
     console.print(_success_table(policy, summarize(results)))
     settings = {"policy": policy, "tasks": names, "episodes": episodes, "seed": seed}
@@ -555,7 +562,7 @@ def _tasks(names: str) -> list[str]:
     Raises:
         UserError: an unknown name.
     """
-    from genima_lite.envs.bench.tasks import check_task, task_names
+    from genima_lite.envs.api import check_task, task_names
 
     if names == "all":
         return task_names()
@@ -608,10 +615,18 @@ def _success_table(policy: str, summary: dict) -> Table:
     """Return the table of success rates that `summarize` gave."""
     table = Table(title=f"success of '{policy}', 95 % Wilson intervals, median steps")
     table.add_column("task", no_wrap=True, min_width=max(map(len, summary)))
-    for heading in ("success", "n", "rate", "interval", "steps"):
+    rare = [name for name in ("refused", "errors") if any(row[name] for row in summary.values())]
+    for heading in ("success", "n", "rate", "interval", "steps", *rare):
         table.add_column(heading, justify="right", no_wrap=True)
     for task, row in summary.items():
-        low, high = row["interval_95"]
-        cells = (row["successes"], row["n"], f"{row['rate']:.1%}", f"{low:.1%} to {high:.1%}")
-        table.add_row(task, *map(str, cells), f"{row['median_steps']:.0f}")
+        table.add_row(task, *_success_cells(row), *(str(row[name]) for name in rare))
     return table
+
+
+def _success_cells(row: dict) -> list[str]:
+    """Return a task's counts and rates; episodes that ended with an error are not in n."""
+    counts = [str(row["successes"]), str(row["n"])]
+    if not row["n"]:
+        return [*counts, "–", "–", "–"]
+    low, high = row["interval_95"]
+    return [*counts, f"{row['rate']:.1%}", f"{low:.1%} to {high:.1%}", f"{row['median_steps']:.0f}"]

@@ -7,7 +7,7 @@ import numpy as np
 
 from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.envs.bench.tasks import task_names
-from genima_lite.policies.api import ExpertPolicy
+from genima_lite.policies.expert import ExpertPolicy
 
 SEED = 5
 SIZE = 256

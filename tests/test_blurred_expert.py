@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genima_lite.datasets.perturbed_states import expert_way
 from genima_lite.envs.bench import recovery
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.policies.api import HORIZON
+from genima_lite.targets.expert_targets import way_to_target
+from genima_lite.targets.horizon import HORIZON
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "blurred_expert.py"
 blurred_way, solves = (runpy.run_path(str(SCRIPT))[name] for name in ("blurred_way", "solves"))

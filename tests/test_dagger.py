@@ -7,11 +7,12 @@ pytest.importorskip("torch")
 
 from genima_lite.controller.checkpoint import save_controller
 from genima_lite.controller.train import TrainConfig, start
-from genima_lite.datasets.dagger import DaggerSettings, dagger_rollouts
+from genima_lite.datasets.dagger import DaggerRollouts, dagger_rollouts
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.expert import plan
+from genima_lite.planner import plan
 from genima_lite.errors import UserError
 from genima_lite.panda import HOME, forward_kinematics
+from genima_lite.policies.api import PolicyFactory, PolicySettings
 from genima_lite.seeds import training_seed
 from genima_lite.targets.horizon import target_frames
 from tests.tiny_controller import TINY_CONTROLLER
@@ -29,8 +30,10 @@ def folder(tmp_path_factory):
 
 
 def some(folder, task="push_button", count=8, seed=3, part=0):
-    settings = DaggerSettings(task, "oracle", folder, seed, part=part)
-    return list(dagger_rollouts(settings, count))
+    env, policy = PolicyFactory("oracle", PolicySettings(folder))(task)
+    found = list(dagger_rollouts(env, policy, DaggerRollouts(seed), part, count))
+    env.close()
+    return found
 
 
 def tip(seen):

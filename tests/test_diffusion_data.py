@@ -29,7 +29,7 @@ from genima_lite.diffusion.prompts import task_prompt
 from genima_lite.diffusion.train import TrainConfig
 from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.envs.bench.random_scenes import RandomScenes, _unmistakable
-from genima_lite.envs.bench.task import COLORS
+from genima_lite.rlbench import COLORS
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo
 from genima_lite.tiling import TILE_ORDER

@@ -32,11 +32,12 @@ from genima_lite.diffusion.finetune import FinetuneConfig, finetune, load_metada
 from genima_lite.diffusion.train import TrainConfig
 from genima_lite.diffusion.validate import _miss_interval, decision_examples, score_drawings
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.expert import plan
+from genima_lite.planner import plan
 from genima_lite.errors import UserError
 from genima_lite.panda import HOME
-from genima_lite.policies.api import PolicySettings, make_env, make_policy
-from genima_lite.policies.trained import predict_actions
+from genima_lite.envs.api import make_env
+from genima_lite.policies.api import PolicySettings, env_spec, make_policy
+from genima_lite.policies.controller import predict_actions
 from genima_lite.seeds import evaluation_seed
 from genima_lite.shipped import shipped
 from genima_lite.targets import demo_targets, draw_targets_of, find_spheres
@@ -84,21 +85,22 @@ def pair(trained, tmp_path):
 
 
 def test_what_is_drawn_is_what_is_followed(trained):
-    env = make_env("genima", "push_button", PolicySettings(trained))
+    env = make_env(env_spec("genima", "push_button", PolicySettings(trained)))
     policy = make_policy("genima", env, PolicySettings(trained))
     _, info = env.reset(seed=1)
     policy.reset(info["instruction"], 1)
-    actions = policy.act(env.observation)
+    decision = policy.act(env.observation)
+    actions = decision.actions
     assert actions.shape == (20, 8)
     views = {camera: env.observation.image(camera) for camera in TILE_ORDER}
     drawn = DiffusionAgent.load(trained / "diffusion").draw(views, info["instruction"], 1001)
     for camera in TILE_ORDER:
-        np.testing.assert_array_equal(policy.last.drawn[camera], drawn[camera])
+        np.testing.assert_array_equal(decision.drawn[camera], drawn[camera])
     model = load_controller(trained / "controller")
     np.testing.assert_array_equal(actions, predict_actions(model, drawn, env.observation))
-    assert set(policy.last.seconds) == {"draw", "control"}
+    assert set(decision.seconds) == {"draw", "control"}
     policy.reset(info["instruction"], 1)
-    np.testing.assert_array_equal(policy.act(env.observation), actions)
+    np.testing.assert_array_equal(policy.act(env.observation).actions, actions)
     env.close()
 
 
@@ -123,8 +125,15 @@ def refusal(folder, task="push_button"):
     return str(refused.value)
 
 
-def test_a_task_that_was_never_seen(trained):
-    assert "never saw the task 'lamp_on' (trained on push_button)" in refusal(trained, "lamp_on")
+def test_a_task_that_was_never_seen_is_tried_with_a_warning(trained):
+    env = BenchEnv("lamp_on", TILE_ORDER, 32)
+    words = r"never saw the task 'lamp_on' \(trained on push_button\)"
+    with pytest.warns(UserWarning, match=words):
+        policy = make_policy("genima", env, PolicySettings(trained))
+    _, info = env.reset(seed=1)
+    policy.reset(info["instruction"], 1)
+    assert policy.act(env.observation).actions.shape == (20, 8)
+    env.close()
 
 
 def test_a_missing_shard_or_card(pair):
@@ -159,7 +168,7 @@ def test_a_dataset_without_a_camera(dataset, tmp_path):
 def test_without_anything_shipped_the_way_out_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(shipping, "DATA", tmp_path)
     with pytest.raises(UserError, match="--checkpoint"):
-        make_env("genima", "push_button", PolicySettings())
+        env_spec("genima", "push_button", PolicySettings())
 
 
 def test_a_controller_learns_from_drawings_at_the_decisions_that_are_scored(dataset):

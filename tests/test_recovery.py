@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 from genima_lite.datasets.recovery_starts import ByNoise
 from genima_lite.demos.collect import record_demo
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.expert import plan
+from genima_lite.planner import plan
 from genima_lite.envs.bench.recovery import FAR, SLOPE, TUBE, waypoints_ahead
 from genima_lite.envs.bench.task import Waypoint, along
 from genima_lite.envs.bench.tasks import task_names
@@ -29,7 +29,7 @@ def drive(env, *waypoints):
     """Let the arm pass some stops and rest at the last one."""
     robot = env.scene.robot
     for action in plan(waypoints, env.observation.joint_positions, float(robot.commanded_open)):
-        env.step_blindly(action)
+        env.execute(action[None])
     robot.hold(5)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.expert import plan
+from genima_lite.planner import plan
 from genima_lite.envs.bench.task import TABLE, Waypoint, along, top_down
 from genima_lite.envs.bench.tasks import load_task
 from genima_lite.envs.bench.tasks.open_drawer import DRAWERS

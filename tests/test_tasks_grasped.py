@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.expert import plan
+from genima_lite.planner import plan
 from genima_lite.envs.bench.task import COLORS, TABLE, Waypoint, along
 from genima_lite.envs.bench.tasks.pick_up_cup import pinch
 

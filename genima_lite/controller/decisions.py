@@ -20,9 +20,10 @@ from genima_lite.controller.config import ControllerConfig
 from genima_lite.controller.pictures import stack_views
 from genima_lite.controller.sources import Samples, chunk, noisy
 from genima_lite.datasets import shards
-from genima_lite.datasets.dagger import DaggerSettings, dagger_rollouts
-from genima_lite.datasets.perturbed_states import PerturbedStateSettings, perturbed_states
+from genima_lite.datasets.dagger import DaggerRollouts, dagger_rollouts
+from genima_lite.datasets.perturbed_states import PerturbedStates, perturbed_states
 from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.envs.api import EnvSpec, make_env
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo
 from genima_lite.targets.joints import joint_targets
@@ -87,11 +88,15 @@ def _shown(
     task = settings.tasks[number % len(settings.tasks)]
     keyframes = config.spheres and config.keyframes
     if settings.dagger_by is None:
-        row = PerturbedStateSettings(task, config.image_size, settings.seed, keyframes, part=number)
-        return perturbed_states(row, shards.SHARD)
-    name, policy = "genima" if config.spheres else "act", Path(settings.dagger_by)
-    visits = DaggerSettings(task, name, policy, settings.seed, keyframes, part=number)
-    return dagger_rollouts(visits, shards.SHARD)
+        env = make_env(EnvSpec(task, config.cameras, config.image_size))
+        states = PerturbedStates(settings.seed, keyframes)
+        return perturbed_states(env, states, number, shards.SHARD)
+    from genima_lite.policies.api import PolicyFactory, PolicySettings
+
+    name = "genima" if config.spheres else "act"
+    env, policy = PolicyFactory(name, PolicySettings(Path(settings.dagger_by)))(task)
+    rollouts = DaggerRollouts(settings.seed, keyframes)
+    return dagger_rollouts(env, policy, rollouts, number, shards.SHARD)
 
 
 def _decision(

@@ -13,8 +13,9 @@ from itertools import count as count_from
 
 import numpy as np
 
-from genima_lite.datasets.perturbed_states import Segment, led_along
+from genima_lite.datasets.perturbed_states import led_along
 from genima_lite.datasets.recovery_starts import Decider
+from genima_lite.datasets.source import Segment
 from genima_lite.envs.api import HasExpert, RobotEnv, require
 from genima_lite.errors import Refusal
 from genima_lite.observation import Demo, Observation
@@ -57,6 +58,9 @@ def dagger_rollouts(
         config: see there.
         part: rows of one seed with other parts show other episodes.
         count: how many decisions.
+
+    Yields:
+        See `genima_lite.datasets.perturbed_states.perturbed_states`.
 
     Raises:
         UserError: the environment has no expert.

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from genima_lite import panda
-from genima_lite.envs.bench.expert import plan
-from genima_lite.envs.bench.task import TABLE, Waypoint, along, forward, top_down
+from genima_lite.planner import Waypoint, along, forward, plan, top_down
+from genima_lite.rlbench import TABLE
 from genima_lite.targets.horizon import HORIZON
 
 _STOPS = (2, 6)

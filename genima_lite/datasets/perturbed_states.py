@@ -16,6 +16,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from genima_lite import panda
+from genima_lite.datasets.source import Segment
 from genima_lite.envs.api import HasExpert, HasSnapshot, RobotEnv, require
 from genima_lite.observation import Demo, Observation
 from genima_lite.targets.expert_targets import way_to_target
@@ -30,11 +31,6 @@ UNDER_WAY = 0.5
 _STATES = 4
 _ASIDE, _TURNED, _TILTED = 0.05, 0.5, 0.08
 _TRIES = 20
-
-Segment = tuple[Demo, list[str]]
-"""A demonstration from now to the next target, and the sentences that ask for its variation. Only
-the first frame has pictures, and those before the last only joints, gripper and command. Draw
-targets with `keyframes=False`: the last frame is the target."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +63,11 @@ def perturbed_states(
         config: see there.
         part: rows of one seed with other parts show other scenes.
         count: how many.
+
+    Yields:
+        A demonstration from now to the next target, and the sentences that ask for the variation.
+        Only the first frame has pictures, and those before the last only joints, gripper and
+        command. Draw targets with `keyframes=False`: the last frame is the target.
 
     Raises:
         UserError: the environment has no expert or no snapshots.

@@ -29,7 +29,7 @@ DECISIONS = 9
 """A policy decides at most so often before the expert takes over."""
 
 _DETOUR = 6
-_PAUSE = 4
+_PAUSE = 8
 _APART = 0.002
 """metres: closed fingers that are farther apart have something between them."""
 

@@ -45,6 +45,9 @@ class MakeLead(Protocol):
     def __call__(self, task: str) -> Lead:
         """Return what leads in a task's environment."""
 
+    def __hash__(self) -> int:
+        """Tell equal makers: each worker makes one lead a task."""
+
     def provenance(self) -> dict[str, Any]:
         """Return what the starts come from, JSON-able, fingerprints of weights included."""
 
@@ -135,7 +138,8 @@ def claim_folder(root: Path, settings: CollectSettings) -> None:
         DatasetError: the folder holds other data.
         UserError: it holds data of other settings, or of other weights.
     """
-    if not (root / FILE).exists() and root.exists() and any(root.iterdir()):
+    strange = root.exists() and any(not path.name.startswith(".") for path in root.iterdir())
+    if strange and not (root / FILE).exists():
         raise DatasetError(
             f"{root}: not empty and without {FILE}, so it was not made by 'collect'; "
             "choose another folder"

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from genima_lite.datasets import shards
-from genima_lite.datasets.dagger import DaggerSettings, dagger_rollouts
-from genima_lite.datasets.perturbed_states import PerturbedStateSettings, perturbed_states
+from genima_lite.datasets.dagger import DaggerRollouts, dagger_rollouts
+from genima_lite.datasets.perturbed_states import PerturbedStates, perturbed_states
 from genima_lite.datasets.shards import keep_shards
 from genima_lite.demos.layout import iterate_episodes, variation_folder
 from genima_lite.demos.read import read_descriptions, read_episode
 from genima_lite.diffusion.augment import AugmentConfig, augmented
 from genima_lite.diffusion.pictures import Pictures, arrays_of
-from genima_lite.diffusion.prompts import grounding_prompt, task_prompt
-from genima_lite.envs.bench.random_scenes import RandomScenes
+from genima_lite.diffusion.prompts import grounding_prompt, scene_caption, task_prompt
+from genima_lite.envs.api import EnvSpec, RandomScenes, make_env, make_random_scenes
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo
 from genima_lite.targets.horizon import decision_frames
@@ -54,7 +54,8 @@ def make_scenes(folder: Path | str, settings: SceneSettings, count: int) -> Iter
         def draw(number: int) -> dict[str, np.ndarray]:
             rng = np.random.RandomState([settings.seed, number])
             each = scenes[number % len(scenes)]
-            drawn, bare, captions = zip(*(each.draw(rng) for _ in range(shards.SHARD)), strict=True)
+            drawn, bare, things = zip(*(each.draw(rng) for _ in range(shards.SHARD)), strict=True)
+            captions = tuple(map(scene_caption, things))
             return arrays_of(Pictures(np.stack(drawn), captions, np.stack(bare)))
 
         yield from keep_shards(folder, asdict(settings), count, draw)
@@ -112,8 +113,9 @@ def make_perturbed_states(
 
     def draw(number: int) -> dict[str, np.ndarray]:
         task = settings.tasks[number % len(settings.tasks)]
-        row = PerturbedStateSettings(task, settings.view_size, settings.seed, keyframes, number)
-        shown = perturbed_states(row, shards.SHARD)
+        env = make_env(EnvSpec(task, TILE_ORDER, settings.view_size))
+        config = PerturbedStates(settings.seed, keyframes)
+        shown = perturbed_states(env, config, number, shards.SHARD)
         return arrays_of(
             target_pictures(shown, 1, (settings.seed, number), augment, keyframes=False)
         )
@@ -143,11 +145,15 @@ def make_dagger(
     Raises:
         UserError: no policy in `checkpoint`, or the folder holds pictures of other settings.
     """
+    from genima_lite.policies.api import PolicyFactory, PolicySettings
+
+    make = PolicyFactory("genima", PolicySettings(checkpoint))
 
     def draw(number: int) -> dict[str, np.ndarray]:
         task = settings.tasks[number % len(settings.tasks)]
-        row = DaggerSettings(task, "genima", checkpoint, settings.seed, keyframes, number)
-        shown = dagger_rollouts(row, shards.SHARD)
+        env, policy = make(task)
+        config = DaggerRollouts(settings.seed, keyframes)
+        shown = dagger_rollouts(env, policy, config, number, shards.SHARD)
         return arrays_of(
             target_pictures(shown, 1, (settings.seed, number), augment, keyframes=False)
         )
@@ -160,7 +166,7 @@ def make_dagger(
 @contextmanager
 def _all_scenes(settings: SceneSettings) -> Iterator[list[RandomScenes]]:
     """Give the random scenes of every task and close them at the end."""
-    scenes = [RandomScenes(task, settings.view_size) for task in settings.tasks]
+    scenes = [make_random_scenes(task, settings.view_size) for task in settings.tasks]
     try:
         yield scenes
     finally:

@@ -27,7 +27,7 @@ from genima_lite.diffusion.data import (
 from genima_lite.diffusion.pictures import Pictures, load_pictures, together
 from genima_lite.diffusion.train import TrainConfig, Trainer, Validate
 from genima_lite.diffusion.validate import decision_examples, score_drawings, validation_picture
-from genima_lite.envs.bench.tasks import load_task
+from genima_lite.envs.api import EnvSpec, make_env
 from genima_lite.errors import UserError
 from genima_lite.files import write_json
 from genima_lite.targets.horizon import HORIZON
@@ -168,7 +168,7 @@ def draw_perturbed_states(out: Path, config: FinetuneConfig, view_size: int) -> 
 
 def _with_choice(tasks: Sequence[str]) -> tuple[str, ...]:
     """Return the tasks in which an instruction decides between things."""
-    found = tuple(task for task in tasks if load_task(task).variations > 1)
+    found = tuple(task for task in tasks if make_env(EnvSpec(task, cameras=())).variations > 1)
     if not found:
         raise UserError("pointing needs a task with variations: the others name no thing")
     return found

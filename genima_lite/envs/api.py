@@ -1,8 +1,9 @@
 """What anybody may ask of a robot: `RobotEnv`, its capabilities, and the one door, `make_env`.
 
 A backend is a sub-package of `genima_lite.envs`, or any other module that can be imported, with
-two functions: `make(spec) -> RobotEnv` and `task_names() -> list[str]`. Two more are optional:
-`register()` makes gymnasium ids, `make_random_scenes(task, view_size)` pictures for a base model.
+two functions: `make(spec) -> RobotEnv` and `task_names() -> list[str]`. Others are optional:
+`register()` makes gymnasium ids; `make_random_scenes(task, view_size)` and `vocabulary()` help to
+train a base model.
 Units everywhere: metres, radians, steps of 50 ms; joint angles are RLBench's.
 """
 
@@ -259,6 +260,18 @@ def make_random_scenes(task: str, view_size: int, backend: str = BENCH) -> Rando
     if make is None:
         raise UserError(f"backend '{backend}' cannot draw random scenes; take '{BENCH}'")
     return make(task, view_size)
+
+
+def vocabulary(backend: str = BENCH) -> tuple[list[str], list[str]]:
+    """Return all sentences that ask for a backend's tasks, and the names of all its pieces.
+
+    Raises:
+        UserError: unknown backend, or one that cannot tell.
+    """
+    tell = getattr(_backend(backend), "vocabulary", None)
+    if tell is None:
+        raise UserError(f"backend '{backend}' cannot say its words; take '{BENCH}'")
+    return tell()
 
 
 def register_environments() -> None:

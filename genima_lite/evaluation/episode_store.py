@@ -141,7 +141,7 @@ def _get(arrays: Any, number: int, rest: dict[str, Any]) -> Recording:
         rest["instruction"],
         steps,
         arrays[f"{number}/film"].tobytes() if f"{number}/film" in arrays else None,
-        arrays[f"{number}/last"] if f"{number}/last" in arrays else None,
+        arrays.get(f"{number}/last"),
     )
 
 

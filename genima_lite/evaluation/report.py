@@ -267,7 +267,8 @@ def _films(recordings: Sequence[Recording], assets: Assets) -> str:
 
 
 def _film(recording: Recording, assets: Assets) -> str:
-    assert recording.film is not None and recording.last is not None
+    assert recording.film is not None
+    assert recording.last is not None
     stem = f"film_{recording.result.task}_{recording.policy}_{recording.result.seed}"
     name, poster = assets.film(stem, recording.film), assets.picture(stem, recording.last)
     caption = f"{recording.policy}, {_outcome(recording)}: “{recording.instruction}”"

@@ -135,7 +135,7 @@ class _Clock:
         self._last = time.perf_counter()
 
     def charge(self, account: str, stages: Mapping[str, float] | None = None) -> None:
-        """Charge the time since the last call: `stages` to their accounts, the rest to `account`."""
+        """Charge the time since the last call: `stages` to theirs, the rest to `account`."""
         now = time.perf_counter()
         rest = now - self._last - sum((stages or {}).values())
         for stage, seconds in {**(stages or {}), account: max(0.0, rest)}.items():

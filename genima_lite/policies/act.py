@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genima_lite.policies._controller import ControllerPolicy
+from genima_lite.policies.controller import ControllerPolicy
 
 
 class ActPolicy(ControllerPolicy):

@@ -1,7 +1,7 @@
 """What a policy is, and how it is found: one file a policy, its name is the file's.
 
 A file `genima.py` holds a class `GenimaPolicy(Policy)`. It is imported only when it is asked for,
-since some need torch. `api.py` and files whose names start with `_` are no policies.
+since some need torch. `api.py` and `controller.py`, which some share, are no policies.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Policy(ABC):
         UserError: no checkpoint where one is needed, or an environment that does not fit.
     """
 
-    def __init__(self, env: RobotEnv, settings: PolicySettings = PolicySettings()):  # noqa: B008
+    def __init__(self, env: RobotEnv, settings: PolicySettings = PolicySettings()):
         self.env, self.settings = env, settings
 
     @classmethod
@@ -114,7 +114,7 @@ class PolicyFactory:
     """
 
     name: str
-    settings: PolicySettings = PolicySettings()  # noqa: RUF009
+    settings: PolicySettings = PolicySettings()
     backend: str = BENCH
 
     def __post_init__(self) -> None:
@@ -146,13 +146,13 @@ class PolicyFactory:
 def policy_names() -> list[str]:
     """Return the names of all policies, from the files in this folder."""
     names = (found.name for found in pkgutil.iter_modules(policies.__path__))
-    return sorted(name for name in names if name != "api" and not name.startswith("_"))
+    return sorted(name for name in names if name not in ("api", "controller"))
 
 
 def env_spec(
     name: str,
     task: str,
-    settings: PolicySettings = PolicySettings(),  # noqa: B008
+    settings: PolicySettings = PolicySettings(),
     backend: str = BENCH,
 ) -> EnvSpec:
     """Return a task's environment with the pictures that a policy wants.
@@ -166,7 +166,7 @@ def env_spec(
 def make_policy(
     name: str,
     env: RobotEnv,
-    settings: PolicySettings = PolicySettings(),  # noqa: B008
+    settings: PolicySettings = PolicySettings(),
 ) -> Policy:
     """Return a policy by name.
 

@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 
 from genima_lite.controller.config import ControllerConfig
 from genima_lite.diffusion.agent import DiffusionAgent
@@ -13,8 +14,8 @@ from genima_lite.diffusion.finetune import load_metadata
 from genima_lite.envs.api import RobotEnv
 from genima_lite.errors import UserError
 from genima_lite.observation import Observation
-from genima_lite.policies._controller import ControllerPolicy
 from genima_lite.policies.api import PolicySettings
+from genima_lite.policies.controller import ControllerPolicy
 
 
 class GenimaPolicy(ControllerPolicy):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from genima_lite.observation import Observation
-from genima_lite.policies._controller import ControllerPolicy
+from genima_lite.policies.controller import ControllerPolicy
 from genima_lite.targets.expert_targets import ExpertTargets
 
 

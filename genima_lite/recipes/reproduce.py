@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from genima_lite.controller.keypoint_pretraining import KeypointPretraining
 from genima_lite.datasets.shards import shards_for
-from genima_lite.envs.bench.tasks import check_task, task_names
+from genima_lite.envs.api import check_task, task_names
 from genima_lite.errors import UserError
-from genima_lite.evaluation.episode_store import is_stored, load_stored, store
+from genima_lite.evaluation.episode_store import EpisodeStore, provenance
 from genima_lite.evaluation.recording import Recorder
 from genima_lite.evaluation.report import write_report
-from genima_lite.evaluation.rollout import evaluate, results_document
+from genima_lite.evaluation.rollout import evaluate
+from genima_lite.evaluation.statistics import results_document
 from genima_lite.files import write_json
-from genima_lite.policies.api import PolicySettings
+from genima_lite.policies.api import PolicyFactory, PolicySettings
 from genima_lite.recipes.stages import Report, Stage, run_stages
 from genima_lite.shipped import fingerprint, shipped
 
@@ -158,6 +159,7 @@ def _evaluation(
 
 def _collect(out: Path, plan: Plan, task: str, report: Report) -> None:
     """Record a task's demonstrations, and those that are held out."""
+    from genima_lite.datasets.recovery_starts import NoiseLeads
     from genima_lite.demos.collect import CollectSettings, collect
 
     total, done = plan.demos + plan.held_out, 0
@@ -166,7 +168,10 @@ def _collect(out: Path, plan: Plan, task: str, report: Report) -> None:
         ("held_out", plan.held_out, HELD_OUT_SEED + plan.seed, 0.0),
     ):
         for _ in collect(
-            out / folder, [task], count, CollectSettings(seed, VIEW_SIZE, None, recovery)
+            out / folder,
+            [task],
+            count,
+            CollectSettings(seed, VIEW_SIZE, None, recovery, NoiseLeads()),
         ):
             done += 1
             report(done, total)
@@ -254,14 +259,15 @@ def _evaluate(
     out: Path, plan: Plan, policy: str, task: str, checkpoint: Path | None, report: Report
 ) -> None:
     """Run a policy's episodes of a task, unless they are there already."""
-    if is_stored(out, policy, task):
+    episodes, make = EpisodeStore(out), PolicyFactory(policy, PolicySettings(checkpoint))
+    made_from = provenance(make, task, plan.episodes, plan.evaluation)
+    if episodes.holds(policy, task, made_from):
         return
     recorder, results = Recorder(policy, each=1), []
-    settings = PolicySettings(checkpoint)
-    for result in evaluate(policy, [task], plan.episodes, plan.evaluation, settings, recorder):
+    for result in evaluate(make, [task], plan.episodes, plan.evaluation, recorder):
         results.append(result)
         report(len(results), plan.episodes)
-    store(out, policy, task, results, recorder.recordings)
+    episodes.keep(policy, task, made_from, results, recorder.recordings)
 
 
 def _evaluations(
@@ -272,7 +278,7 @@ def _evaluations(
     for policy in policies:
         results = []
         for task in plan.tasks:
-            episodes, recorded = load_stored(folder, policy, task)
+            episodes, recorded = EpisodeStore(folder).load(policy, task)
             results += episodes
             recordings += recorded
         settings = {"policy": policy, "tasks": list(plan.tasks), "episodes": plan.episodes}

@@ -481,7 +481,7 @@ check_interval(interval, seed=7)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-from genima_lite.evaluation.rollout import wilson_interval
+from genima_lite.evaluation.statistics import wilson_interval
 
 for n_episodes in (5, 20, 50, 400):
     low, high = wilson_interval(round(0.8 * n_episodes), n_episodes)

@@ -639,7 +639,7 @@ check_target_of(target_of, seed=1)
 # are worth. A controller does better only if it knows from elsewhere what lies between them.
 
 # %%
-from genima_lite.envs.bench.expert import plan
+from genima_lite.planner import plan
 from genima_lite.targets import HORIZON, target_frames
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from genima_lite.envs.bench.registration import register
-from genima_lite.envs.bench.tasks import task_names
+from genima_lite.envs.bench.tasks import load_task, task_names
 
 if TYPE_CHECKING:  # MuJoCo takes a second to import, and not everybody needs it
     from genima_lite.envs.api import EnvSpec
     from genima_lite.envs.bench.env import BenchEnv
     from genima_lite.envs.bench.random_scenes import RandomScenes
 
-__all__ = ["make", "make_random_scenes", "register", "task_names"]
+__all__ = ["make", "make_random_scenes", "register", "task_names", "vocabulary"]
 
 
 def make(spec: EnvSpec) -> BenchEnv:
@@ -31,3 +32,11 @@ def make_random_scenes(task: str, view_size: int) -> RandomScenes:
     from genima_lite.envs.bench.random_scenes import RandomScenes
 
     return RandomScenes(task, view_size)
+
+
+def vocabulary() -> tuple[list[str], list[str]]:
+    """Return all sentences that ask for the tasks, and the names of all pieces, as words."""
+    tasks = [load_task(name) for name in task_names()]
+    sentences = [s for task in tasks for v in range(task.variations) for s in task.instructions(v)]
+    bodies = [name for task in tasks for name in re.findall(r'<body name="(\w+)"', task.mjcf)]
+    return sentences, [name.replace("_", " ") for name in bodies]

@@ -13,7 +13,6 @@ from gymnasium import spaces
 
 from genima_lite import panda
 from genima_lite.envs.api import Outcome, RobotEnv
-from genima_lite.envs.bench.expert import stretches
 from genima_lite.envs.bench.observe import Views, as_dict, observation_space, observe
 from genima_lite.envs.bench.recovery import waypoints_ahead
 from genima_lite.envs.bench.render import Renderer
@@ -22,6 +21,7 @@ from genima_lite.envs.bench.task import Task
 from genima_lite.envs.bench.tasks import load_task
 from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, Observation
+from genima_lite.planner import stretches
 
 _RENDER_SIZE = 512
 
@@ -76,6 +76,8 @@ class BenchEnv(gymnasium.Env):
         self._renderer: Renderer | None = None
         self._film: Renderer | None = None
         self._film_size = 0
+        self._seen: Observation | None = None
+        self._command: np.ndarray | None = None
         self._steps = 0
         self._warned: set[int] = set()
         self._low, self._high = np.append(panda.LOWER, 0.0), np.append(panda.UPPER, 1.0)
@@ -166,7 +168,8 @@ class BenchEnv(gymnasium.Env):
         """
         if np.ndim(actions) != 2 or not len(actions):
             raise ValueError(f"actions have shape {np.shape(actions)}, expected (n, 8), n >= 1")
-        for steps, action in enumerate(actions, 1):
+        before = self._steps
+        for action in actions:
             self._move(action)
             if on_step:
                 on_step(self)
@@ -174,7 +177,7 @@ class BenchEnv(gymnasium.Env):
             done = success or self._steps >= self.time_limit
             if done:
                 break
-        return Outcome(steps, success, done)
+        return Outcome(self._steps - before, success, done)
 
     def expert_stretches(self) -> Iterator[np.ndarray]:
         """Yield the expert's commands (n, 8) to each next waypoint, from where the arm is now.

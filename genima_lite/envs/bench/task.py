@@ -3,57 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from genima_lite.transforms import from_axes, yaw_pose
+from genima_lite.planner import Waypoint, along, forward, top_down
+from genima_lite.rlbench import COLORS, TABLE
 
 if TYPE_CHECKING:
     from genima_lite.envs.bench.scene import Scene
 
-TABLE = 0.75
-"""metres, height of the table top."""
-
-COLORS: dict[str, tuple[float, float, float]] = {
-    "red": (1, 0, 0),
-    "maroon": (0.5, 0, 0),
-    "lime": (0, 1, 0),
-    "green": (0, 0.5, 0),
-    "blue": (0, 0, 1),
-    "navy": (0, 0, 0.5),
-    "yellow": (1, 1, 0),
-    "cyan": (0, 1, 1),
-    "magenta": (1, 0, 1),
-    "silver": (0.75, 0.75, 0.75),
-    "gray": (0.5, 0.5, 0.5),
-    "orange": (1, 0.5, 0),
-    "olive": (0.5, 0.5, 0),
-    "purple": (0.5, 0, 0.5),
-    "teal": (0, 0.5, 0.5),
-    "azure": (0, 0.5, 1),
-    "violet": (0.5, 0, 1),
-    "rose": (1, 0, 0.5),
-    "black": (0, 0, 0),
-    "white": (1, 1, 1),
-}
-"""RLBench's twenty colours, in its order; RGB in [0, 1]."""
-
-
-@dataclass(frozen=True, eq=False)
-class Waypoint:
-    """One stop of the expert.
-
-    Attributes:
-        tip: (4, 4) wanted tip pose in the world.
-        gripper: command given on arrival, 1.0 open or 0.0 closed; `None` keeps the last one.
-        straight: the tip moves on a straight line instead of a straight joint path.
-    """
-
-    tip: np.ndarray
-    gripper: float | None = None
-    straight: bool = False
+__all__ = ["COLORS", "TABLE", "Task", "Waypoint", "along", "forward", "top_down"]
 
 
 class Task(ABC):
@@ -96,31 +56,3 @@ class Task(ABC):
     @abstractmethod
     def waypoints(self, scene: Scene) -> list[Waypoint]:
         """Return the expert's stops for the scene as it stands after the reset."""
-
-
-def top_down(position: np.ndarray, yaw: float = 0.0) -> np.ndarray:
-    """Return a (4, 4) tip pose pointing straight down; at yaw 0 the fingers open along y.
-
-    The gripper is symmetric, so the yaw is folded into [-pi/2, pi/2).
-    """
-    folded = (yaw + np.pi / 2) % np.pi - np.pi / 2
-    down = from_axes(np.zeros(3), [-1, 0, 0], [0, 1, 0], [0, 0, -1])
-    return yaw_pose(position, folded) @ down
-
-
-def forward(position: np.ndarray, yaw: float = 0.0, dip: float = 0.0) -> np.ndarray:
-    """Return a (4, 4) tip pose that points along +x turned by `yaw`, lowered by `dip` radians.
-
-    The fingers open sideways. A dip of pi/2 is `top_down`; the arm folds near the table only
-    with a dip of about 0.9 or more.
-    """
-    c, s = np.cos(dip), np.sin(dip)
-    ahead = from_axes(np.zeros(3), [-s, 0, -c], [0, 1, 0], [c, 0, -s])
-    return yaw_pose(position, yaw) @ ahead
-
-
-def along(pose: np.ndarray, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> np.ndarray:
-    """Return a (4, 4) pose moved by metres along its own axes; `z=-0.1` backs a tip off."""
-    moved = pose.copy()
-    moved[:3, 3] += pose[:3, :3] @ [x, y, z]
-    return moved
