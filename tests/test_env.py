@@ -303,7 +303,7 @@ def test_executing_a_chunk_is_stepping_without_pictures():
     for _ in range(2):
         _, _, terminated, truncated, info = envs[0].step(goal)
     taken = []
-    with mock.patch.object(Renderer, "rgb", lambda *_: taken.append(1)):
+    with mock.patch.object(Renderer, "rgb", side_effect=taken.append):
         outcome = envs[1].execute(np.stack([goal, goal]))
     assert (outcome.steps, outcome.success, outcome.done) == (2, info["success"], terminated)
     assert not truncated

@@ -171,7 +171,7 @@ def test_who_draws_nothing_is_named_and_gets_no_filmstrip(report, tmp_path):
     assert "No filmstrip of follower" not in text
     page = Page(write_report(tmp_path, [document("expert", {TASK: [True]})]))
     assert "No filmstrip of expert: no episode of it was recorded." in page.text
-    assert "No episode was recorded." in page.text
+    assert "No episode was filmed." in page.text
     assert "Learning curves" not in page.text
     assert not list(tmp_path.glob("drawn_*"))
 
