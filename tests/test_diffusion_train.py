@@ -1,5 +1,6 @@
-"""Training and drawing: one step for all settings, exact resume, the stock pipelines' picture."""
+"""Training and drawing: one step for all adapters, exact resume, the stock pipelines' picture."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -18,12 +19,14 @@ from diffusers import (
     StableDiffusionInstructPix2PixPipeline,
     UNet2DConditionModel,
 )
+from launching import launch
+from tiny_training import PROMPTS, SIZE, Squares, drawing, tiny_base
 
 from genima_lite.diffusion import step
 from genima_lite.diffusion.adapters import ADAPTERS, build_controlnet, prepare, widen
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.base import build_base, load_pipeline, preset
-from genima_lite.diffusion.cache import Cache
+from genima_lite.diffusion.batch import DrawingBatch
 from genima_lite.diffusion.components import (
     Components,
     as_condition,
@@ -31,77 +34,65 @@ from genima_lite.diffusion.components import (
     encode_prompts,
     predict,
 )
-from genima_lite.diffusion.pictures import Pictures
 from genima_lite.diffusion.prompts import task_prompt
 from genima_lite.diffusion.step import Batch, StepConfig, _timesteps, _weight, training_step
-from genima_lite.diffusion.train import TrainConfig, Trainer, pipeline_of
+from genima_lite.diffusion.train import AdapterConfig, Drawing, pipeline_of, save_model
 from genima_lite.errors import UserError
 from genima_lite.tiling import TILE_ORDER, tile
-
-SIZE = 32
-
+from genima_lite.training.config import TrainingConfig
+from genima_lite.training.tensors import load_tensors
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
-def base_parts():
-    return Components.of(build_base(preset("tiny", SIZE)))
-
-
 @pytest.fixture(scope="module")
 def pictures():
-    rng = np.random.default_rng(0)
-    plain = rng.integers(0, 256, (6, SIZE, SIZE, 3), dtype=np.uint8)
-    drawn = plain.copy()
-    drawn[:, 4:12, 4:12] = (255, 0, 0)
-    prompts = tuple(task_prompt(f"push the {c} button") for c in ("red", "navy", "teal") * 2)
-    return Pictures(drawn, prompts, plain)
+    """Pictures to draw on, (6, H, W, 3)."""
+    return Squares().plain
 
 
-def short(adapter, **changes):
-    return TrainConfig(adapter=adapter, steps=3, batch_size=2, warmup=0, **changes)
+def losses_of(trainer):
+    return [made.loss for made in trainer.run()]
 
 
-def test_pictures_are_checked(pictures):
-    with pytest.raises(ValueError, match="uint8"):
-        Pictures(pictures.pictures.astype(float), pictures.prompts)
-    with pytest.raises(ValueError, match="prompts"):
-        Pictures(pictures.pictures, pictures.prompts[:2])
+def saved(trainer):
+    """Finish a run, and write the model where it ran."""
+    losses_of(trainer)
+    trainer.use_average()
+    save_model(trainer.trainee.components, trainer.out)
+    return trainer.out
 
 
 def test_embedding_of_the_picture_is_the_first_layer_on_its_latents(pictures):
-    components = base_parts()
+    components = tiny_base()
     controlnet = build_controlnet(components.unet, components.vae)
-    found = controlnet.controlnet_cond_embedding(as_condition(pictures.conditions))
-    latents = encode_pictures(components, pictures.conditions)
+    found = controlnet.controlnet_cond_embedding(as_condition(pictures))
+    latents = encode_pictures(components, pictures)
     expected = torch.nn.functional.conv2d(latents, components.unet.conv_in.weight, padding=1)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
 def test_a_fresh_controlnet_changes_nothing(pictures):
-    components = base_parts()
+    components = tiny_base()
     noisy, text = torch.randn(1, 192, 4, 4), torch.randn(1, 40, 64)
     plain = predict(components, noisy, torch.tensor([999]), text)
     components.controlnet = build_controlnet(components.unet, components.vae)
-    controlled = predict(
-        components, noisy, torch.tensor([999]), text, as_condition(pictures.conditions[:1])
-    )
+    controlled = predict(components, noisy, torch.tensor([999]), text, as_condition(pictures[:1]))
     torch.testing.assert_close(plain, controlled)
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
-def test_each_setting_trains_what_it_says_and_nothing_else(adapter, pictures, tmp_path):
-    components = base_parts()
-    components.vae.requires_grad_(False)
-    trainer = Trainer(components, pictures, short(adapter, lora_rank=2), tmp_path)
+def test_each_adapter_trains_what_it_says_and_nothing_else(adapter, tmp_path):
+    components = tiny_base()
+    trainer = drawing(tmp_path, adapter, components)
     networks = [n for n in (components.unet, components.controlnet) if n is not None]
     before = {name: p.detach().clone() for n in networks for name, p in _named(n)}
-    losses = list(trainer.run())
-    assert all(np.isfinite(losses))
+    assert all(np.isfinite(losses_of(trainer)))
     changed = {name for n in networks for name, p in _named(n) if not torch.equal(p, before[name])}
     trained = {name for n in networks for name, p in _named(n) if p.requires_grad}
     assert changed == trained
     assert sum(before[name].numel() for name in trained) == trainer.trained
+    assert not any(p.requires_grad for p in components.vae.parameters())
     if adapter == "frozen":
         assert not any(name.startswith("UNet2DConditionModel") for name in trained)
     if adapter == "controlnet-lora":
@@ -115,10 +106,15 @@ def _named(network):
 
 def test_lora_behind_frozen_zero_convolutions_would_get_no_gradient(pictures):
     """Why `controlnet-lora` also trains the zero-convolutions."""
-    components = base_parts()
+    components = tiny_base()
     groups = prepare(components, "controlnet-lora", 2)
     lora = [p for n, p in components.controlnet.named_parameters() if "lora_B" in n]
-    batch = Cache(components, pictures).draw(2, 0.0, torch.Generator().manual_seed(0))
+    latents, text = (
+        encode_pictures(components, Squares().drawn[:2]),
+        encode_prompts(components, "x"),
+    )
+    below = (as_condition(pictures[:2]), encode_pictures(components, pictures[:2]))
+    batch = Batch(latents, text.expand(2, -1, -1), *below)
     training_step(components, batch, StepConfig(), torch.Generator().manual_seed(0)).backward()
     assert all(p.grad is None or not p.grad.any() for p in lora)  # the outputs are zero at first
     with torch.no_grad():
@@ -133,69 +129,83 @@ def test_lora_behind_frozen_zero_convolutions_would_get_no_gradient(pictures):
     ("adapter", "precision"),
     [("up-blocks", "float32"), ("controlnet-lora", "float32"), ("up-blocks", "bfloat16")],
 )
-def test_a_killed_run_goes_on_exactly(adapter, precision, pictures, tmp_path):
-    config = replace(short(adapter), steps=4, save_every=1, precision=precision)
-    whole = list(Trainer(base_parts(), pictures, config, tmp_path / "whole").run())
-    first = Trainer(base_parts(), pictures, config, tmp_path / "killed").run()
-    losses = [next(first), next(first)]
-    first.close()  # the last checkpoint is of step 2
-    again = Trainer(base_parts(), pictures, config, tmp_path / "killed")
-    assert again.step == 2
-    assert losses + list(again.run()) == whole
+@pytest.mark.parametrize("killed_after", [1, 3])
+def test_a_killed_run_goes_on_exactly(killed_after, adapter, precision, tmp_path):
+    more = {"steps": 4, "save_every": 2, "precision": precision}
+    whole = losses_of(drawing(tmp_path / "whole", adapter, **more))
+    first = drawing(tmp_path / "killed", adapter, **more).run()
+    losses = [next(first).loss for _ in range(killed_after)]
+    first.close()
+    again = drawing(tmp_path / "killed", adapter, **more)
+    assert again.step == killed_after // 2 * 2
+    assert losses[: again.step] + losses_of(again) == whole
     assert again.done
+    one, other = (
+        load_tensors(tmp_path / name / "training.safetensors")[0] for name in ("whole", "killed")
+    )
+    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_time_can_run_out_and_other_settings_are_refused(pictures, tmp_path):
-    trainer = Trainer(base_parts(), pictures, short("frozen"), tmp_path)
-    assert list(trainer.run(max_minutes=0)) == []
-    assert not trainer.done
-    assert list((tmp_path / "logs").iterdir())
-    with pytest.raises(UserError, match="another configuration"):
-        Trainer(base_parts(), pictures, short("frozen", seed=1), tmp_path)
+def test_two_processes_do_what_one_does(tmp_path):
+    one = drawing(tmp_path / "one", micro_batches=2, batch_size=4)
+    wanted = losses_of(one)
+    code, said = launch("torchrun", "tiny_training.py", "diffusion", str(tmp_path / "two"))
+    assert code == 0, said
+    found = json.loads((tmp_path / "two/losses.json").read_text())
+    np.testing.assert_allclose(found, wanted, rtol=1e-4)
+    kept = load_tensors(tmp_path / "two/training.safetensors")[0]
+    for name, weight in one.trainee.named_parameters():
+        if weight.requires_grad:
+            torch.testing.assert_close(kept[f"weights.{name}"], weight.detach(), atol=1e-4, rtol=0)
+
+
+def test_other_runs_are_refused(tmp_path):
+    losses_of(drawing(tmp_path, "frozen"))
+    with pytest.raises(UserError, match="seed = 0, not 1"):
+        drawing(tmp_path, "frozen", seed=1)
     larger = Components.of(build_base(replace(preset("tiny", SIZE), channels=(64, 64))))
-    with pytest.raises(UserError, match="other sizes"):
-        Trainer(larger, pictures, short("frozen"), tmp_path)
+    with pytest.raises(UserError, match="another model"):
+        drawing(tmp_path, "frozen", larger)
 
 
-def test_wrong_input_is_refused(pictures, tmp_path):
-    plain = Pictures(pictures.pictures, pictures.prompts)
-    with pytest.raises(UserError, match="draw on"):
-        Trainer(base_parts(), plain, short("frozen"), tmp_path)
-    odd = Pictures(pictures.pictures[:, :24, :24], pictures.prompts)
+def test_wrong_input_is_refused():
+    odd = Squares(24)
+    trainee = Drawing(tiny_base(), PROMPTS, AdapterConfig("base"), TrainingConfig())
     with pytest.raises(UserError, match="multiples of 16"):
-        Trainer(base_parts(), odd, short("base"), tmp_path)
+        trainee(odd.batch(np.random.default_rng(0), 2), torch.Generator())
     with pytest.raises(UserError, match="unknown adapter"):
-        prepare(base_parts(), "all")
-    with pytest.raises(UserError, match="at least 1"):
-        TrainConfig(steps=0)
+        prepare(tiny_base(), "all")
+    with pytest.raises(UserError, match="unknown adapter 'all'"):
+        AdapterConfig("all")
+    with pytest.raises(UserError, match="lora_rank"):
+        AdapterConfig(lora_rank=0)
 
 
-def test_learning_reduces_the_loss(pictures, tmp_path):
-    config = TrainConfig(adapter="concat", steps=40, batch_size=4, learning_rate=2e-3)
-    losses = list(Trainer(base_parts(), pictures, config, tmp_path).run())
+def test_learning_reduces_the_loss(tmp_path):
+    more = {"steps": 40, "batch_size": 4, "learning_rate": 2e-3, "warmup": 20}
+    losses = losses_of(drawing(tmp_path, "concat", **more))
     assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:5])
 
 
-def test_cache_pairs_pictures_with_their_prompts_and_drops_some(pictures):
-    components = base_parts()
-    cache = Cache(components, pictures)
-    batch = cache.draw(64, 0.5, torch.Generator().manual_seed(0))
-    clean = torch.cat([encode_pictures(components, pictures.pictures[i : i + 1]) for i in range(6)])
-    texts, empty = encode_prompts(components, pictures.prompts), encode_prompts(components, [""])[0]
-    dropped = 0
-    for latents, text in zip(batch.latents, batch.text, strict=True):
-        which = int((clean - latents).abs().amax((1, 2, 3)).argmin())
-        assert (clean[which] - latents).abs().max() < 1e-3
-        if torch.equal(text, empty):
-            dropped += 1
-        else:
-            torch.testing.assert_close(text, texts[which])
-    assert 20 < dropped < 44
+def test_a_batch_becomes_what_the_frozen_networks_make_of_it(pictures):
+    components = tiny_base()
+    trainee = Drawing(components, PROMPTS, AdapterConfig(), TrainingConfig())
+    drawn, below = (torch.from_numpy(some[:2]) for some in (Squares().drawn, pictures))
+    ready = trainee._ready(DrawingBatch(torch.tensor([2, 0]), drawn, below))
+    torch.testing.assert_close(ready.latents, encode_pictures(components, Squares().drawn[:2]))
+    torch.testing.assert_close(ready.condition_latents, encode_pictures(components, pictures[:2]))
+    torch.testing.assert_close(ready.condition, as_condition(pictures[:2]))
+    texts = encode_prompts(components, [task_prompt("push the navy button"), ""])
+    torch.testing.assert_close(ready.text, texts)
+    kept = (ready.latents.half(), ready.condition_latents.half())
+    again = trainee._ready(DrawingBatch(torch.tensor([2, 0]), None, below, *kept))
+    assert again.latents.dtype == torch.float32
+    torch.testing.assert_close(again.latents, ready.latents, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["sample", "epsilon", "v_prediction"])
 def test_loss_is_zero_for_the_right_prediction(kind, monkeypatch):
-    components = base_parts()
+    components = tiny_base()
     components.scheduler = DDPMScheduler(prediction_type=kind)
     clean = torch.randn(2, 192, 4, 4)
 
@@ -221,7 +231,7 @@ def test_the_best_guess_is_the_weighted_mean_of_squares_and_median_of_sizes(
     batch = Batch(clean, torch.zeros(4, 40, 64), condition_latents=torch.zeros_like(clean))
     predictions = iter(guesses)
     monkeypatch.setattr(step, "predict", lambda *_: next(predictions).expand(clean.shape))
-    components, config = base_parts(), StepConfig(changed_weight=8.0, beta=beta)
+    components, config = tiny_base(), StepConfig(changed_weight=8.0, beta=beta)
     losses = [
         step.training_step(components, batch, config, torch.Generator()).item() for _ in guesses
     ]
@@ -251,12 +261,8 @@ def test_weight_counts_changed_pixels_more():
 
 
 @pytest.fixture(scope="module")
-def drawn_folder(pictures, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("controlnet")
-    trainer = Trainer(base_parts(), pictures, short("up-blocks"), folder)
-    list(trainer.run())
-    trainer.save_model()
-    return folder
+def drawn_folder(tmp_path_factory):
+    return saved(drawing(tmp_path_factory.mktemp("controlnet")))
 
 
 @pytest.mark.parametrize("steps", [1, 3])
@@ -280,14 +286,14 @@ def test_agent_with_the_scheduler_of_sd_turbo(drawn_folder, pictures):
 def _assert_same(agent, stock, pictures, steps):
     stock.set_progress_bar_config(disable=True)
     expected = stock(
-        pictures.prompts[0],
-        image=as_condition(pictures.conditions[:1]),
+        PROMPTS[1],
+        image=as_condition(pictures[:1]),
         num_inference_steps=steps,
         guidance_scale=0.0,
         generator=torch.Generator().manual_seed(3),
         output_type="pil",
     ).images[0]
-    found = agent.draw_tiled(pictures.conditions[0], pictures.prompts[0], seed=3)
+    found = agent.draw_tiled(pictures[0], PROMPTS[1], seed=3)
     _assert_alike(found, np.asarray(expected))
 
 
@@ -299,48 +305,47 @@ def _assert_alike(found, expected):
 
 
 def test_agent_draws_what_the_stock_pix2pix_pipeline_draws(pictures, tmp_path):
-    trainer = Trainer(base_parts(), pictures, short("concat"), tmp_path)
-    list(trainer.run())
-    trainer.save_model()
+    saved(drawing(tmp_path, "concat"))
     agent = DiffusionAgent.load(tmp_path)
     stock = DiffusionPipeline.from_pretrained(tmp_path)
     assert isinstance(stock, StableDiffusionInstructPix2PixPipeline)
     stock.set_progress_bar_config(disable=True)
     expected = stock(
-        pictures.prompts[0],
-        image=as_condition(pictures.conditions[:1]),
+        PROMPTS[1],
+        image=as_condition(pictures[:1]),
         num_inference_steps=1,
         guidance_scale=1.0,
         generator=torch.Generator().manual_seed(3),
     ).images[0]
-    found = agent.draw_tiled(pictures.conditions[0], pictures.prompts[0], seed=3)
+    found = agent.draw_tiled(pictures[0], PROMPTS[1], seed=3)
     _assert_alike(found, np.asarray(expected))
 
 
 @pytest.mark.parametrize("adapter", ["unet-lora", "controlnet-lora"])
 def test_lora_is_in_the_saved_weights(adapter, pictures, tmp_path):
-    trainer = Trainer(base_parts(), pictures, short(adapter, lora_rank=2, ema=0.0), tmp_path)
-    list(trainer.run())
-    before = DiffusionAgent(trainer.components).draw_tiled(pictures.conditions[0], "x").astype(int)
-    trainer.save_model()
-    after = DiffusionAgent.load(tmp_path).draw_tiled(pictures.conditions[0], "x").astype(int)
+    trainer = drawing(tmp_path, adapter, ema=0.0)
+    losses_of(trainer)
+    before = DiffusionAgent(trainer.trainee.components).draw_tiled(pictures[0], "x").astype(int)
+    save_model(trainer.trainee.components, tmp_path)
+    after = DiffusionAgent.load(tmp_path).draw_tiled(pictures[0], "x").astype(int)
     assert abs(after - before).max() <= 1
     assert "lora" not in " ".join(DiffusionAgent.load(tmp_path).components.unet.state_dict())
 
 
-def test_averaged_weights_are_saved(pictures, tmp_path):
-    trainer = Trainer(base_parts(), pictures, short("frozen", ema=0.5), tmp_path)
-    list(trainer.run())
-    average = trainer._average[0].clone()
-    assert not torch.equal(average, trainer._weights[0])
-    trainer.save_model()
-    assert torch.equal(trainer._weights[0], average.half().float()), "in half precision"
+def test_averaged_weights_are_saved(tmp_path):
+    trainer = drawing(tmp_path, "frozen", ema=0.5)
+    saved(trainer)
+    kept = load_tensors(tmp_path / "training.safetensors")[0]
+    name = "controlnet.conv_in.weight"
+    assert not torch.equal(kept[f"average.{name}"], kept[f"weights.{name}"])
+    expected = kept[f"average.{name}"].half().float()
+    assert torch.equal(trainer.trainee.controlnet.conv_in.weight, expected), "in half precision"
 
 
 def test_agent_on_views(drawn_folder, pictures):
     agent = DiffusionAgent.load(drawn_folder)
     half = SIZE // 2
-    views = dict.fromkeys(TILE_ORDER, pictures.conditions[0][:half, :half])
+    views = dict.fromkeys(TILE_ORDER, pictures[0][:half, :half])
     drawn = agent.draw(views, "push the red button")
     assert list(drawn) == list(TILE_ORDER)
     assert all(view.shape == (half, half, 3) and view.dtype == np.uint8 for view in drawn.values())
@@ -355,8 +360,8 @@ def test_agent_on_views(drawn_folder, pictures):
 
 def test_base_model_does_not_draw_on_pictures():
     with pytest.raises(UserError, match="base model"):
-        DiffusionAgent(base_parts())
-    components = base_parts()
+        DiffusionAgent(tiny_base())
+    components = tiny_base()
     with pytest.raises(UserError, match="sampling_steps"):
         DiffusionAgent(replace(components, unet=widen(components.unet)), 0)
     assert type(pipeline_of(components)).__name__ == "StableDiffusionPipeline"
@@ -364,7 +369,7 @@ def test_base_model_does_not_draw_on_pictures():
 
 def stable_diffusion(folder):
     """Write a folder as SD-Turbo's in all but size: learned autoencoder, noise prediction."""
-    components = base_parts()
+    components = tiny_base()
     torch.manual_seed(0)
     components.vae = AutoencoderKL(
         block_out_channels=(4, 4, 4, 4),
@@ -394,10 +399,10 @@ def stable_diffusion(folder):
 def test_a_stable_diffusion_folder_goes_through_the_same_code(adapter, pictures, tmp_path):
     stable_diffusion(tmp_path / "sd")
     components = Components.of(load_pipeline(tmp_path / "sd"))
-    config = short(adapter, learning_rate=1e-5, lora_rank=2, step=StepConfig(noise_power=1))
-    trainer = Trainer(components, pictures, config, tmp_path / "out")
-    assert all(np.isfinite(list(trainer.run())))
-    trainer.save_model()
+    config = AdapterConfig(adapter, 2, step=StepConfig(noise_power=1))
+    trainer = drawing(tmp_path / "out", config, components, learning_rate=1e-5)
+    assert all(np.isfinite(losses_of(trainer)))
+    saved(trainer)
     agent = DiffusionAgent.load(tmp_path / "out", 2)
     stock = StableDiffusionControlNetPipeline.from_pretrained(tmp_path / "out")
     assert isinstance(stock.vae, AutoencoderKL)
@@ -405,29 +410,36 @@ def test_a_stable_diffusion_folder_goes_through_the_same_code(adapter, pictures,
 
 
 def test_half_precision_trains_alike_and_leaves_single_precision_weights(pictures, tmp_path):
-    single, half = (
-        Trainer(base_parts(), pictures, short("up-blocks", precision=name), tmp_path / name)
-        for name in ("float32", "bfloat16")
-    )
-    np.testing.assert_allclose(list(half.run()), list(single.run()), rtol=0.03)
-    assert {weight.dtype for weight in half._weights} == {torch.float32}
-    half.save_model()
+    single, half = (drawing(tmp_path / name, precision=name) for name in ("float32", "bfloat16"))
+    np.testing.assert_allclose(losses_of(half), losses_of(single), rtol=0.03)
+    assert {weight.dtype for weight in half.trainee.parameters()} == {torch.float32}
+    saved(half)
     agent = DiffusionAgent.load(tmp_path / "bfloat16")
-    drawn = agent.draw_tiled(pictures.conditions[0], pictures.prompts[0])
+    drawn = agent.draw_tiled(pictures[0], PROMPTS[1])
     with torch.no_grad():
-        wanted = DiffusionAgent(half.components).draw_tiled(
-            pictures.conditions[0], pictures.prompts[0]
-        )
+        ours = DiffusionAgent(half.trainee.components)
+        wanted = ours.draw_tiled(pictures[0], PROMPTS[1])
     np.testing.assert_allclose(drawn.astype(int), wanted.astype(int), atol=2)
 
 
-def test_an_unknown_precision_is_refused():
-    with pytest.raises(UserError, match="choose from float32, bfloat16"):
-        TrainConfig(precision="int8")
+def test_validation_draws_with_the_averages(pictures, tmp_path):
+    components = tiny_base()
+    picture = []
+
+    def validate():
+        agent = DiffusionAgent(components)
+        picture.append(agent.draw_tiled(pictures[0], PROMPTS[1]))
+        return {"brightness": float(picture[-1].mean())}, picture[-1]
+
+    trainer = drawing(tmp_path, components=components, validate=validate)
+    losses_of(trainer)
+    assert [seen["step"] for seen in trainer.validations] == [3]
+    trainer.use_average()
+    again = DiffusionAgent(components).draw_tiled(pictures[0], PROMPTS[1])
+    np.testing.assert_array_equal(picture[-1], again)
 
 
-def test_the_exact_part_of_the_embedding_is_not_trained(pictures, tmp_path):
-    trainer = Trainer(base_parts(), pictures, short("up-blocks"), tmp_path)
-    embedding = trainer.components.controlnet.controlnet_cond_embedding
+def test_the_exact_part_of_the_embedding_is_not_trained(tmp_path):
+    embedding = drawing(tmp_path).trainee.controlnet.controlnet_cond_embedding
     trained = {name for name, p in embedding.named_parameters() if p.requires_grad}
     assert trained == {"conv_out.weight", "conv_out.bias"}

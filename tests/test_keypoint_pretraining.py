@@ -1,4 +1,4 @@
-"""The lesson without pictures: its samples are those with pictures, and it goes on when killed."""
+"""Keypoint pretraining: its samples are those with pictures; what it learns stays."""
 
 from dataclasses import replace
 
@@ -8,27 +8,31 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tiny_controller import TINY_CONTROLLER as CONFIG
+from tiny_training import TRAINING, Lessons, Motions, follow
 
 from genima_lite.controller import sources
-from genima_lite.controller.act import ACT
 from genima_lite.controller.augment import AugmentConfig
 from genima_lite.controller.backgrounds import textures
 from genima_lite.controller.checkpoint import load_controller
-from genima_lite.controller.data import TrainingData
 from genima_lite.controller.keypoint_pretraining import (
     Detections,
+    KeypointData,
     KeypointPretraining,
+    Shortcut,
     corrupt,
     detections,
     keypoint_loss,
-    teach,
 )
 from genima_lite.controller.sources import MotionSource
-from genima_lite.controller.train import TrainConfig, train
+from genima_lite.controller.train import FollowingData, new_controller
 from genima_lite.datasets.motions import random_motion
 from genima_lite.errors import UserError
+from genima_lite.training.config import TrainingConfig
+from genima_lite.training.loop import Trainer
 
-PRETRAINING = KeypointPretraining(samples=2000, steps=150, batch_size=64)
+PRETRAINING = KeypointPretraining(
+    samples=2000, training=TrainingConfig(steps=150, batch_size=64, warmup=0, ema=0.0)
+)
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -55,7 +59,7 @@ def test_samples_without_pictures_have_the_labels_of_those_with(bare):
     assert hidden.mean() < 0.2, "only spheres behind spheres differ"
 
 
-def test_pictures_and_lesson_share_what_is_planned(monkeypatch):
+def test_pictures_and_keypoints_share_what_is_planned(monkeypatch):
     planned = []
 
     def plan(rng):
@@ -69,13 +73,21 @@ def test_pictures_and_lesson_share_what_is_planned(monkeypatch):
     assert len(planned) == 3
 
 
-def test_the_lesson_is_learned(truth):
-    torch.manual_seed(0)
-    model = ACT(CONFIG)
-    before = keypoint_loss(model, truth).item()
-    teach(model, truth, PRETRAINING)
-    assert keypoint_loss(model, truth).item() < 0.6 * before
+def test_keypoints_are_learned(truth, tmp_path):
+    model, data = new_controller(CONFIG, 0), KeypointData(truth, PRETRAINING)
+    before = keypoint_loss(model.geometry, truth, 0.1).item()
+    list(Trainer(Shortcut(model), data, PRETRAINING.training, tmp_path, {}).run())
+    assert keypoint_loss(model.geometry, truth, 0.1).item() < 0.6 * before
     assert not model.to_action.weight.any(), "the transformer adds nothing yet"
+
+
+def test_keypoints_come_beside_pictures_in_proportion(truth):
+    data = FollowingData(Motions(CONFIG), KeypointData(truth, PRETRAINING), ratio=8.0)
+    batch = data.batch(np.random.default_rng(0), 4)
+    assert len(batch.pictures.state) == 4
+    assert len(batch.keypoints.state) == 32
+    again = data.batch(np.random.default_rng(0), 4)
+    assert torch.equal(batch.keypoints.keypoints, again.keypoints.keypoints)
 
 
 def test_noise_is_as_large_as_said(truth):
@@ -90,53 +102,22 @@ def test_noise_is_as_large_as_said(truth):
     torch.testing.assert_close(exact.keypoints, truth.keypoints)
 
 
-def test_training_begins_with_the_lesson_and_goes_on_exactly(tmp_path, bare):
-    source = MotionSource(CONFIG, AugmentConfig(), textures, motions=6)
-    data = TrainingData(CONFIG, [(source, 1.0)], 0, [(bare, 1.0)])
-    keypoint_pretraining = replace(PRETRAINING, steps=5)
-    settings = TrainConfig(
-        steps=4, batch_size=4, save_every=2, keypoint_pretraining=keypoint_pretraining
-    )
-
-    def losses(folder):
-        seen = []
-        train(folder, data, settings, report=lambda step, parts: seen.append(parts["loss"]))
-        return seen
-
-    class Killed(Exception):
-        pass
-
-    def kill(step, parts):
-        if step == 3:
-            raise Killed
-
-    whole = losses(tmp_path / "whole")
-    with pytest.raises(Killed):
-        train(tmp_path / "killed", data, settings, report=kill)
-    assert losses(tmp_path / "killed") == whole[2:]
-    one, other = (load_controller(tmp_path / name) for name in ("whole", "killed"))
-    for name, value in one.state_dict().items():
-        assert torch.equal(value, other.state_dict()[name]), name
-
-
-def test_a_run_may_begin_with_another_controllers_weights_and_is_not_taught_again(tmp_path, bare):
-    source = MotionSource(CONFIG, AugmentConfig(), textures, motions=6)
-    data = TrainingData(CONFIG, [(source, 1.0)], 0, [(bare, 1.0)])
-    keypoint_pretraining = replace(PRETRAINING, steps=5)
-    settings = TrainConfig(
-        steps=1, batch_size=2, ema=0, learning_rate=1e-9, keypoint_pretraining=keypoint_pretraining
-    )
-    first = train(tmp_path / "first", data, replace(settings, seed=1))
-    second = train(tmp_path / "second", data, settings, begin=tmp_path / "first")
-    for name, value in first.model.state_dict().items():
-        torch.testing.assert_close(second.model.state_dict()[name], value, atol=1e-6, rtol=0)
-    other = TrainingData(replace(CONFIG, hidden=64), [(source, 1.0)])
+def test_a_run_may_begin_with_another_controllers_weights_and_is_not_taught_again(tmp_path):
+    slow = replace(TRAINING, steps=1, ema=0.0, learning_rate=1e-9)
+    follow(tmp_path / "first", Lessons(training=slow))
+    lessons = Lessons(training=slow, begin=str(tmp_path / "first"))
+    seen = follow(tmp_path / "second", lessons)[1]
+    assert seen["keypoint pretraining"] == []
+    one, other = (load_controller(tmp_path / name).state_dict() for name in ("first", "second"))
+    for name, value in one.items():
+        torch.testing.assert_close(other[name], value, atol=1e-6, rtol=0)
+    other = replace(lessons, network=replace(CONFIG, hidden=64))
     with pytest.raises(UserError, match="another preset"):
-        train(tmp_path / "third", other, settings, begin=tmp_path / "first")
+        follow(tmp_path / "third", other)
 
 
-@pytest.mark.parametrize("wrong", [{"steps": 0}, {"dropped": 1.0}, {"pixels": -1.0}])
-def test_an_impossible_lesson(wrong):
+@pytest.mark.parametrize("wrong", [{"samples": 0}, {"dropped": 1.0}, {"pixels": -1.0}])
+def test_impossible_keypoint_pretraining(wrong):
     with pytest.raises(UserError):
         KeypointPretraining(**wrong)
 

@@ -1,12 +1,8 @@
 """The training loop: formulas, exact resume, processes that share the work, refusals."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("accelerate")
 
+from launching import LAUNCHERS, launch
 from toy_training import CONFIG, Fit, Line, trainer
 
 from genima_lite.errors import UserError
@@ -26,8 +23,6 @@ from genima_lite.training.loop import Trainer
 from genima_lite.training.schedule import rate
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
-TOY = Path(__file__).with_name("toy_training.py")
 
 
 def losses_of(out, config=CONFIG, **more):
@@ -242,32 +237,11 @@ def test_half_precision_computes_alike_and_keeps_weights_in_single(tmp_path):
     assert {p.dtype for p in half.trainee.parameters()} == {torch.float32}
 
 
-def launch(*command, threads="1"):
-    """Run a program as two processes on CPUs, as a user would."""
-    env = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": threads}
-    path = [str(TOY.parent.parent), str(TOY.parent), env.get("PYTHONPATH", "")]
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, path))
-    done = subprocess.run(
-        [sys.executable, "-m", *command], env=env, capture_output=True, text=True, check=False
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
-LAUNCHERS = {
-    "torchrun": ["torch.distributed.run", "--standalone", "--nproc_per_node", "2"],
-    "accelerate": [
-        "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
-        "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0",
-    ],
-}  # fmt: skip
-"""`--multi_gpu` means several processes: with ACCELERATE_USE_CPU they run on CPUs."""
-
-
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_two_processes_do_what_one_does(launcher, tmp_path):
     whole = trainer(tmp_path / "one")
     losses = [step.loss for step in whole.run()]
-    code, said = launch(*LAUNCHERS[launcher], str(TOY), str(tmp_path / "two"))
+    code, said = launch(launcher, "toy_training.py", str(tmp_path / "two"))
     assert code == 0, said
     processes, found = json.loads((tmp_path / "two/losses.json").read_text())
     assert processes == 2
@@ -279,6 +253,6 @@ def test_two_processes_do_what_one_does(launcher, tmp_path):
 
 
 def test_processes_that_cannot_share_evenly_are_refused(tmp_path):
-    code, said = launch(*LAUNCHERS["torchrun"], str(TOY), str(tmp_path), "1")
+    code, said = launch("torchrun", "toy_training.py", str(tmp_path), "1")
     assert code != 0
     assert "2 processes cannot share 1 micro_batches evenly" in said

@@ -2,7 +2,8 @@
 
 controller.json         the network's configuration and how it was trained
 controller.safetensors  the weights to use (their moving average, if there is one)
-training.safetensors    all that training needs to go on: weights, optimizer, average, step
+
+`genima_lite.training.checkpoint` has what training needs to go on.
 """
 
 from __future__ import annotations
@@ -12,48 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from genima_lite.controller.act import ACT
 from genima_lite.controller.config import ControllerConfig
 from genima_lite.errors import UserError
-from genima_lite.files import write_json, written_whole
+from genima_lite.files import write_json
+from genima_lite.training.tensors import load_tensors, save_tensors
 
 METADATA = "controller.json"
 WEIGHTS = "controller.safetensors"
-TRAINING = "training.safetensors"
-
-
-def save_tensors(path: Path, tensors: dict[str, Tensor], **metadata: str) -> None:
-    """Write tensors whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with written_whole(path) as partial:
-        save_file(ready, partial, metadata)
-
-
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read tensors and metadata.
-
-    Raises:
-        UserError: no such file, or not whole.
-    """
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-        return load_file(path), metadata
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; train a controller first") from None
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path}: not readable ({error}); train the controller again") from error
 
 
 def save_controller(
     folder: Path, config: ControllerConfig, weights: dict[str, Tensor], metadata: dict[str, Any]
 ) -> None:
-    """Write a controller that `load_controller` reads; `card` says how it came about."""
+    """Write a controller that `load_controller` reads; `metadata` says how it came about."""
     save_tensors(folder / WEIGHTS, weights)
     write_json(folder / METADATA, {"config": config.to_dict(), **metadata})
 

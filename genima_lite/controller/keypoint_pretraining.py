@@ -9,9 +9,8 @@ the tip 11 mm off with the finder's keypoints, and still 11 mm with true ones.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -19,10 +18,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from genima_lite.controller.act import ACT
+from genima_lite.controller.keypoint_heads import Geometry
 from genima_lite.controller.loss import masked_mean
 from genima_lite.controller.normalise import normalise_actions, normalise_state
-from genima_lite.controller.sources import Samples, Source
+from genima_lite.controller.sources import Samples
+from genima_lite.datasets.source import Source, deal
 from genima_lite.errors import UserError
+from genima_lite.training.config import TrainingConfig
+from genima_lite.training.loop import ParameterGroups, Trainee
+
+_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -31,12 +36,13 @@ class KeypointPretraining:
 
     samples: int = 60_000
     """How many different ones, before noise."""
-    steps: int = 9000
-    """Steps of the perceptron."""
-    batch_size: int = 256
-    """Samples of a step."""
-    learning_rate: float = 1e-3
-    """At the start; falls to zero along a cosine."""
+    training: TrainingConfig = field(
+        default_factory=lambda: TrainingConfig(
+            steps=9000, batch_size=256, warmup=0, ema=0.0, save_every=3000
+        )
+    )
+    """Of the geometry shortcut, a perceptron. Later, beside the pictures, each step has
+    `batch_size` samples without pictures too."""
     pixels: float = 0.4
     """Typical standard deviation of keypoints, in pixels of 64 a view."""
     axis: float = 0.2
@@ -45,14 +51,15 @@ class KeypointPretraining:
     """Deviation of the logarithm of both, from sphere to sphere: some are far off."""
     dropped: float = 0.05
     """Share of spheres, and of views, that are overlooked."""
-    seed: int = 0
-    """Of samples and noise."""
 
     def __post_init__(self) -> None:
-        if min(self.samples, self.steps, self.batch_size) < 1 or self.learning_rate <= 0:
-            raise UserError("a lesson needs samples, steps, a batch size and a learning rate")
-        if min(self.pixels, self.axis) < 0 or not 0 <= self.dropped < 1:
-            raise UserError("noise must not be negative, and not everything overlooked")
+        if self.samples < 1:
+            raise UserError(f"keypoint pretraining: samples is {self.samples}; give at least 1")
+        if min(self.pixels, self.axis, self.spread) < 0 or not 0 <= self.dropped < 1:
+            raise UserError(
+                "keypoint pretraining: pixels, axis and spread must not be negative, dropped must "
+                "lie in [0, 1)"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,62 +106,70 @@ class Detections:
 
 
 def detections(
-    sources: Sequence[tuple[Source, float]],
+    sources: Sequence[tuple[Source[Samples], float]],
     config: KeypointPretraining,
     report: Callable[[int, int], None] = lambda *_: None,
 ) -> Detections:
     """Return the true keypoints of many samples.
 
     Args:
-        sources: made without backgrounds, each with its share.
-        config: how many.
+        sources: made without backgrounds, each with its weight.
+        config: how many; the seed of its training decides which.
         report: called with samples made and all.
     """
-    rng, made = np.random.default_rng([config.seed, 1]), []
-    at_once = 1000
-    for start in range(0, config.samples, at_once):
-        for source, share in sources:
-            if count := round(share * at_once):
+    rng, made = np.random.default_rng([config.training.seed, 1]), []
+    weights = np.array([weight for _, weight in sources])
+    for start in range(0, config.samples, _AT_ONCE):
+        counts = deal(rng, weights / weights.sum(), min(_AT_ONCE, config.samples - start))
+        for (source, _), count in zip(sources, counts.tolist(), strict=True):
+            if count:
                 made.append(Detections.of(source.sample(rng, count)).parts())
-        report(min(start + at_once, config.samples), config.samples)
+        report(min(start + _AT_ONCE, config.samples), config.samples)
     return Detections(*(torch.cat(same) for same in zip(*made, strict=True)))
 
 
-def teach(
-    model: ACT,
-    truth: Detections,
-    config: KeypointPretraining,
-    report: Callable[[int, int, float], None] = lambda *_: None,
-) -> None:
-    """Train the geometry shortcut in place, and silence the transformer until it has learned too.
+@dataclass(frozen=True, eq=False)
+class KeypointData:
+    """Batches of keypoints as a finder would give them.
+
+    Attributes:
+        truth: all samples, without noise.
+        config: how much noise.
+    """
+
+    truth: Detections
+    config: KeypointPretraining
+
+    def batch(self, rng: np.random.Generator, size: int) -> Detections:
+        """Return `size` random samples with noise."""
+        rows = torch.from_numpy(rng.integers(len(self.truth.state), size=size))
+        generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
+        chosen = Detections(*(part[rows] for part in self.truth.parts()))
+        return corrupt(chosen, self.config, generator)
+
+
+class Shortcut(Trainee[Detections]):
+    """The geometry shortcut of a controller, which learns before the rest of it.
 
     Args:
-        model: a controller with spheres.
-        truth: samples.
-        config: how long, and how much noise.
-        report: called as `report(step, steps, loss)`.
+        model: a controller with spheres. Its transformer is silenced until it has learned too.
     """
-    torch.nn.init.zeros_(model.to_action.weight)
-    torch.nn.init.zeros_(model.to_action.bias)
-    weights = list(model.geometry.parameters())
-    optimizer = torch.optim.AdamW(weights, lr=config.learning_rate, weight_decay=1e-4)
-    generator = torch.Generator().manual_seed(config.seed)
-    for step in range(config.steps):
-        rate = config.learning_rate * 0.5 * (1 + math.cos(math.pi * step / config.steps))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        loss = keypoint_loss(model, draw(truth, config, generator))
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimizer.step()
-        report(step + 1, config.steps, loss.item())
 
+    def __init__(self, model: ACT):
+        super().__init__()
+        self.geometry, self._gripper_weight = model.geometry, model.config.gripper_weight
+        torch.nn.init.zeros_(model.to_action.weight)
+        torch.nn.init.zeros_(model.to_action.bias)
 
-def draw(truth: Detections, config: KeypointPretraining, generator: torch.Generator) -> Detections:
-    """Return a random batch with noise."""
-    rows = torch.randint(len(truth.state), (config.batch_size,), generator=generator)
-    return corrupt(Detections(*(part[rows] for part in truth.parts())), config, generator)
+    def forward(
+        self, batch: Detections, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of a batch."""
+        return keypoint_loss(self.geometry, batch, self._gripper_weight), {}
+
+    def parameter_groups(self) -> ParameterGroups:
+        """Return the shortcut's weights."""
+        return {"geometry": (list(self.geometry.parameters()), 1.0)}
 
 
 def corrupt(
@@ -175,11 +190,11 @@ def corrupt(
     return Detections(keypoints, visible, F.normalize(axes, dim=-1), *(batch.parts()[3:]))
 
 
-def keypoint_loss(model: ACT, batch: Detections) -> Tensor:
+def keypoint_loss(geometry: Geometry, batch: Detections, gripper_weight: float) -> Tensor:
     """Return L1 on the joints and cross-entropy on the gripper, over real actions only."""
-    out = model.geometry(batch.keypoints, batch.visible, batch.axes, batch.opened, batch.state)
+    out = geometry(batch.keypoints, batch.visible, batch.axes, batch.opened, batch.state)
     joints = masked_mean((out[..., :7] - batch.actions[..., :7]).abs(), batch.valid)
     gripper = F.binary_cross_entropy_with_logits(
         out[..., 7], batch.actions[..., 7], reduction="none"
     )
-    return joints + model.config.gripper_weight * masked_mean(gripper[..., None], batch.valid)
+    return joints + gripper_weight * masked_mean(gripper[..., None], batch.valid)

@@ -1,353 +1,259 @@
-"""Training: one step, the loop around it, and how it goes on after it was killed.
+"""Training a controller: first its shortcut on keypoints alone, then all of it on pictures.
 
-Batches and random numbers of a step depend on the seed and the step's number alone, so a run that
-was killed and started again gives the same losses as one that was not.
+    keypoint samples ──► Shortcut ──┐
+    pictures, keypoint samples ─────┴► Following ──► controller
+
+Both go through `genima_lite.training.loop`; a run that was killed goes on exactly in either.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from genima_lite.controller.act import ACT
-from genima_lite.controller.checkpoint import (
-    METADATA,
-    TRAINING,
-    WEIGHTS,
-    load_config,
-    load_tensors,
-    load_weights,
-    save_controller,
-    save_tensors,
-)
+from genima_lite.controller.checkpoint import WEIGHTS, load_weights, save_controller
 from genima_lite.controller.config import ControllerConfig
-from genima_lite.controller.data import Batch, TrainingData
+from genima_lite.controller.data import Batch
 from genima_lite.controller.keypoint_pretraining import (
     Detections,
+    KeypointData,
     KeypointPretraining,
+    Shortcut,
     detections,
-    draw,
     keypoint_loss,
-    teach,
 )
 from genima_lite.controller.loss import controller_loss
-from genima_lite.errors import UserError
+from genima_lite.controller.sources import Samples
+from genima_lite.datasets.source import Source
+from genima_lite.provenance import claim
+from genima_lite.training.batches import Data
+from genima_lite.training.config import TrainingConfig
+from genima_lite.training.devices import to_device
+from genima_lite.training.loop import ParameterGroups, Trainee, Trainer, Validate
+from genima_lite.training.result import Result
+from genima_lite.training.tensors import load_tensors, save_tensors
 
-Report = Callable[[int, dict[str, float]], None]
-"""Called with a step's number and numbers by name."""
+KEYPOINTS = "keypoints"
+"""Folder of keypoint pretraining in that of a run."""
 
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How a controller is trained."""
-
-    steps: int = 2000
-    """Training steps."""
-    batch_size: int = 32
-    """Samples of a step."""
-    learning_rate: float = 1e-3
-    """At its highest; falls to zero along a cosine."""
-    warmup: int = 50
-    """Steps over which the learning rate rises to its highest."""
-    weight_decay: float = 1e-4
-    """Of AdamW."""
-    gradient_norm: float = 1.0
-    """Gradients are clipped to this norm."""
-    ema: float = 0.99
-    """Decay of the weights' moving average, which is what is used; 0 uses the last weights."""
-    seed: int = 0
-    """Of first weights, batches and random numbers."""
-    save_every: int = 200
-    """Steps between checkpoints."""
-    keypoint_pretraining: KeypointPretraining | None = None
-    """The first lesson of a controller with spheres, which goes on beside the pictures."""
-
-    def __post_init__(self) -> None:
-        if min(self.steps, self.batch_size, self.save_every) < 1:
-            raise UserError("training: steps, batch_size and save_every must be at least 1")
-        if self.learning_rate <= 0 or self.gradient_norm <= 0 or not 0 <= self.ema < 1:
-            raise UserError("training: rates and norms must be positive, 0 <= ema < 1")
-        if min(self.warmup, self.weight_decay, self.seed) < 0:
-            raise UserError("training: warmup, weight_decay and seed must not be negative")
+Report = Callable[[str, int, int, float | None], None]
+"""Called as `report(stage, done, total, loss)`."""
 
 
-@dataclass(eq=False)
-class Training:
-    """A run in progress: the network, its optimizer, the average of its weights, the next step."""
+class Lessons(Protocol):
+    """How a controller is trained, of all that a run's configuration says."""
 
-    config: TrainConfig
-    model: ACT
-    step: int = 0
-    average: dict[str, Tensor] = field(init=False)
-    optimizer: torch.optim.AdamW = field(init=False)
+    @property
+    def network(self) -> ControllerConfig:
+        """Sizes of the network and weights of its loss."""
 
-    def __post_init__(self) -> None:
-        self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=0.0, weight_decay=self.config.weight_decay
-        )
+    @property
+    def training(self) -> TrainingConfig:
+        """How it is learned."""
+
+    @property
+    def keypoint_pretraining(self) -> KeypointPretraining | None:
+        """What a controller with spheres learns first, and beside the pictures."""
+
+    @property
+    def begin(self) -> str | None:
+        """Folder of a controller of the same network whose weights come first; it has had its
+        keypoint pretraining, which only goes on beside.
+        """
 
 
-def start(config: ControllerConfig, settings: TrainConfig, device: str = "cpu") -> Training:
-    """Return a new run; the seed decides the first weights."""
+class PictureData(Data[Batch], Protocol):
+    """Gives batches with pictures."""
+
+    @property
+    def bare(self) -> Sequence[tuple[Source[Samples], float]]:
+        """Sources without pictures for keypoint pretraining, each with its weight."""
+
+
+@dataclass(frozen=True, eq=False)
+class FollowingBatch:
+    """What a controller sees in one step: samples with pictures and, beside them, without."""
+
+    pictures: Batch
+    keypoints: Detections | None
+
+
+@dataclass(frozen=True, eq=False)
+class FollowingData:
+    """Batches with pictures, and without.
+
+    Attributes:
+        pictures: gives the ones.
+        keypoints: gives the others, or is `None`.
+        ratio: how many without come on one with pictures.
+    """
+
+    pictures: Data[Batch]
+    keypoints: KeypointData | None = None
+    ratio: float = 1.0
+
+    def batch(self, rng: np.random.Generator, size: int) -> FollowingBatch:
+        """Return `size` samples with pictures and, if there are any, `ratio` times as many without
+        them.
+        """
+        pictures = self.pictures.batch(rng, size)
+        if self.keypoints is None:
+            return FollowingBatch(pictures, None)
+        return FollowingBatch(pictures, self.keypoints.batch(rng, max(1, round(self.ratio * size))))
+
+
+class Following(Trainee[FollowingBatch]):
+    """A controller that learns to follow targets or, as a baseline, to act on plain pictures."""
+
+    def __init__(self, model: ACT):
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, batch: FollowingBatch, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of a batch and its parts (`controller_loss`)."""
+        seen, labels, config = batch.pictures, batch.pictures.labels, self.model.config
+        # Dropout and the style variable draw from torch's own generators.
+        with torch.random.fork_rng(_gpus(seen.views.device)):
+            torch.manual_seed(generator.initial_seed())
+            prediction = self.model(seen.views, seen.state, seen.text, labels.actions, labels.valid)
+        loss, parts = controller_loss(config, prediction, labels)
+        if batch.keypoints is not None:
+            geometry = self.model.geometry
+            loss = loss + keypoint_loss(geometry, batch.keypoints, config.gripper_weight)
+        return loss, parts
+
+    def parameter_groups(self) -> ParameterGroups:
+        """Return all weights."""
+        return {"all": (list(self.model.parameters()), 1.0)}
+
+
+def new_controller(config: ControllerConfig, seed: int) -> ACT:
+    """Return a controller that has learned nothing; the seed decides its weights."""
     with torch.random.fork_rng():
-        torch.manual_seed(settings.seed)
-        return Training(settings, ACT(config).to(device))
+        torch.manual_seed(seed)
+        return ACT(config)
 
 
-def training_step(
-    run: Training, batch: Batch, keypoint_pretraining: Detections | None = None
-) -> dict[str, float]:
-    """Do one step of gradient descent and return the loss and its parts.
+def train(
+    out: Path | str,
+    data: PictureData,
+    config: Lessons,
+    made_from: Mapping[str, Any],
+    validation: Batch | None = None,
+    max_minutes: float | None = None,
+    report: Report = lambda *_: None,
+    device: str = "cpu",
+    workers: int = 0,
+) -> Result:
+    """Train to the last step or for some minutes, going on where the folder's checkpoint ended.
 
     Args:
-        run: changed in place.
-        batch: on the network's device.
-        keypoint_pretraining: a batch without pictures for the shortcut.
+        out: gets the controller (`genima_lite.controller.checkpoint`), the checkpoint, `logs/` and,
+            in `keypoints/`, the same of keypoint pretraining.
+        data: gives the batches.
+        config: network, training, keypoint pretraining, and which weights come first.
+        made_from: JSON-able, all that the run depends on.
+        validation: looked at every `validate_every` steps.
+        max_minutes: of this call; started again it goes on.
+        report: told after each step.
+        device: cpu, cuda or mps.
+        workers: processes that make batches.
+
+    Raises:
+        UserError: the folder holds a run that was made from something else, or weights that come
+            first are of another network.
     """
-    settings, model = run.config, run.model.train()
-    for group in run.optimizer.param_groups:
-        group["lr"] = learning_rate(settings, run.step)
-    with torch.random.fork_rng():
-        torch.manual_seed(settings.seed * 1_000_003 + run.step)  # z and dropout
-        labels = batch.labels
-        prediction = model(batch.views, batch.state, batch.text, labels.actions, labels.valid)
-        loss, parts = controller_loss(model.config, prediction, labels)
-    if keypoint_pretraining is not None:
-        loss = loss + keypoint_loss(model, keypoint_pretraining)
-    run.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_norm)
-    run.optimizer.step()
-    run.step += 1
-    decay = min(settings.ema, run.step / (run.step + 10))  # follows quickly at first
-    with torch.no_grad():
-        for name, value in model.state_dict().items():
-            if value.is_floating_point():
-                run.average[name].lerp_(value, 1 - decay)
-            else:
-                run.average[name].copy_(value)
-    return {"loss": loss.item(), **{name: part.item() for name, part in parts.items()}}
-
-
-def learning_rate(settings: TrainConfig, step: int) -> float:
-    """Return the rate of a step: a linear rise, then half a cosine down to zero."""
-    rise = min(1.0, (step + 1) / (settings.warmup + 1))
-    return settings.learning_rate * rise * (0.5 + 0.5 * math.cos(math.pi * step / settings.steps))
+    out, model = Path(out), new_controller(config.network, config.training.seed)
+    keypoints = _keypoints(out / KEYPOINTS, data, config, made_from, report)
+    begun, minutes = time.monotonic(), 0.0
+    if config.begin is not None:
+        path = Path(config.begin) / WEIGHTS
+        load_weights(model, load_tensors(path)[0], path)
+    elif keypoints is not None:
+        first = _pretrain(out / KEYPOINTS, model, keypoints, made_from, max_minutes, report, device)
+        if not first.done:
+            return first
+        minutes = first.minutes
+    pictures = FollowingData(data, keypoints, _ratio(config))
+    validate = None if validation is None else _validation(model, validation)
+    trainer = Trainer(
+        Following(model), pictures, config.training, out, made_from, validate, device, workers
+    )
+    spent = minutes if config.training.shorten else (time.monotonic() - begun) / 60
+    for made in trainer.run(None if max_minutes is None else max(max_minutes - spent, 0.0)):
+        report("training", made.step, config.training.steps, made.loss)
+    trainer.use_average()
+    result = Result(trainer.step, trainer.seconds / 60 + minutes, trainer.done, trainer.trained)
+    if trainer.is_main:
+        said = {"training": asdict(config.training), "step": trainer.step, "result": asdict(result)}
+        save_controller(out, config.network, model.state_dict(), said)
+    return result
 
 
 @torch.no_grad()
 def validate(model: ACT, batch: Batch) -> dict[str, float]:
     """Return the loss's parts on a batch as in closed loop: no style, no dropout."""
     model.eval()
-    _, parts = controller_loss(
-        model.config, model(batch.views, batch.state, batch.text), batch.labels
-    )
+    seen = to_device(batch, next(model.parameters()).device)
+    prediction = model(seen.views, seen.state, seen.text)
+    _, parts = controller_loss(model.config, prediction, seen.labels)
     return {name: part.item() for name, part in parts.items()}
 
 
-def save(run: Training, folder: Path) -> None:
-    """Write a checkpoint from which training goes on, and the controller as it is now."""
-    tensors = {f"model.{name}": value for name, value in run.model.state_dict().items()}
-    tensors |= {f"average.{name}": value.clone() for name, value in run.average.items()}
-    for i, state in run.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{i}.{name}": value.clone() for name, value in state.items()}
-    save_tensors(folder / TRAINING, tensors, step=str(run.step))
-    weights = run.average if run.config.ema else run.model.state_dict()
-    save_controller(
-        folder, run.model.config, weights, {"training": asdict(run.config), "step": run.step}
-    )
+def _validation(model: ACT, batch: Batch) -> Validate:
+    return lambda: (validate(model, batch), None)
 
 
-def resume(run: Training, folder: Path) -> None:
-    """Put a run where the checkpoint in a folder left off.
-
-    Raises:
-        UserError: the checkpoint is of another preset, or was trained with other settings.
-    """
-    if difference := load_config(folder).difference(run.model.config):
-        raise UserError(
-            f"{folder / METADATA}: a checkpoint of another preset, its {difference}; "
-            "train with the same arguments, or into another folder"
-        )
-    before = json.loads((folder / METADATA).read_text(encoding="utf-8")).get("training", {})
-    for name, value in asdict(run.config).items():
-        if before.get(name) != value:
-            raise UserError(
-                f"{folder / METADATA}: trained with {name} = {before.get(name)}, not {value}; "
-                "go on with the same settings, or train into another folder"
-            )
-    tensors, metadata = load_tensors(folder / TRAINING)
-    groups: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
-    for name, tensor in tensors.items():
-        kind, _, rest = name.partition(".")
-        groups[kind][rest] = tensor
-    load_weights(run.model, groups["model"], folder / TRAINING)
-    device = next(run.model.parameters()).device
-    run.average = {name: tensor.to(device) for name, tensor in groups["average"].items()}
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in groups["optimizer"].items():
-        number, _, what = name.partition(".")
-        state.setdefault(int(number), {})[what] = tensor
-    run.optimizer.load_state_dict(
-        {"state": state, "param_groups": run.optimizer.state_dict()["param_groups"]}
-    )
-    run.step = int(metadata["step"])
-
-
-def train(
-    folder: Path,
-    data: TrainingData,
-    settings: TrainConfig,
-    validation: Batch | None = None,
-    max_minutes: float | None = None,
-    device: str = "cpu",
-    report: Report | None = None,
-    begin: Path | None = None,
-    workers: int = 0,
-) -> Training:
-    """Train to the last step or for some minutes, going on where the folder's checkpoint ended.
-
-    Writes checkpoints (`genima_lite.controller.checkpoint`) and TensorBoard's event files.
-
-    Args:
-        folder: of the controller; new, or of a run with the same configuration.
-        data: gives the batches.
-        settings: how to train.
-        validation: looked at with every checkpoint.
-        max_minutes: stop after so many and save; started again it goes on.
-        device: where to train, as torch names it.
-        report: called after each step with its number and the parts of its loss; before, in the
-            first keypoint_pretraining, now and then with 0 and either `samples` made or the `lesson`'s loss.
-        begin: folder of a controller of the same configuration whose weights come first; it has
-            had its first keypoint_pretraining, which only goes on beside.
-        workers: processes that make batches (forked: not on Windows); 0 makes them between steps.
-            The batches are the same.
-
-    Raises:
-        UserError: the folder holds a checkpoint of another preset, or workers is negative.
-    """
-    from torch.utils.tensorboard import SummaryWriter
-
-    if workers < 0:
-        raise UserError(f"workers is {workers}; give 0 or more")
-    run = start(data.config, settings, device)
-    truth = None
-    if settings.keypoint_pretraining is not None and data.bare:
-        truth = _keypoint_samples(folder, data, settings.keypoint_pretraining, report)
-    if (folder / TRAINING).exists():
-        resume(run, folder)
-    else:
-        _begin(run, begin, truth, report)
-        save(run, folder)
-    if run.step == settings.steps:
-        return run
-    end = time.monotonic() + 60 * (math.inf if max_minutes is None else max_minutes)
-    with SummaryWriter(str(folder / "tensorboard"), purge_step=run.step) as board:
-        for batch in _batches(data, settings, run.step, workers):
-            if time.monotonic() >= end:
-                break
-            parts = training_step(run, batch.to(torch.device(device)), _beside(run, truth))
-            _log(board, "train", parts, run.step)
-            if report is not None:
-                report(run.step, parts)
-            if run.step % settings.save_every == 0 or run.step == settings.steps:
-                save(run, folder)
-                if validation is not None:
-                    seen = validation.to(torch.device(device))
-                    _log(board, "validation", validate_average(run, seen), run.step)
-    save(run, folder)
-    return run
-
-
-class _Batches(Dataset[Batch]):
-    """The batches of all steps from some step on."""
-
-    def __init__(self, data: TrainingData, settings: TrainConfig, first: int):
-        self._data, self._settings, self._first = data, settings, first
-
-    def __len__(self) -> int:
-        return self._settings.steps - self._first
-
-    def __getitem__(self, number: int) -> Batch:
-        return self._data.batch(self._first + number, self._settings.batch_size)
-
-
-def _batches(
-    data: TrainingData, settings: TrainConfig, first: int, workers: int
-) -> Iterable[Batch]:
-    """Give the batches of the steps from `first` on, in order."""
-    how = "fork" if workers else None  # sources cannot be pickled
-    return DataLoader(
-        _Batches(data, settings, first),
-        batch_size=None,
-        num_workers=workers,
-        multiprocessing_context=how,
-        generator=torch.Generator(),  # the loader draws a seed for its workers; none uses it
-    )
-
-
-def _keypoint_samples(
-    folder: Path, data: TrainingData, config: KeypointPretraining, report: Report | None
-) -> Detections:
-    """Return the lesson's samples, made once and kept in the folder."""
-    path = folder / "keypoints.safetensors"
-
-    def tell(done: int, total: int) -> None:
-        if report is not None and done % 10_000 == 0:
-            report(0, {"samples": float(done)})
-
-    if not path.exists():
-        save_tensors(path, vars(detections(data.bare, config, tell)))
-    return Detections(**load_tensors(path)[0])
-
-
-def _begin(
-    run: Training, begin: Path | None, truth: Detections | None, report: Report | None
-) -> None:
-    """Give a new run its first weights: another controller's, or the first lesson's."""
-
-    def tell(step: int, steps: int, loss: float) -> None:
-        if report is not None and step % 500 == 0:
-            report(0, {"keypoint_pretraining": loss})
-
-    if begin is not None:
-        load_weights(run.model, load_tensors(begin / WEIGHTS)[0], begin / WEIGHTS)
-    elif truth is not None and run.config.keypoint_pretraining is not None:
-        teach(run.model, truth, run.config.keypoint_pretraining, tell)
-    run.average = {k: v.detach().clone() for k, v in run.model.state_dict().items()}
-
-
-def _beside(run: Training, truth: Detections | None) -> Detections | None:
-    """Return the step's batch of the keypoint_pretraining, the same for the same step."""
-    if truth is None or run.config.keypoint_pretraining is None:
+def _keypoints(
+    folder: Path, data: PictureData, config: Lessons, made_from: Mapping[str, Any], report: Report
+) -> KeypointData | None:
+    """Return what keypoint pretraining learns from, made once and kept in the folder."""
+    pretraining, path = config.keypoint_pretraining, folder / "samples.safetensors"
+    if pretraining is None or not data.bare:
         return None
-    seed = run.config.seed * 1_000_003 + run.step
-    batch = draw(truth, run.config.keypoint_pretraining, torch.Generator().manual_seed(seed))
-    device = next(run.model.parameters()).device
-    return Detections(*(part.to(device) for part in batch.parts()))
+    claim(folder, made_from)
+    if not path.exists():
+
+        def tell(done: int, total: int) -> None:
+            report("keypoint samples", done, total, None)
+
+        save_tensors(path, vars(detections(data.bare, pretraining, tell)))
+    return KeypointData(Detections(**load_tensors(path)[0]), pretraining)
 
 
-def validate_average(run: Training, batch: Batch) -> dict[str, float]:
-    """Return `validate` of the weights that will be used: their average, if there is one."""
-    if not run.config.ema:
-        return validate(run.model, batch)
-    kept = {name: value.detach().clone() for name, value in run.model.state_dict().items()}
-    run.model.load_state_dict(run.average)
-    parts = validate(run.model, batch)
-    run.model.load_state_dict(kept)
-    return parts
+def _pretrain(
+    folder: Path,
+    model: ACT,
+    data: KeypointData,
+    made_from: Mapping[str, Any],
+    max_minutes: float | None,
+    report: Report,
+    device: str,
+) -> Result:
+    """Train the geometry shortcut of a controller, in place."""
+    config = data.config.training
+    trainer = Trainer(Shortcut(model), data, config, folder, made_from, device=device)
+    for made in trainer.run(max_minutes):
+        report("keypoint pretraining", made.step, config.steps, made.loss)
+    trainer.use_average()
+    return Result(0, trainer.seconds / 60, trainer.done, trainer.trained)
 
 
-def _log(board: Any, group: str, parts: dict[str, float], step: int) -> None:
-    for name, value in parts.items():
-        board.add_scalar(f"{group}/{name}", value, step)
+def _ratio(config: Lessons) -> float:
+    """Return how many samples without pictures come on one with."""
+    pretraining = config.keypoint_pretraining
+    return pretraining.training.batch_size / config.training.batch_size if pretraining else 1.0
+
+
+def _gpus(device: torch.device) -> list[torch.device]:
+    return [device] if device.type == "cuda" else []

@@ -1,6 +1,6 @@
 """Ways to make a base model draw on a given picture, and which weights each one trains.
 
-| setting | the picture enters through | trained |
+| adapter | the picture enters through | trained |
 |---|---|---|
 | `base` | nowhere: pre-training | the UNet |
 | `frozen` | a ControlNet | the ControlNet |
@@ -30,14 +30,14 @@ from genima_lite.errors import UserError
 
 ADAPTERS = ("base", "frozen", "up-blocks", "unet-lora", "controlnet-lora", "concat")
 
-ParameterGroups = dict[str, list[nn.Parameter]]
-
 _EXACT_CHANNELS = (6, 24, 96, 384)
 _LORA_TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "conv1", "conv2"]
 
 
-def prepare(components: Components, adapter: str, lora_rank: int = 16) -> ParameterGroups:
-    """Make a base model ready for a adapter, in place, and return the weights that it trains.
+def prepare(
+    components: Components, adapter: str, lora_rank: int = 16
+) -> dict[str, list[nn.Parameter]]:
+    """Make a base model ready for an adapter, in place, and return the weights that it trains.
 
     Everything else is frozen. A model that has a ControlNet already goes on with it.
 
@@ -47,8 +47,7 @@ def prepare(components: Components, adapter: str, lora_rank: int = 16) -> Parame
     Raises:
         UserError: an unknown adapter.
     """
-    if adapter not in ADAPTERS:
-        raise UserError(f"unknown adapter '{adapter}': choose from {', '.join(ADAPTERS)}")
+    check_adapter(adapter)
     components.unet.requires_grad_(False)
     if adapter == "base":
         return {"main": _unfreeze([components.unet])}
@@ -65,6 +64,12 @@ def prepare(components: Components, adapter: str, lora_rank: int = 16) -> Parame
     if adapter == "unet-lora":
         main += _add_lora(components.unet, lora_rank)
     return {"main": main, "zero": _unfreeze(_zero_convolutions(components.controlnet))}
+
+
+def check_adapter(name: str) -> None:
+    """Raise `UserError` unless there is such an adapter."""
+    if name not in ADAPTERS:
+        raise UserError(f"unknown adapter '{name}': choose from {', '.join(ADAPTERS)}")
 
 
 def finish(components: Components) -> None:

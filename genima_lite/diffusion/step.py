@@ -1,4 +1,4 @@
-"""One training step, shared by pre-training and every setting of `control`."""
+"""One training step, shared by pre-training and every adapter."""
 
 from __future__ import annotations
 

@@ -108,6 +108,19 @@ def restore_optimizer(
     wanted = optimizer.state_dict()
     numbers = [number for group in wanted["param_groups"] for number in group["params"]]
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    ordered = {number: names[weight] for number, weight in zip(numbers, weights, strict=True)}
-    state = {number: states[name] for number, name in ordered.items() if name in states}
+    state = {
+        number: {kind: _like(weight, tensor) for kind, tensor in states[names[weight]].items()}
+        for number, weight in zip(numbers, weights, strict=True)
+        if names[weight] in states
+    }
     optimizer.load_state_dict({"state": state, "param_groups": wanted["param_groups"]})
+
+
+def _like(weight: Tensor, tensor: Tensor) -> Tensor:
+    """Return a tensor in a weight's order of memory, which AdamW's fused kernel takes for granted.
+
+    Convolutions may have their channels last; files do not.
+    """
+    if tensor.shape != weight.shape:
+        return tensor
+    return torch.empty_like(weight, dtype=tensor.dtype, requires_grad=False).copy_(tensor)

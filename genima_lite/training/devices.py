@@ -1,13 +1,11 @@
 """Where training runs: one processor or GPU, or several processes that share the work.
 
 Started by `torchrun` or `accelerate launch` every process runs the whole program; they meet at each
-step. What is written to disk is written by the main process alone.
+step. The main process writes checkpoints and logs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -62,21 +60,6 @@ def _forget(device: str) -> None:
         PartialState().num_processes == 1 and PartialState().device.type != device
     )
     AcceleratorState._reset_state(reset_partial_state=alone)
-
-
-@contextmanager
-def main_first() -> Iterator[bool]:
-    """Let the main process do something before the others, for example write what they will read.
-
-    Yields:
-        Whether this is the main process.
-    """
-    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
-        yield True
-        return
-    state = PartialState()
-    with state.main_process_first():
-        yield state.is_main_process
 
 
 def to_device(batch: T, device: torch.device) -> T:

@@ -112,7 +112,7 @@ class Trainer(Generic[B]):
         ours = (self._accelerator.process_index, self._accelerator.num_processes)
         batches.check_sharing(config, ours[1], workers)
         self._data, self._ours, self._workers, self._validate = data, ours, workers, validate
-        self._made_from = {"training": asdict(config), **made_from}
+        self._made_from = {**made_from, "training": asdict(config)}
         self._model = self._accelerator.prepare_model(trainee)
         groups = trainee.parameter_groups()
         self._optimizer = _optimizer(groups, config)
