@@ -19,11 +19,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from genima_lite.controller.recipe import preset, training_data
 from rich.console import Console
 from rich.table import Table
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from genima_lite.controller.recipe import preset, training_data
 from genima_lite.controller.train import TrainConfig, start, training_step
 from genima_lite.diffusion.base import load_pipeline
 from genima_lite.diffusion.components import Components

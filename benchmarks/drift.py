@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from genima_lite.policies.trained import GenimaPolicy, OraclePolicy
 from rich.console import Console
 from rich.table import Table
 
@@ -28,7 +29,6 @@ from genima_lite.evaluation.rollout import EpisodeResult, run_episode, summarize
 from genima_lite.files import write_json
 from genima_lite.observation import Observation
 from genima_lite.policies.api import Policy, PolicySettings, make_env
-from genima_lite.policies.trained import GenimaPolicy, OraclePolicy
 from genima_lite.seeds import evaluation_seed
 
 

@@ -26,8 +26,8 @@ from rich.console import Console
 
 from genima_lite.diffusion.base import load_pipeline
 from genima_lite.envs.bench.random_scenes import RandomScenes
-from genima_lite.rlbench import COLORS
 from genima_lite.envs.bench.tasks import task_names
+from genima_lite.rlbench import COLORS
 from genima_lite.shipped import shipped
 
 HUES = {

@@ -7,11 +7,11 @@ from scipy.spatial.transform import Rotation
 from genima_lite.datasets.recovery_starts import ByNoise
 from genima_lite.demos.collect import record_demo
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.planner import plan
 from genima_lite.envs.bench.recovery import FAR, SLOPE, TUBE, waypoints_ahead
 from genima_lite.envs.bench.task import Waypoint, along
 from genima_lite.envs.bench.tasks import task_names
 from genima_lite.envs.bench.tasks.pick_up_cup import pinch
+from genima_lite.planner import plan
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from genima_lite.files import write_json
 from genima_lite.policies.api import PolicyFactory, PolicySettings
 from genima_lite.recipes.stages import Report, Stage, run_stages
 from genima_lite.shipped import fingerprint, shipped
+from genima_lite.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from genima_lite.diffusion.finetune import FinetuneConfig
@@ -61,7 +62,9 @@ class Plan:
     controller_steps: int = 500
     """Of the controller."""
     keypoint_pretraining: KeypointPretraining = field(
-        default_factory=lambda: KeypointPretraining(30_000, 6000, 128, 3e-3)
+        default_factory=lambda: KeypointPretraining(
+            30_000, TrainingConfig(6000, 128, 1, 3e-3, warmup=0, ema=0.0, save_every=3000)
+        )
     )
     """The controller's first keypoint_pretraining, without pictures."""
     act_steps: int = 1800
@@ -181,48 +184,57 @@ def _draw_moments(out: Path, plan: Plan, report: Report) -> None:
     """Draw single decisions where the fine-tuning looks for them."""
     from genima_lite.diffusion.finetune import draw_perturbed_states
 
-    files = draw_perturbed_states(out / "genima/diffusion", _finetuning(plan), VIEW_SIZE)
+    files = draw_perturbed_states(out / "genima/diffusion", _finetuning(out, plan))
     for number, _ in enumerate(files, 1):
         report(number, shards_for(plan.perturbed_states))
 
 
 def _train_diffusion(out: Path, plan: Plan, report: Report) -> None:
     """Fine-tune mini-turbo to draw targets."""
-    from genima_lite.diffusion.finetune import METADATA, finetune
+    from genima_lite.diffusion.finetune import finetune
 
-    def watch(stage: str, step: int, steps: int, _: float | None) -> None:
+    config = _finetuning(out, plan)
+    finetune(out / "genima/diffusion", config, report=_only_training(report))
+
+
+def _only_training(report: Report) -> Callable[[str, int, int, float | None], None]:
+    def watch(stage: str, done: int, total: int, _: float | None) -> None:
         if stage == "training":
-            report(step, steps)
+            report(done, total)
 
-    folder = out / "genima/diffusion"
-    if not (folder / METADATA).exists():  # written last
-        held_out = out / "held_out"
-        base, config = shipped("mini-turbo"), _finetuning(plan)
-        finetune(folder, base, [out / "demos"], config, report=watch, held_out=held_out)
+    return watch
 
 
-def _finetuning(plan: Plan) -> FinetuneConfig:
+def _finetuning(out: Path, plan: Plan) -> FinetuneConfig:
     from genima_lite.diffusion.augment import AugmentConfig
-    from genima_lite.diffusion.finetune import FinetuneConfig
+    from genima_lite.diffusion.finetune import DrawingMixture, FinetuneConfig
     from genima_lite.diffusion.step import StepConfig
-    from genima_lite.diffusion.train import TrainConfig
+    from genima_lite.diffusion.train import AdapterConfig
     from genima_lite.training.precision import fast_precision
 
-    training = TrainConfig(
+    training = TrainingConfig(
         steps=plan.diffusion_steps,
         batch_size=8,
         learning_rate=DRAWING_RATE,
+        final_rate=0.1,
+        weight_decay=0.01,
+        ema=0.995,
         precision=fast_precision(),
         seed=plan.seed,
         save_every=300,
         validate_every=800,
-        step=StepConfig(noise_power=3000),
     )
     return FinetuneConfig(
-        plan.tasks,
+        base=str(shipped("mini-turbo")),
+        tasks=plan.tasks,
+        demos=(str(out / "demos"),),
+        held_out=str(out / "held_out"),
+        view_size=VIEW_SIZE,
         frames_each=40,
-        augment=AugmentConfig(share=0),
         perturbed_states=plan.perturbed_states,
+        mixture=DrawingMixture(demonstrations=0.8, perturbed_states=0.2),
+        augment=AugmentConfig(share=0),
+        adapter=AdapterConfig(step=StepConfig(noise_power=3000)),
         training=training,
         seed=plan.seed,
     )
@@ -230,29 +242,39 @@ def _finetuning(plan: Plan) -> FinetuneConfig:
 
 def _train_controller(out: Path, plan: Plan, report: Report) -> None:
     """Train the controller that follows targets."""
-    _train_act_network(out, plan, "genima/controller", "lite", plan.controller_steps, report)
+    training = TrainingConfig(
+        plan.controller_steps, learning_rate=FOLLOWING_RATE, warmup=50, seed=plan.seed
+    )
+    _train_act_network(out, plan, "genima/controller", "lite", training, report)
 
 
 def _train_act(out: Path, plan: Plan, report: Report) -> None:
     """Train the baseline."""
-    _train_act_network(out, plan, "act", "lite-rgb", plan.act_steps, report)
+    training = TrainingConfig(plan.act_steps, warmup=50, seed=plan.seed)
+    _train_act_network(out, plan, "act", "lite-rgb", training, report)
 
 
 def _train_act_network(
-    out: Path, plan: Plan, folder: str, preset: str, steps: int, report: Report
+    out: Path, plan: Plan, folder: str, name: str, training: TrainingConfig, report: Report
 ) -> None:
-    from genima_lite.controller import recipe
-    from genima_lite.controller.train import TrainConfig, train
+    from genima_lite.controller.config import preset
+    from genima_lite.controller.run import (
+        ControllerRunConfig,
+        FollowingMixture,
+        train_controller,
+    )
 
-    config = recipe.preset(preset)
-    data = recipe.training_data(config, [out / "demos"], seed=plan.seed)
-    validation = recipe.validation_batch(config, out / "held_out")
-    settings = TrainConfig(steps=steps, seed=plan.seed)
-    if config.spheres:
-        settings = replace(
-            settings, learning_rate=FOLLOWING_RATE, keypoint_pretraining=plan.keypoint_pretraining
-        )
-    train(out / folder, data, settings, validation, report=lambda step, _: report(step, steps))
+    network = preset(name)
+    config = ControllerRunConfig(
+        network=network,
+        demos=(str(out / "demos"),),
+        held_out=str(out / "held_out"),
+        mixture=FollowingMixture(motions=float(network.spheres), demonstrations=1.0),
+        keypoint_pretraining=plan.keypoint_pretraining if network.spheres else None,
+        training=training,
+        seed=plan.seed,
+    )
+    train_controller(out / folder, config, report=_only_training(report))
 
 
 def _evaluate(
@@ -311,6 +333,6 @@ def _curves(out: Path) -> list[dict[str, Any]]:
 def _logs(out: Path) -> dict[str, Path]:
     return {
         "diffusion": out / "genima/diffusion/logs",
-        "controller": out / "genima/controller/tensorboard",
-        "act": out / "act/tensorboard",
+        "controller": out / "genima/controller/logs",
+        "act": out / "act/logs",
     }
