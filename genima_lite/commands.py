@@ -1,0 +1,334 @@
+"""What each command does. A function here imports what its command needs and returns it; the
+returned function's arguments are the command's options.
+
+A configuration that is marked `FLAT` gives one option a field, nested ones with dots; nothing is
+typed twice.
+"""
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from genima_lite.console import console, progress, success_table, training_bars
+from genima_lite.files import write_json
+
+FLAT = tyro.conf.arg(name="")
+Folder = Annotated[Path, tyro.conf.Positional]
+Command = Callable[..., int]
+
+
+def doctor(_: list[str]) -> Command:
+    """Check this machine and say how to mend what is missing."""
+    from genima_lite.doctor import main
+
+    return lambda: main()
+
+
+def collect(_: list[str]) -> Command:
+    """Record the expert's demonstrations in RLBench's layout."""
+    from genima_lite.demos.collect import collect as record
+    from genima_lite.recipes._collection import CollectConfig
+
+    def run(out: Path, config: Annotated[CollectConfig, FLAT], workers: int = 1) -> int:
+        """Killed and started again with the same arguments, it finishes the set.
+
+        Args:
+            out: the dataset's folder.
+            config: what is recorded.
+            workers: processes.
+        """
+        made = record(out, config.tasks, config.episodes, config.settings, workers)
+        new = [each for each in progress(made, config.total, "collecting") if each is not None]
+        console.print(f"{out}: {config.total} episodes, {len(new)} of them new")
+        for each in new:
+            if each.unsolved_seeds:
+                console.print(f"the expert could not solve {each.job}: {each.unsolved_seeds}")
+        return 0
+
+    return run
+
+
+def replay(_: list[str]) -> Command:
+    """Execute the stored actions of every episode again and count the successes."""
+    from genima_lite.demos.layout import iterate_episodes
+    from genima_lite.demos.replay import replay as again
+
+    def run(folder: Folder) -> int:
+        """It fails where an episode does.
+
+        Args:
+            folder: a dataset made by collect.
+        """
+        total = sum(1 for _ in iterate_episodes(folder))
+        results = list(progress(again(folder), total, "replaying"))
+        failed = [result for result in results if not result.success]
+        worst = max((result.deviation for result in results), default=0.0)
+        for result in failed:
+            console.print(f"failed: {result.episode.path}")
+        console.print(
+            f"{total - len(failed)} of {total} succeed; largest deviation {worst:.1e} rad"
+        )
+        return 0 if results and not failed else 1
+
+    return run
+
+
+def inspect(_: list[str]) -> Command:
+    """Say what a dataset in RLBench's layout holds and what is wrong with it."""
+    from json import dumps
+
+    from genima_lite.demos.inspection import inspect_dataset
+    from genima_lite.demos.inspection_text import render_report
+
+    def run(folder: Folder, json: bool = False) -> int:
+        """It fails where something is wrong.
+
+        Args:
+            folder: the dataset's root, ours or RLBench's.
+            json: print JSON instead of text.
+        """
+        report = inspect_dataset(folder)
+        print(dumps(report, indent=1) if json else render_report(report))
+        return 1 if report["problems"] else 0
+
+    return run
+
+
+def view(_: list[str]) -> Command:
+    """Draw an episode: a filmstrip with its joint curves (PNG), and a video (MP4)."""
+    from genima_lite.viz.episode import draw_episode, find_episode
+
+    def run(
+        folder: Folder,
+        task: str | None = None,
+        variation: int | None = None,
+        episode: int | None = None,
+        out: Path = Path("."),
+    ) -> int:
+        """By default the first episode.
+
+        Args:
+            folder: the dataset's root, ours or RLBench's.
+            task: a task in it.
+            variation: its number, -1 for all_variations.
+            episode: its number.
+            out: where both files go, named after the episode.
+        """
+        for path in draw_episode(find_episode(folder, task, variation, episode).path, out):
+            print(path)
+        return 0
+
+    return run
+
+
+def train(arguments: list[str]) -> Command:
+    """Run a recipe: data, networks, everything. Its name comes first; without, list all."""
+    from genima_lite.recipes.api import load_recipe, scaled
+
+    if not arguments or arguments[0].startswith("-"):
+        return _list_recipes
+    from genima_lite.recipes._run import train_recipe
+
+    known: Any = load_recipe(arguments.pop(0))
+    kind = type(known)
+
+    def run(
+        out: Path,
+        recipe: Annotated[kind, FLAT] = known,  # type: ignore[valid-type]
+        scale: float = 1.0,
+        processes: int = 2,
+        device: str = "cpu",
+    ) -> int:
+        """Killed and started again with the same arguments, it goes on.
+
+        Args:
+            out: folder of everything that is made.
+            recipe: every setting of every step.
+            scale: multiplies the amounts of data and the training steps, for a quick look.
+            processes: how many steps run side by side, each on one core.
+            device: of the networks: cpu or cuda.
+        """
+        train_recipe(out, scaled(recipe, scale), processes, device)
+        for policy, folder in known.makes.items():
+            place = shlex.quote(str(out / folder))
+            console.print(f"genima-lite eval --policy {policy} --checkpoint {place}")
+        return 0
+
+    return run
+
+
+def _list_recipes() -> int:
+    from genima_lite.recipes.api import load_recipe, recipe_names
+
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        said = (type(recipe).__doc__ or "").splitlines()[0]
+        console.print(f"  train {name:12s}{recipe.minutes:5.0f} minutes  {said}")
+    return 0
+
+
+def train_base(_: list[str]) -> Command:
+    """Make a base model that draws pictures of the bench from captions."""
+    from genima_lite.diffusion.pretrain import PretrainConfig
+
+    return _training(PretrainConfig)
+
+
+def train_diffusion(_: list[str]) -> Command:
+    """Teach a base model to draw joint targets, from demonstrations."""
+    from genima_lite.diffusion.finetune import FinetuneConfig
+
+    return _training(FinetuneConfig)
+
+
+def train_controller(_: list[str]) -> Command:
+    """Train a controller that follows drawn targets, or a baseline that sees none."""
+    from genima_lite.controller.run import ControllerRunConfig
+
+    return _training(ControllerRunConfig)
+
+
+def _training(kind: type) -> Command:
+    from genima_lite.recipes._steps import run_step
+
+    def run(
+        out: Path,
+        config: Annotated[kind, FLAT],  # type: ignore[valid-type]
+        max_minutes: float | None = None,
+        device: str = "cpu",
+        workers: int = 0,
+    ) -> int:
+        """Killed or out of time and started again with the same arguments, it goes on.
+
+        Args:
+            out: the model's folder.
+            config: everything that the model depends on.
+            max_minutes: of training in this call.
+            device: of the networks: cpu or cuda.
+            workers: processes that make batches beside the training; a GPU waits without any.
+        """
+        with training_bars() as report:
+            result = run_step(out, config, report, max_minutes, device, workers)
+        console.print(f"{out}: {result.step} of {result.steps} steps")
+        return 0
+
+    return run
+
+
+def score(_: list[str]) -> Command:
+    """Draw the targets of held-out demonstrations and measure how far off the spheres are."""
+    from genima_lite.diffusion.validate import score_folder
+    from genima_lite.shipped import shipped
+
+    def run(
+        demos: Path,
+        checkpoint: Path | None = None,
+        tasks: tuple[str, ...] = (),
+        json: Path | None = None,
+        picture: Path | None = None,
+    ) -> int:
+        """Misses come with a 95 % bootstrap interval.
+
+        Args:
+            demos: demonstrations that the model was not trained on.
+            checkpoint: folder that train-diffusion wrote; by default the one in data/.
+            tasks: task names; by default all.
+            json: also write the numbers to this file.
+            picture: also write this PNG: seen, drawn, true, side by side.
+        """
+        folder = checkpoint or shipped("genima/diffusion")
+        result = score_folder(folder, demos, tasks or None, picture)
+        console.print(str(result))
+        if json is not None:
+            write_json(json, vars(result))
+        return 0
+
+    return run
+
+
+def evaluate(_: list[str]) -> Command:
+    """Run a policy in closed loop and print its success rates."""
+    from genima_lite.evaluation.command import Evaluation
+
+    def run(config: Annotated[Evaluation, FLAT]) -> int:
+        """Episode i has environment seed 2 (seed + i) + 1; training seeds are even."""
+        results = list(progress(config.run(), config.total, config.policy))
+        document = config.document(results, shlex.join(["genima-lite", *sys.argv[1:]]))
+        console.print(success_table(config.policy, document["summary"]))
+        for each in document["errors"]:
+            where = f"{each['task']}, variation {each['variation']}, seed {each['seed']}"
+            console.print(f"error, not counted: {where}: {each['error']}", markup=False)
+        for path in config.write(document):
+            console.print(str(path), soft_wrap=True)
+        return 1 if document["errors"] else 0
+
+    return run
+
+
+def reproduce(_: list[str]) -> Command:
+    """Train the recipe laptop, evaluate it, write a report: 25 minutes on two cores."""
+    from genima_lite.recipes.api import scaled
+    from genima_lite.recipes.laptop import TASKS, Laptop
+    from genima_lite.reproduce import Evaluations
+    from genima_lite.reproduce import reproduce as whole
+
+    def run(out: Path = Path("runs/reproduce"), scale: float = 1.0, episodes: int = 20) -> int:
+        """Killed and started again with the same arguments, it goes on.
+
+        Args:
+            out: folder of everything that is made.
+            scale: multiplies the amounts of data and the training steps, for a quick look.
+            episodes: a task and policy.
+        """
+        return _show_report(whole(out, scaled(Laptop(), scale), Evaluations(TASKS, episodes)))
+
+    return run
+
+
+def demo(_: list[str]) -> Command:
+    """Let the trained policies of data/ do all tasks, and write a report with films."""
+    from genima_lite.reproduce import demo as whole
+
+    def run(out: Path = Path("runs/demo"), episodes: int = 4) -> int:
+        """Five minutes on two cores.
+
+        Args:
+            out: folder of the report.
+            episodes: a task and policy.
+        """
+        return _show_report(whole(out, episodes))
+
+    return run
+
+
+def _show_report(page: Path) -> int:
+    """Print the success rates in a report's folder and where its page is."""
+    from json import loads
+
+    results = loads((page.parent / "results.json").read_text(encoding="utf-8"))
+    for policy, document in results["policies"].items():
+        console.print(success_table(policy, document["summary"]))
+    console.print(f"open {page.resolve()} in a browser", soft_wrap=True)
+    return 0
+
+
+COMMANDS: dict[str, Callable[[list[str]], Command]] = {
+    "doctor": doctor,
+    "collect": collect,
+    "replay": replay,
+    "inspect": inspect,
+    "view": view,
+    "train": train,
+    "train-base": train_base,
+    "train-diffusion": train_diffusion,
+    "train-controller": train_controller,
+    "score": score,
+    "eval": evaluate,
+    "reproduce": reproduce,
+    "demo": demo,
+}
+"""By name, in the order in which one needs them."""

@@ -1,0 +1,92 @@
+"""An evaluation as one configuration: what `genima-lite eval` can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from genima_lite.envs.api import BENCH, check_task, task_names
+from genima_lite.errors import UserError
+from genima_lite.evaluation.recording import Recorder
+from genima_lite.evaluation.report import write_report
+from genima_lite.evaluation.rollout import evaluate
+from genima_lite.evaluation.statistics import EpisodeResult, results_document
+from genima_lite.files import write_json
+from genima_lite.policies.api import PolicyFactory, PolicySettings
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A policy's episodes, and what is written of them."""
+
+    policy: str = "expert"
+    """Name of the policy: expert, random, genima, oracle, act."""
+    tasks: tuple[str, ...] = ()
+    """Task names; none: all."""
+    episodes: int = 20
+    """Episodes a task, dealt round over its variations."""
+    seed: int = 1000
+    """Of the first episode."""
+    checkpoint: Path | None = None
+    """Folder of a trained policy; by default the one in data/."""
+    n_action_steps: int | None = None
+    """How many of a trained policy's K actions are executed a decision; by default all."""
+    ensemble: bool = False
+    """Let a trained policy decide at every step and average its decisions."""
+    backend: str = BENCH
+    """Of the environments; see `genima_lite.envs.api.EnvSpec`."""
+    keep_going: bool = False
+    """List an episode that ends with an error, apart from failures, and go on."""
+    json: Path | None = None
+    """Also write the results to this file."""
+    report: Path | None = None
+    """Also write a page with figures and films into this folder."""
+    demos: Path | None = None
+    """Demonstrations made by collect, for the report: where their pieces stood."""
+
+    def __post_init__(self) -> None:
+        for task in self.tasks:
+            check_task(task, self.backend)
+        if self.demos is not None and self.report is None:
+            raise UserError("demos are for the report: give a folder for it, too")
+
+    @property
+    def names(self) -> list[str]:
+        """The tasks' names."""
+        return list(self.tasks) or task_names(self.backend)
+
+    @property
+    def total(self) -> int:
+        """How many episodes there are in all."""
+        return len(self.names) * self.episodes
+
+    def run(self) -> Iterator[EpisodeResult]:
+        """Yield the results of all episodes; see `genima_lite.evaluation.rollout.evaluate`."""
+        settings = PolicySettings(self.checkpoint, self.n_action_steps, self.ensemble)
+        make = PolicyFactory(self.policy, settings, self.backend)
+        recorder, going = self._recorder, self.keep_going
+        return evaluate(make, self.names, self.episodes, self.seed, recorder, going)
+
+    def document(self, results: Sequence[EpisodeResult], command: str) -> dict[str, Any]:
+        """Return all about a run, JSON-able, with the command that started it."""
+        names = ("policy", "episodes", "seed", "n_action_steps", "ensemble", "backend")
+        settings: dict[str, Any] = {name: getattr(self, name) for name in names}
+        checkpoint = None if self.checkpoint is None else str(self.checkpoint)
+        settings |= {"tasks": self.names, "checkpoint": checkpoint, "command": command}
+        return results_document(settings, results)
+
+    def write(self, document: dict[str, Any]) -> Iterator[Path]:
+        """Write what was asked for, and yield the path of each file."""
+        if self.json is not None:
+            write_json(self.json, document)
+            yield self.json
+        if self.report is not None and self._recorder is not None:
+            recordings = self._recorder.recordings
+            yield write_report(self.report, [document], recordings, demonstrations=self.demos)
+
+    @cached_property
+    def _recorder(self) -> Recorder | None:
+        return None if self.report is None else Recorder(self.policy)

@@ -1,0 +1,87 @@
+"""Runs a recipe: every step that is not done yet, some of them side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from genima_lite.errors import UserError
+from genima_lite.provenance import claim
+from genima_lite.recipes._collection import CollectConfig
+from genima_lite.recipes._stages import Stage, run_stages
+from genima_lite.recipes._steps import run_step
+from genima_lite.recipes.api import Recipe, needs, placed, steps_of
+
+
+def train_recipe(out: Path, recipe: Recipe, processes: int = 2, device: str = "cpu") -> None:
+    """Do everything of a recipe that is not done yet.
+
+    Killed and started again with the same recipe it goes on.
+
+    Args:
+        out: the run's folder; every step has one below.
+        recipe: with the settings of all steps.
+        processes: how many steps run side by side, each on one core.
+        device: of the networks.
+
+    Raises:
+        UserError: `out` holds another run.
+    """
+    claim_run(out, recipe)
+    run_stages(recipe_stages(out, recipe, device), processes)
+
+
+def claim_run(out: Path, recipe: Recipe) -> None:
+    """Make a folder this recipe's run, or refuse if it is another one's.
+
+    Raises:
+        UserError: it is.
+    """
+    claim(out, {"recipe": recipe.name, "version": recipe.version, "steps": asdict(recipe)})
+
+
+def recipe_stages(out: Path, recipe: Recipe, device: str = "cpu") -> list[Stage]:
+    """Return a recipe's steps as stages of a job, by the names of their folders."""
+    steps = steps_of(recipe)
+    for folder, config in steps.items():
+        _check_order(folder, needs(config, steps), list(steps))
+    return [
+        Stage(
+            folder,
+            _run_stage,
+            (out / folder, placed(config, steps, out), device),
+            _minutes(config),
+            needs(config, steps),
+        )
+        for folder, config in steps.items()
+    ]
+
+
+def _check_order(folder: str, wanted: tuple[str, ...], order: list[str]) -> None:
+    """Refuse a step that waits for itself or for a later one."""
+    for other in wanted:
+        if order.index(other) >= order.index(folder):
+            raise UserError(f"recipe: step {folder} names {other}, which is not made before it")
+
+
+def _run_stage(out: Path, config: Any, device: str, report: Callable[[int, int], None]) -> None:
+    """Do a step; of what it tells, the part that takes longest counts."""
+    longest = "collecting" if isinstance(config, CollectConfig) else "training"
+
+    def tell(part: str, done: int, total: int, _: float | None) -> None:
+        if part == longest:
+            report(done, total)
+
+    run_step(out, config, tell, device=device)
+
+
+def _minutes(config: Any) -> float:
+    """Return about how many minutes a step takes on one core of a laptop."""
+    if isinstance(config, CollectConfig):
+        return 0.02 * config.total
+    steps = config.training.steps + getattr(config, "even_steps", 0)
+    made = sum(getattr(config, name, 0) for name in ("perturbed_states", "dagger", "drawings"))
+    each = 0.0007 if hasattr(config, "adapter") or hasattr(config, "base") else 0.00025
+    return 0.0011 * made + each * steps * config.training.batch_size

@@ -1,0 +1,69 @@
+"""What the steps of recipes do: one function a kind of configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from genima_lite.controller.run import ControllerRunConfig, train_controller
+from genima_lite.datasets.parts import Driven
+from genima_lite.demos.collect import collect
+from genima_lite.diffusion.finetune import FinetuneConfig, finetune
+from genima_lite.diffusion.pretrain import PretrainConfig, pretrain
+from genima_lite.policies.api import PolicyFactory, PolicySettings
+from genima_lite.recipes._collection import CollectConfig
+
+Report = Callable[[str, int, int, float | None], None]
+"""Called as `report(part, done, total, loss)`."""
+
+
+def run_step(
+    out: Path,
+    config: Any,
+    report: Report = lambda *_: None,
+    max_minutes: float | None = None,
+    device: str = "cpu",
+    workers: int = 0,
+) -> Any:
+    """Do what is not done yet of one step.
+
+    Args:
+        out: the step's folder.
+        config: of any kind of step.
+        report: told how far this is.
+        max_minutes: of training in this call.
+        device: of the networks.
+        workers: processes that make batches.
+
+    Returns:
+        `genima_lite.training.result.Result` of a training, `None` of a collection.
+
+    Raises:
+        UserError: `out` was made from something else, or a configuration cannot work.
+    """
+    how = (max_minutes, report, device, workers)
+    if isinstance(config, CollectConfig):
+        return _collect(out, config, report)
+    if isinstance(config, PretrainConfig):
+        return pretrain(out, config, *how)
+    if isinstance(config, FinetuneConfig):
+        return finetune(out, config, *how, pilot("genima", config.dagger_by))
+    if isinstance(config, ControllerRunConfig):
+        policy = "genima" if config.network.spheres else "act"
+        return train_controller(out, config, *how, pilot(policy, config.dagger_by))
+    raise TypeError(f"no step is configured by a {type(config).__name__}")
+
+
+def pilot(policy: str, folder: str | None) -> Callable[[str], Driven] | None:
+    """Return what gives, for a task, an environment and the trained policy that acts in it."""
+    if folder is None:
+        return None
+    make = PolicyFactory(policy, PolicySettings(Path(folder)))
+    return lambda task: Driven(*make(task))
+
+
+def _collect(out: Path, config: CollectConfig, report: Report) -> None:
+    made = collect(out, config.tasks, config.episodes, config.settings)
+    for done, _ in enumerate(made, 1):
+        report("collecting", done, config.total, None)
