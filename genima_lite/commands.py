@@ -213,7 +213,9 @@ def _training(kind: type) -> Command:
         """
         with training_bars() as report:
             result = run_step(out, config, report, max_minutes, device, workers)
-        console.print(f"{out}: {result.step} of {result.steps} steps")
+        console.print(
+            f"{out}: {result.steps} steps, {result.weights / 1e6:.1f} M weights, done: {result.done}"
+        )
         return 0
 
     return run

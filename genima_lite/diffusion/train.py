@@ -32,6 +32,7 @@ from genima_lite.diffusion.step import Batch, StepConfig, training_step
 from genima_lite.errors import UserError
 from genima_lite.training.config import TrainingConfig
 from genima_lite.training.loop import ParameterGroups, Trainee
+from genima_lite.training.precision import resolved
 
 _PROMPTS_AT_ONCE = 64
 
@@ -190,6 +191,7 @@ def _plain_attention(components: Components, precision: str) -> None:
 
     On a CPU in bfloat16 its gradient takes a third of a training step.
     """
-    if precision == "bfloat16" and components.device.type == "cpu":
+    cpu = components.device.type == "cpu"
+    if cpu and resolved(precision, "cpu") == "bfloat16":
         for network in filter(None, (components.unet, components.controlnet)):
             network.set_attn_processor(AttnProcessor())

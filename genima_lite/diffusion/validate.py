@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from scipy.stats import bootstrap
 
 from genima_lite.cameras import Camera
+from genima_lite.datasets.demonstrations import read_demos
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.errors import UserError
+from genima_lite.files import written_whole
 from genima_lite.observation import Demo
 from genima_lite.targets.find import FoundSphere, find_spheres, plausible_radii
 from genima_lite.targets.horizon import decision_frames
@@ -34,7 +38,7 @@ class Example:
     views: dict[str, np.ndarray]
     instruction: str
     cameras: dict[str, Camera]
-    truth: TargetViews
+    expert_targets: TargetViews
 
 
 def decision_examples(
@@ -48,12 +52,12 @@ def decision_examples(
     examples = []
     for demo, sentences in demos:
         frames = decision_frames(demo_targets(demo, keyframes=keyframes))[:-1]
-        for frame, truth in zip(
+        for frame, targets in zip(
             frames, draw_targets_of(demo, frames, keyframes=keyframes), strict=True
         ):
             views = {camera: demo[frame].image(camera) for camera in TILE_ORDER}
             cameras = {camera: Camera.from_observation(demo[frame], camera) for camera in views}
-            examples.append(Example(views, sentences[0], cameras, truth))
+            examples.append(Example(views, sentences[0], cameras, targets))
     if not examples:
         raise UserError("no demonstrations to validate on")
     return examples
@@ -88,6 +92,39 @@ class DrawingScore:
     millimetres: float
     by_joint: dict[str, float]
 
+    def __str__(self) -> str:
+        low, high = self.misses_interval
+        lines = [
+            f"{self.frames} decisions, {self.spheres} spheres in the fixed views: median "
+            f"{self.pixels:.2f} pixels off, {self.misses:.1%} missed ({low:.1%} to {high:.1%}; "
+            f"{self.misses_shown:.1%} of those of which half or more shows, "
+            f"{self.misses_rims:.1%} of the others), gripper's colour right {self.gripper:.1%}, "
+            f"gripper {self.millimetres:.0f} mm off in space"
+        ]
+        return "\n".join(lines + [f"{joint}: {x:.2f} pixels" for joint, x in self.by_joint.items()])
+
+
+def score_folder(
+    model: Path, demos: Path, tasks: Sequence[str] | None = None, picture: Path | None = None
+) -> DrawingScore:
+    """Score a model on the decisions of held-out demonstrations.
+
+    Args:
+        model: folder that fine-tuning wrote.
+        demos: a dataset.
+        tasks: which tasks of it; `None` for all.
+        picture: gets some rows of what was seen, drawn and true, as PNG.
+
+    Raises:
+        UserError: no model, or no demonstrations.
+    """
+    examples = decision_examples(read_demos(demos, tasks))
+    score, drawings = score_drawings(DiffusionAgent.load(model), examples)
+    if picture is not None:
+        with written_whole(picture) as partial:
+            Image.fromarray(validation_picture(examples, drawings, 8)).save(partial)
+    return score
+
 
 def score_drawings(
     agent: DiffusionAgent, examples: Sequence[Example], seed: int = 0
@@ -105,7 +142,7 @@ def score_drawings(
     drawings = [agent.draw(e.views, e.instruction, seed + i) for i, e in enumerate(examples)]
     found = [_find(example, views) for example, views in zip(examples, drawings, strict=True)]
     away = [
-        1000 * position_errors(spheres, example.cameras, example.truth.joints)[0]
+        1000 * position_errors(spheres, example.cameras, example.expert_targets.joints)[0]
         for example, spheres in zip(examples, found, strict=True)
     ]
     counted, shown = (_view_scores(examples, found, share) for share in (LEAST_SHARE, HALF))
@@ -118,7 +155,9 @@ def validation_picture(
     """Return rows of what was seen, drawn and true, (n 2H, 3 2W, 3) uint8."""
     chosen = np.linspace(0, len(examples) - 1, min(count, len(examples))).astype(int)
     rows = [
-        np.hstack([tile(examples[i].views), tile(drawings[i]), tile(examples[i].truth.views)])
+        np.hstack(
+            [tile(examples[i].views), tile(drawings[i]), tile(examples[i].expert_targets.views)]
+        )
         for i in chosen
     ]
     return np.vstack(rows)
@@ -142,8 +181,8 @@ def _view_scores(
     return [
         score_view(
             spheres[camera],
-            example.truth.labels[camera],
-            example.truth.joints.gripper_open,
+            example.expert_targets.labels[camera],
+            example.expert_targets.joints.gripper_open,
             least_share,
         )
         for example, spheres in zip(examples, found, strict=True)

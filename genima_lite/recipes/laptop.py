@@ -60,12 +60,19 @@ def _diffusion() -> FinetuneConfig:
     )
 
 
+def _keypoints() -> KeypointPretraining:
+    training = TrainingConfig(
+        steps=6000, batch_size=128, learning_rate=3e-3, warmup=0, ema=0, save_every=3000
+    )
+    return KeypointPretraining(samples=30_000, training=training)
+
+
 def _controller() -> ControllerRunConfig:
     return ControllerRunConfig(
         demos=("demos",),
         held_out="held_out",
         mixture=FollowingMixture(motions=0.5, demonstrations=0.5),
-        keypoint_pretraining=KeypointPretraining(30_000, 6000, 128, 3e-3),
+        keypoint_pretraining=_keypoints(),
         training=TrainingConfig(steps=500, batch_size=32, learning_rate=3e-3, warmup=50),
     )
 

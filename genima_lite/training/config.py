@@ -33,8 +33,8 @@ class TrainingConfig:
     """Decay of the weights' moving average, which is what is used later; 0 uses the last
     weights."""
     precision: str = "float32"
-    """Or "bfloat16": convolutions and products of matrices at half precision, weights in single.
-    Faster where the processor knows it (`genima_lite.training.precision`)."""
+    """Or "bfloat16": convolutions and products of matrices at half precision, weights in single;
+    or "auto": bfloat16 where the processor knows it (`genima_lite.training.precision`)."""
     seed: int = 0
     """Of new weights, batches, noise and dropout."""
     save_every: int = 200

@@ -30,6 +30,7 @@ from genima_lite.training.config import TrainingConfig
 from genima_lite.training.devices import make_accelerator, to_device
 from genima_lite.training.ema import Average
 from genima_lite.training.log import Log
+from genima_lite.training.precision import resolved
 from genima_lite.training.schedule import rate
 
 B = TypeVar("B")
@@ -108,7 +109,7 @@ class Trainer(Generic[B]):
         workers: int = 0,
     ):
         self.trainee, self.config, self.out = trainee, config, Path(out)
-        self._accelerator = make_accelerator(device, config.precision)
+        self._accelerator = make_accelerator(device, resolved(config.precision, device))
         ours = (self._accelerator.process_index, self._accelerator.num_processes)
         batches.check_sharing(config, ours[1], workers)
         self._data, self._ours, self._workers, self._validate = data, ours, workers, validate

@@ -6,7 +6,8 @@ import torch
 
 from genima_lite.errors import UserError
 
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "auto")
+"""`auto` is whichever of the others the processor is faster with (`fast_precision`)."""
 
 
 def fast_precision(device: torch.device | str = "cpu") -> str:
@@ -19,6 +20,11 @@ def fast_precision(device: torch.device | str = "cpu") -> str:
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     knows = torch.cpu.get_capabilities().get("avx512_bf16", False)
     return "bfloat16" if knows else "float32"
+
+
+def resolved(precision: str, device: torch.device | str) -> str:
+    """Return a precision, or for "auto" the faster one on a device."""
+    return fast_precision(device) if precision == "auto" else precision
 
 
 def autocast(device: torch.device | str, precision: str) -> torch.autocast:
