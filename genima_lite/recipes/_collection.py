@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from genima_lite.demos.collect import CollectSettings
+from genima_lite.datasets.recovery_starts import NoiseLeads, PolicyLeads
+from genima_lite.demos.collect import CollectSettings, MakeLead
 from genima_lite.envs.api import BENCH
 from genima_lite.errors import UserError
 from genima_lite.policies.api import PolicyFactory, PolicySettings
@@ -56,11 +57,12 @@ class CollectConfig:
         Raises:
             UserError: no such policy.
         """
-        lead = None
+        lead: MakeLead | None = NoiseLeads()
         if self.recovery_by != NOISE:
             folder = Path(self.checkpoint) if self.checkpoint else None
-            lead = PolicyFactory(self.recovery_by, PolicySettings(folder))
+            lead = PolicyLeads(PolicyFactory(self.recovery_by, PolicySettings(folder)))
+        lead = lead if self.recovery else None
         chosen = self.variations or None
         return CollectSettings(
-            self.seed, self.image_size, chosen, self.recovery, lead, backend=self.backend
+            self.seed, self.image_size, chosen, self.recovery, lead, self.backend
         )

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from genima_lite.controller.run import ControllerRunConfig, train_controller
-from genima_lite.datasets.parts import Driven
 from genima_lite.demos.collect import collect
 from genima_lite.diffusion.finetune import FinetuneConfig, finetune
 from genima_lite.diffusion.pretrain import PretrainConfig, pretrain
@@ -55,12 +54,9 @@ def run_step(
     raise TypeError(f"no step is configured by a {type(config).__name__}")
 
 
-def pilot(policy: str, folder: str | None) -> Callable[[str], Driven] | None:
-    """Return what gives, for a task, an environment and the trained policy that acts in it."""
-    if folder is None:
-        return None
-    make = PolicyFactory(policy, PolicySettings(Path(folder)))
-    return lambda task: Driven(*make(task))
+def pilot(policy: str, folder: str | None) -> PolicyFactory | None:
+    """Return what makes the policy that acts in DAgger rollouts, `None` where there are none."""
+    return None if folder is None else PolicyFactory(policy, PolicySettings(Path(folder)))
 
 
 def _collect(out: Path, config: CollectConfig, report: Report) -> None:
