@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from inspect import cleandoc
 
 import tyro
 from rich.markup import escape
@@ -33,7 +34,7 @@ def main() -> None:
 def _run(name: str, arguments: list[str]) -> int:
     """Let a command import what it needs, then parse its options and call it."""
     command = COMMANDS[name](arguments)
-    command.__doc__ = f"{COMMANDS[name].__doc__}\n\n{command.__doc__ or ''}"
+    command.__doc__ = f"{COMMANDS[name].__doc__}\n\n{cleandoc(command.__doc__ or '')}"
     return tyro.cli(command, prog=f"genima-lite {name}", args=_with_lists(arguments))
 
 

@@ -126,7 +126,7 @@ def view(_: list[str]) -> Command:
 
 
 def train(arguments: list[str]) -> Command:
-    """Run a recipe: data, networks, everything. Its name comes first; without, list all."""
+    """Run a recipe, data and networks: `train RECIPE`; `train` alone lists the recipes."""
     from genima_lite.recipes.api import load_recipe, scaled
 
     if not arguments or arguments[0].startswith("-"):
@@ -167,7 +167,7 @@ def _list_recipes() -> int:
     for name in recipe_names():
         recipe = load_recipe(name)
         said = (type(recipe).__doc__ or "").splitlines()[0]
-        console.print(f"  train {name:12s}{recipe.minutes:5.0f} minutes  {said}")
+        console.print(f"  train {name:12s}{recipe.minutes:5.0f} minutes  {said}", soft_wrap=True)
     return 0
 
 
