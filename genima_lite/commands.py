@@ -213,9 +213,8 @@ def _training(kind: type) -> Command:
         """
         with training_bars() as report:
             result = run_step(out, config, report, max_minutes, device, workers)
-        console.print(
-            f"{out}: {result.steps} steps, {result.weights / 1e6:.1f} M weights, done: {result.done}"
-        )
+        left = "" if result.done else ", not finished: start again to go on"
+        console.print(f"{out}: {result.steps} steps, {result.weights / 1e6:.1f} M weights{left}")
         return 0
 
     return run
