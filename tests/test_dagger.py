@@ -9,9 +9,9 @@ from genima_lite.controller.checkpoint import save_controller
 from genima_lite.controller.train import TrainConfig, start
 from genima_lite.datasets.dagger import DaggerRollouts, dagger_rollouts
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.planner import plan
 from genima_lite.errors import UserError
 from genima_lite.panda import HOME, forward_kinematics
+from genima_lite.planner import plan
 from genima_lite.policies.api import PolicyFactory, PolicySettings
 from genima_lite.seeds import training_seed
 from genima_lite.targets.horizon import target_frames
