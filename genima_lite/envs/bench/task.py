@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from genima_lite.envs.bench.recovery import waypoints_ahead
+from genima_lite.envs.bench.waypoint import NOTHING, Waypoint
 from genima_lite.transforms import from_axes, yaw_pose
 
 if TYPE_CHECKING:
     from genima_lite.envs.bench.scene import Scene
+
+__all__ = ["COLORS", "NOTHING", "TABLE", "Task", "Waypoint", "along", "forward", "top_down"]
 
 TABLE = 0.75
 """metres, height of the table top."""
@@ -39,21 +43,6 @@ COLORS: dict[str, tuple[float, float, float]] = {
     "white": (1, 1, 1),
 }
 """RLBench's twenty colours, in its order; RGB in [0, 1]."""
-
-
-@dataclass(frozen=True, eq=False)
-class Waypoint:
-    """One stop of the expert.
-
-    Attributes:
-        tip: (4, 4) wanted tip pose in the world.
-        gripper: command given on arrival, 1.0 open or 0.0 closed; `None` keeps the last one.
-        straight: the tip moves on a straight line instead of a straight joint path.
-    """
-
-    tip: np.ndarray
-    gripper: float | None = None
-    straight: bool = False
 
 
 class Task(ABC):
@@ -95,7 +84,18 @@ class Task(ABC):
 
     @abstractmethod
     def waypoints(self, scene: Scene) -> list[Waypoint]:
-        """Return the expert's stops for the scene as it stands after the reset."""
+        """Return the expert's waypoints for the scene as it stands, always equally many."""
+
+    def recover(self, scene: Scene, first: Sequence[Waypoint]) -> list[Waypoint]:
+        """Return the expert's waypoints from where the arm is now, at any moment of an episode.
+
+        The default is `genima_lite.envs.bench.recovery.waypoints_ahead`.
+
+        Args:
+            scene: as it stands now; the answer depends on nothing else of the past than `first`.
+            first: what `waypoints` returned at the episode's start.
+        """
+        return waypoints_ahead(scene, first)
 
 
 def top_down(position: np.ndarray, yaw: float = 0.0) -> np.ndarray:
