@@ -100,12 +100,9 @@ def waypoints_ahead(scene: Scene, first: Sequence[Waypoint]) -> list[Waypoint]:
     now, tip = scene.task.waypoints(scene), _tip(scene)
     all_phases = phases(now)
     held = [phase for phase in all_phases if _holds(scene, now, phase, tip)]
-    unfinished = [phase for phase in all_phases[:-1] if not _is_done(scene, now, first, phase)]
-    unfinished.append(all_phases[-1])
-    of_held = [phase for phase in unfinished if phase in held] or held[-1:]
-    current, *later = [*of_held, *(phase for phase in unfinished if phase not in of_held)]
-    carrying = [n if n.live else f for n, f in zip(now, first, strict=True)]
+    current, *later = _unfinished(scene, now, first, all_phases, held)
     carried = {k for phase in all_phases for k in phase.carry}
+    carrying = [now[k] if now[k].live else first[k] for k in range(len(now))]
     reaching = [carrying[k] if k in carried else now[k] for k in range(len(now))]
     if held:
         ahead = _with_it(scene, carrying, current, tip, now[current.reach[-1]])
@@ -114,6 +111,22 @@ def waypoints_ahead(scene: Scene, first: Sequence[Waypoint]) -> list[Waypoint]:
     for before, phase in zip([current, *later], later, strict=False):
         ahead += _whole(reaching, phase, phase.reach == before.reach)
     return ahead
+
+
+def _unfinished(
+    scene: Scene,
+    now: Sequence[Waypoint],
+    first: Sequence[Waypoint],
+    all_phases: Sequence[Phase],
+    held: Sequence[Phase],
+) -> list[Phase]:
+    """Return the current phase and then all others that are not done; `held`: the phases of the
+    thing in the hand, which come first.
+    """
+    *before, last = all_phases
+    unfinished = [phase for phase in before if not _is_done(scene, now, first, phase)] + [last]
+    of_held = [phase for phase in unfinished if phase in held] or list(held[-1:])
+    return [*of_held, *(phase for phase in unfinished if phase not in of_held)]
 
 
 def _tip(scene: Scene) -> np.ndarray:

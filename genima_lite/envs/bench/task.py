@@ -46,7 +46,27 @@ COLORS: dict[str, tuple[float, float, float]] = {
 
 
 class Task(ABC):
-    """One task. Subclasses set the class attributes and fill in the five methods.
+    """One task. Subclasses set the class attributes and fill in the five abstract methods.
+
+    The expert goes through `waypoints` in order, and from anywhere else through what `recover`
+    returns. For the default `recover` to work:
+
+    - `waypoints` returns equally many waypoints in every state, computed from the scene alone. It
+      is called at any moment, so a grasp lies where the thing is now, not where it began.
+    - Each thing that a task takes is named: `Waypoint(grasps="blue_cube")`. With one thing in
+      `graspable`, or one handle and nothing graspable, the default is right. Where the hand closes
+      in order to press after something was grasped, say `grasps=NOTHING`.
+    - Back off with a waypoint of its own after letting a thing go.
+    - A phase ends where a thing is let go and at a waypoint with `done`. By default a thing counts
+      as put when the expert would grasp it within 3 cm of where it lets it go, and nearer to there
+      than to where it took it. Say `done=` where that is wrong: for what falls (a ball through a
+      hoop), turns in place (a tap), is grasped on another side afterwards, or may be moved on.
+      Say it too for a press, a turn in place or a sweep that something else follows.
+    - With a thing in the hand the way is the one of the episode's start, and the arm goes on to the
+      end of the nearest stretch. Say `live=True` for waypoints that follow other pieces, as a tool
+      follows what it pushes and a block the stack, or that need a funnel, as a plug does.
+    - Where phases undo each other, or the pieces do not show how far the task has come, override
+      `recover`.
 
     Attributes:
         mjcf: scene pieces as an MJCF document without the outer `<mujoco>` element. A body
