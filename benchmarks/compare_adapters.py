@@ -26,7 +26,7 @@ from genima_lite.diffusion.data import read_demos
 from genima_lite.diffusion.finetune import METADATA, FinetuneConfig, finetune, load_metadata
 from genima_lite.diffusion.train import TrainConfig
 from genima_lite.diffusion.validate import DrawingScore, decision_examples, score_drawings
-from genima_lite.envs.bench.tasks import task_names
+from genima_lite.envs.api import task_names
 from genima_lite.files import write_json
 from genima_lite.shipped import shipped
 from genima_lite.training.precision import fast_precision

@@ -45,7 +45,7 @@ from genima_lite.diffusion.pretrain import BASE_TRAINING, PretrainConfig, pretra
 from genima_lite.diffusion.step import StepConfig
 from genima_lite.diffusion.train import TrainConfig
 from genima_lite.diffusion.validate import DrawingScore, decision_examples, score_drawings
-from genima_lite.envs.bench.tasks import task_names
+from genima_lite.envs.api import task_names
 from genima_lite.files import write_json
 from genima_lite.tiling import tile
 from genima_lite.training.precision import fast_precision

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.tasks import task_names
+from genima_lite.envs.api import task_names
 from genima_lite.policies.expert import ExpertPolicy
 
 SEED = 5
