@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from genima_lite.recipes.reproduce import Plan, demo, reproduce
+from genima_lite.recipes.stages import Stage, run_stages
 from safetensors.torch import save_file
 from stage_examples import fail, write
 
@@ -18,8 +20,6 @@ from genima_lite.errors import UserError
 from genima_lite.evaluation.episode_store import is_stored, load_stored, store
 from genima_lite.evaluation.recording import Moment, Recording
 from genima_lite.evaluation.rollout import EpisodeResult
-from genima_lite.recipes.reproduce import Plan, demo, reproduce
-from genima_lite.recipes.stages import Stage, run_stages
 
 PLAN = Plan(
     tasks=("push_button",),
