@@ -52,7 +52,7 @@ def after(scene, count):
     """Start an episode and go so many of its waypoints; return them all."""
     scene.reset(0, np.random.RandomState(1))
     first = scene.task.waypoints(scene)
-    ways = stretches(first, panda.HOME)[:count]
+    ways = list(stretches(first, panda.HOME))[:count]
     if ways:
         assert not follow(scene, np.vstack(ways))
     return first

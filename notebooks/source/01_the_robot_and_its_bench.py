@@ -999,7 +999,7 @@ temporary.cleanup()
 # | rigid inverse, seven-number poses | `genima_lite/transforms.py` |
 # | pinhole, axes, depth | `genima_lite/cameras.py` |
 # | observation, action, demonstration | `genima_lite/observation.py` |
-# | the environment, the expert | `genima_lite/envs/bench/env.py`, `genima_lite/envs/bench/expert.py` |
+# | the environment, the expert | `genima_lite/envs/bench/env.py`, `genima_lite/planner.py` |
 # | chunks and their mask | `genima_lite/controller/sources.py` |
 # | files | `genima_lite/demos/layout.py`, `images.py`, `read.py`, `inspection.py`, `replay.py` |
 #
