@@ -8,6 +8,7 @@ import pytest
 
 from genima_lite.envs.bench import recovery
 from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.targets.expert_targets import way_to_target
 from genima_lite.targets.horizon import HORIZON
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "blurred_expert.py"
