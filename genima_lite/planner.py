@@ -29,7 +29,7 @@ _KNOT_SPACING = 0.02
 
 @dataclass(frozen=True, eq=False)
 class Waypoint:
-    """One stop of a plan.
+    """One waypoint of a plan.
 
     Attributes:
         tip: (4, 4) wanted tip pose in the world.

@@ -5,8 +5,8 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 
+from genima_lite.envs.api import task_names
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.tasks import task_names
 from genima_lite.policies.expert import ExpertPolicy
 
 SEED = 5

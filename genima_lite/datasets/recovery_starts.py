@@ -29,7 +29,7 @@ DECISIONS = 9
 """A policy decides at most so often before the expert takes over."""
 
 _DETOUR = 6
-_PAUSE = 8
+_PAUSE = 6
 _APART = 0.002
 """metres: closed fingers that are farther apart have something between them."""
 
@@ -73,7 +73,8 @@ class ByNoise:
         part, opening = steps[: rng.integers(len(steps))], 1.0
         if len(part):
             opening = float(part[env.execute(part).steps - 1, 7])
-        env.execute(_aside(env.observation, opening, rng))
+        for command in _aside(env.observation, opening, rng):  # even where the task is done
+            env.execute(command[None])
         snapshot = require(env, HasSnapshot, "recovery starts")
         snapshot.restore(snapshot.state())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -79,8 +79,21 @@ def way_to_target(env: RobotEnv, keyframes: bool = True) -> np.ndarray:
         panda.Unreachable: the expert knows no way from here to there.
     """
     expert = require(env, HasExpert, "the expert's way to its target")
-    frames, target = _posture(env.observation)[None], 0
-    for number, stretch in enumerate(expert.expert_stretches(), 1):
+    return first_target_of(_posture(env.observation), expert.expert_stretches(), keyframes)
+
+
+def first_target_of(
+    start: np.ndarray, stretches: Iterable[np.ndarray], keyframes: bool = True
+) -> np.ndarray:
+    """Return the commands (T, 8) of a plan up to the first target, T >= 1.
+
+    Args:
+        start: (8,), joints in radians and gripper open, where the plan begins.
+        stretches: of the plan, (n, 8) each; no more are taken than are needed.
+        keyframes: as for `way_to_target`.
+    """
+    frames, target = start[None], 0
+    for number, stretch in enumerate(stretches, 1):
         frames = np.vstack([frames, stretch])
         target = int(target_frames(frames[:, :7], frames[:, 7], keyframes=keyframes)[0])
         if number > 1 and target < len(frames) - 2:

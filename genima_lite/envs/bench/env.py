@@ -14,7 +14,6 @@ from gymnasium import spaces
 from genima_lite import panda
 from genima_lite.envs.api import Outcome, RobotEnv
 from genima_lite.envs.bench.observe import Views, as_dict, observation_space, observe
-from genima_lite.envs.bench.recovery import waypoints_ahead
 from genima_lite.envs.bench.render import Renderer
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.task import Task
@@ -186,7 +185,7 @@ class BenchEnv(gymnasium.Env):
             panda.Unreachable: the next waypoint lies outside the arm's reach.
         """
         scene = self.scene
-        ahead = scene.first if scene.at_start else waypoints_ahead(scene, scene.first)
+        ahead = scene.first if scene.at_start else self.task.recover(scene, scene.first)
         yield from stretches(ahead, scene.robot.joints, float(scene.robot.commanded_open))
 
     def state(self) -> dict[str, Any]:
