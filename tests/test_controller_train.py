@@ -16,8 +16,8 @@ from genima_lite.controller.data import TrainingData
 from genima_lite.controller.recipe import preset, training_data, validation_batch
 from genima_lite.controller.sources import MotionSource
 from genima_lite.controller.train import TrainConfig, start, train, training_step, validate
-from genima_lite.errors import UserError
 from genima_lite.envs.api import make_env
+from genima_lite.errors import UserError
 from genima_lite.policies.api import PolicySettings, env_spec, make_policy
 
 CONFIG = replace(TINY_CONTROLLER, latent=4, dropout=0.1)

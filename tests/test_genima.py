@@ -31,11 +31,11 @@ from genima_lite.diffusion.data import read_demos, target_pictures
 from genima_lite.diffusion.finetune import FinetuneConfig, finetune, load_metadata
 from genima_lite.diffusion.train import TrainConfig
 from genima_lite.diffusion.validate import _miss_interval, decision_examples, score_drawings
+from genima_lite.envs.api import make_env
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.planner import plan
 from genima_lite.errors import UserError
 from genima_lite.panda import HOME
-from genima_lite.envs.api import make_env
+from genima_lite.planner import plan
 from genima_lite.policies.api import PolicySettings, env_spec, make_policy
 from genima_lite.policies.controller import predict_actions
 from genima_lite.seeds import evaluation_seed
