@@ -168,7 +168,7 @@ def test_a_baseline_learns_from_its_own_rollouts_and_from_those_kept_before(demo
         ({"dagger_by": "x"}, "dagger and dagger_by belong together"),
         ({"tasks": ()}, "need tasks"),
         ({"kept": ("x",)}, "kept is there, but its weight is 0"),
-        ({"network": RGB, "drawings": 0}, "drawings has weight 1.0"),
+        ({"network": RGB, "drawings": 0}, "motions has weight 1.0"),
     ],
 )
 def test_impossible_runs_are_refused(config, change, named):

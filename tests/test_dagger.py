@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("torch")
 
 from genima_lite.controller.checkpoint import save_controller
-from genima_lite.controller.train import TrainConfig, start
+from genima_lite.controller.train import new_controller
 from genima_lite.datasets.dagger import DaggerRollouts, dagger_rollouts
 from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.errors import UserError
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 def folder(tmp_path_factory):
     """A controller that has learned nothing: it hardly moves the arm."""
     folder = tmp_path_factory.mktemp("controller")
-    model = start(TINY_CONTROLLER, TrainConfig()).model
+    model = new_controller(TINY_CONTROLLER, 0)
     save_controller(folder, TINY_CONTROLLER, model.state_dict(), {})
     return folder
 
