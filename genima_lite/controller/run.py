@@ -184,6 +184,8 @@ def train_controller(
     out = Path(out)
     made_from = _made_from(config)
     claim(out, made_from)
+    if (finished := _finished(out)) is not None:
+        return finished
     sources = _sources(out / "data", config, made_from, pilot, report)
     data = ControllerData(config.network, sources, weights_of(config.mixture))
     validation = validation_batch(config.network, config.held_out)
@@ -210,6 +212,14 @@ def validation_batch(
         return None
     source = MotionSource(config, clean, textures, _VALIDATION_SEED, _VALIDATION_MOTIONS)
     return collate(config, source.sample(rng, size))
+
+
+def _finished(out: Path) -> Result | None:
+    """Return the result of a run that was finished before."""
+    if not (out / METADATA).exists():
+        return None
+    result = Result(**load_metadata(out)["result"])
+    return result if result.done else None
 
 
 def _made_from(config: ControllerRunConfig) -> dict[str, Any]:
