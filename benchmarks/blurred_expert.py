@@ -22,52 +22,46 @@ from rich.console import Console
 from rich.table import Table
 
 from genima_lite import panda
-from genima_lite.datasets.perturbed_states import expert_way
+from genima_lite.envs.api import check_task, task_names
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.scene import Scene
-from genima_lite.envs.bench.task import Waypoint
-from genima_lite.envs.bench.tasks import check_task, task_names
-from genima_lite.evaluation.rollout import wilson_interval
-from genima_lite.policies.api import HORIZON
+from genima_lite.evaluation.statistics import wilson_interval
 from genima_lite.seeds import training_seed
+from genima_lite.targets.expert_targets import first_target_of
+from genima_lite.targets.horizon import HORIZON
 
 PLACES = 7
 """Answers of which the mean is taken, the one from where the arm is included."""
 
 
-def blurred_way(
-    scene: Scene, first: list[Waypoint], blur: float, rng: np.random.Generator
-) -> np.ndarray:
+def blurred_way(env: BenchEnv, blur: float, rng: np.random.Generator) -> np.ndarray:
     """Return commands (K, 8) to the mean of the targets from around where the arm is.
 
     Raises:
         panda.Unreachable: the expert knows no way from any of these places.
     """
-    here = scene.data.qpos[:7].copy()
-    ways = [
-        way
-        for k in range(PLACES)
-        if (way := _answer(scene, first, blur * (k > 0), rng)) is not None
-    ]
+    robot = env.scene.robot
+    here = robot.joints
+    found = (_answer(env, blur * (k > 0), rng) for k in range(PLACES))
+    ways = [way for way in found if way is not None]
     if not ways:
         raise panda.Unreachable("no way from any of these places")
     *joints, opening = np.mean([way[-1] for way in ways], axis=0)
     steps = round(np.mean([len(way) for way in ways]))
     share = np.minimum(np.arange(1, HORIZON + 1) / steps, 1)[:, None]
-    openings = np.where(share < 1, float(scene.robot.commanded_open), float(opening > 0.5))
+    openings = np.where(share < 1, float(robot.commanded_open), float(opening > 0.5))
     return np.hstack([here + share * (np.array(joints) - here), openings])
 
 
-def _answer(
-    scene: Scene, first: list[Waypoint], blur: float, rng: np.random.Generator
-) -> np.ndarray | None:
+def _answer(env: BenchEnv, blur: float, rng: np.random.Generator) -> np.ndarray | None:
     """Return the expert's way (T, 8) from a place near the arm; `None`: it knows none."""
-    here = scene.data.qpos[:7].copy()
+    scene, robot = env.scene, env.scene.robot
+    here = robot.joints
     tip = panda.forward_kinematics(here)[1]
     tip[:3, 3] += rng.normal(0, blur, 3)
     try:
         scene.data.qpos[:7] = panda.inverse_kinematics(tip, start=here, posture=here)
-        return expert_way(scene, first)
+        start = np.append(robot.joints, float(robot.commanded_open))
+        return first_target_of(start, env.expert_stretches())
     except panda.Unreachable:
         return None
     finally:
@@ -76,16 +70,14 @@ def _answer(
 
 def solves(env: BenchEnv, blur: float, rng: np.random.Generator) -> bool:
     """Go through the episode that has just begun; return whether the task was done."""
-    first = env.task.waypoints(env.scene)
     while True:
         try:
-            way = blurred_way(env.scene, first, blur, rng)
+            way = blurred_way(env, blur, rng)
         except panda.Unreachable:
             return False
-        for action in np.clip(way, [*panda.LOWER, 0], [*panda.UPPER, 1]):
-            terminated, truncated, _ = env.step_blindly(action)
-            if terminated or truncated:
-                return terminated
+        outcome = env.execute(np.clip(way, [*panda.LOWER, 0], [*panda.UPPER, 1]))
+        if outcome.done:
+            return outcome.success
 
 
 def main() -> None:

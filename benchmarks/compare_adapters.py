@@ -15,18 +15,19 @@ scores drawings of held-out decisions. Killed and started again it goes on.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Column, Table
 
+from genima_lite.datasets.demonstrations import read_demos
 from genima_lite.diffusion.adapters import ADAPTERS
 from genima_lite.diffusion.agent import DiffusionAgent
-from genima_lite.diffusion.data import read_demos
-from genima_lite.diffusion.finetune import METADATA, FinetuneConfig, finetune, load_metadata
-from genima_lite.diffusion.train import TrainConfig
+from genima_lite.diffusion.finetune import FinetuneConfig, finetune, load_metadata
+from genima_lite.diffusion.train import AdapterConfig
 from genima_lite.diffusion.validate import DrawingScore, decision_examples, score_drawings
-from genima_lite.envs.bench.tasks import task_names
+from genima_lite.envs.api import task_names
 from genima_lite.files import write_json
 from genima_lite.shipped import shipped
 from genima_lite.training.precision import fast_precision
@@ -35,10 +36,11 @@ from genima_lite.training.precision import fast_precision
 def train(words: argparse.Namespace, adapter: str, tasks: tuple[str, ...]) -> Path:
     """Train one adapter, if that is not done yet, and return its folder."""
     out = words.out / adapter
-    training = TrainConfig(adapter=adapter, steps=words.steps, precision=fast_precision())
-    config = FinetuneConfig(tasks, training=training)
-    if not (out / METADATA).exists():
-        finetune(out, words.base, [words.demos], config)
+    config = FinetuneConfig(
+        str(words.base), tasks, (str(words.demos),), adapter=AdapterConfig(adapter)
+    )
+    training = replace(config.training, steps=words.steps, precision=fast_precision())
+    finetune(out, replace(config, training=training))
     return out
 
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from scipy.stats import binomtest
 
 from genima_lite.errors import UserError
-from genima_lite.evaluation.rollout import wilson_interval
+from genima_lite.evaluation.statistics import wilson_interval
 
 Outcomes = dict[tuple[str, int], bool]
 

@@ -15,7 +15,7 @@ are of 64 whatever the view's size, so that rows compare. Killed and started aga
     --scenes N       random scenes of the base model (default 2048)
     --base-steps N   of the base model, the last 3 of 10 without weights (default 600)
     --episodes N     demonstrations a task (default 10)
-    --moments N      single decisions beside them (default 4096)
+    --perturbed-states N  single decisions beside them (default 4096)
     --grounding N     pictures in which the thing that the prompt names is painted (default 512)
     --steps N        of fine-tuning (default 1000)
     --batch N        pictures a step, of both trainings (default 16)
@@ -35,17 +35,22 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Column, Table
 
+from genima_lite.datasets.demonstrations import read_demos
 from genima_lite.demos.collect import CollectSettings, collect
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.augment import AugmentConfig
 from genima_lite.diffusion.base import preset
-from genima_lite.diffusion.data import read_demos
-from genima_lite.diffusion.finetune import METADATA, FinetuneConfig, finetune, load_metadata
-from genima_lite.diffusion.pretrain import BASE_TRAINING, PretrainConfig, pretrain
+from genima_lite.diffusion.finetune import (
+    DrawingMixture,
+    FinetuneConfig,
+    finetune,
+    load_metadata,
+)
+from genima_lite.diffusion.pretrain import PretrainConfig, pretrain
 from genima_lite.diffusion.step import StepConfig
-from genima_lite.diffusion.train import TrainConfig
+from genima_lite.diffusion.train import AdapterConfig
 from genima_lite.diffusion.validate import DrawingScore, decision_examples, score_drawings
-from genima_lite.envs.bench.tasks import task_names
+from genima_lite.envs.api import task_names
 from genima_lite.files import write_json
 from genima_lite.tiling import tile
 from genima_lite.training.precision import fast_precision
@@ -57,6 +62,8 @@ HELD_OUT_EPISODES = 6
 SAVE_EVERY = 500
 SHOWN = 3
 STEP = StepConfig(noise_power=3000.0, beta=0.05)
+MIXTURE = DrawingMixture(demonstrations=1600, perturbed_states=4096, grounding=512)
+"""All pictures alike, of 80 demonstrations with 20 frames each."""
 
 
 @dataclass(frozen=True)
@@ -81,44 +88,48 @@ def dataset(out: Path, settings: CollectSettings, episodes: int, size: int, work
 def base_config(words: argparse.Namespace, arm: Arm) -> PretrainConfig:
     """Return how an arm's base model is made."""
     even = max(1, 3 * words.base_steps // 10)
+    sizes = replace(preset("small", 2 * arm.view_size), channels=arm.channels)
+    config = PretrainConfig(tuple(task_names()), sizes, words.scenes, even_steps=even)
     training = replace(
-        BASE_TRAINING,
+        config.training,
         steps=max(1, words.base_steps - even),
         batch_size=words.batch,
         precision=fast_precision(words.device),
         save_every=SAVE_EVERY,
     )
-    sizes = replace(preset("small", 2 * arm.view_size), channels=arm.channels)
-    return PretrainConfig(sizes, tuple(task_names()), words.scenes, training, even)
+    return replace(config, training=training)
 
 
-def tuning_config(words: argparse.Namespace) -> FinetuneConfig:
-    """Return how each arm is fine-tuned."""
-    training = TrainConfig(
+def tuning_config(words: argparse.Namespace, arm: Arm, base: Path, demos: Path) -> FinetuneConfig:
+    """Return how an arm is fine-tuned."""
+    config = FinetuneConfig(
+        base=str(base),
+        tasks=tuple(task_names()),
+        demos=(str(demos),),
+        view_size=arm.view_size,
+        perturbed_states=words.perturbed_states,
+        grounding=words.grounding,
+        mixture=MIXTURE,
+        augment=AugmentConfig(share=0.0),
+        adapter=AdapterConfig(step=STEP),
+    )
+    training = replace(
+        config.training,
         steps=words.steps,
         batch_size=words.batch,
         ema=0.998,
         precision=fast_precision(words.device),
         save_every=SAVE_EVERY,
-        step=STEP,
     )
-    return FinetuneConfig(
-        tuple(task_names()),
-        augment=AugmentConfig(share=0.0),
-        grounding=words.grounding,
-        perturbed_states=words.perturbed_states,
-        training=training,
-    )
+    return replace(config, training=training)
 
 
 def train(words: argparse.Namespace, name: str) -> Path:
     """Train an arm, if that is not done yet, and return its folder."""
-    arm, out = ARMS[name], words.out / name
-    if not (out / METADATA).exists():
-        base = words.out / f"{name}_base"
-        pretrain(base, base_config(words, arm), device=words.device)
-        demos = dataset(words.out, DEMOS, words.episodes, arm.view_size, words.workers)
-        finetune(out, base, [demos], tuning_config(words), device=words.device)
+    arm, out, base = ARMS[name], words.out / name, words.out / f"{name}_base"
+    pretrain(base, base_config(words, arm), device=words.device)
+    demos = dataset(words.out, DEMOS, words.episodes, arm.view_size, words.workers)
+    finetune(out, tuning_config(words, arm, base, demos), device=words.device)
     return out
 
 
@@ -155,7 +166,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=2048)
     parser.add_argument("--base-steps", type=int, default=600)
     parser.add_argument("--episodes", type=int, default=10)
-    parser.add_argument("--moments", type=int, default=4096)
+    parser.add_argument("--perturbed-states", type=int, default=4096)
     parser.add_argument("--grounding", type=int, default=512)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--batch", type=int, default=16)

@@ -24,12 +24,13 @@ from rich.console import Console
 from rich.table import Table
 
 from genima_lite.cameras import Camera
-from genima_lite.datasets.dagger import DaggerSettings, dagger_rollouts
-from genima_lite.datasets.perturbed_states import PerturbedStateSettings, perturbed_states
+from genima_lite.datasets.dagger import DaggerRollouts, dagger_rollouts
+from genima_lite.datasets.perturbed_states import PerturbedStates, perturbed_states
 from genima_lite.diffusion.agent import DiffusionAgent
-from genima_lite.envs.bench.tasks import check_task, task_names
+from genima_lite.envs.api import EnvSpec, check_task, make_env, task_names
 from genima_lite.files import write_json
 from genima_lite.observation import Demo
+from genima_lite.policies.api import PolicyFactory, PolicySettings
 from genima_lite.shipped import shipped
 from genima_lite.targets.find import FoundSphere, find_spheres, plausible_radii
 from genima_lite.targets.joints import joint_targets
@@ -47,9 +48,11 @@ Shown = Iterable[tuple[Demo, list[str]]]
 def decisions(task: str, count: int, seed: int, dagger_by: str | None) -> Shown:
     """Return moments of a task, or decisions to which a Genima comes."""
     if dagger_by is None:
-        return perturbed_states(PerturbedStateSettings(task, 64, seed), count)
+        env = make_env(EnvSpec(task, TILE_ORDER, 64))
+        return perturbed_states(env, PerturbedStates(seed), 0, count)
     checkpoint = None if dagger_by == "shipped" else Path(dagger_by)
-    return dagger_rollouts(DaggerSettings(task, "genima", checkpoint, seed), count)
+    env, policy = PolicyFactory("genima", PolicySettings(checkpoint))(task)
+    return dagger_rollouts(env, policy, DaggerRollouts(seed), 0, count)
 
 
 def measure(agent: DiffusionAgent, shown: Shown) -> np.ndarray:

@@ -22,23 +22,24 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.tasks import check_task, task_names
-from genima_lite.evaluation.rollout import EpisodeResult, run_episode, summarize
+from genima_lite.envs.api import HasSnapshot, RobotEnv, check_task, make_env, require, task_names
+from genima_lite.evaluation.rollout import run_episode
+from genima_lite.evaluation.statistics import EpisodeResult, summarize
 from genima_lite.files import write_json
 from genima_lite.observation import Observation
-from genima_lite.policies.api import Policy, PolicySettings, make_env
-from genima_lite.policies.trained import GenimaPolicy, OraclePolicy
+from genima_lite.policies.api import Policy, PolicyFactory, PolicySettings, env_spec
+from genima_lite.policies.genima import GenimaPolicy
+from genima_lite.policies.oracle import OraclePolicy
 from genima_lite.seeds import evaluation_seed
 
 
 class OnExpertsViews(OraclePolicy):
     """Draws on the views that the expert would have, and follows from where the arm is."""
 
-    def __init__(self, env: BenchEnv, settings: PolicySettings, painter: GenimaPolicy):
+    def __init__(self, env: RobotEnv, settings: PolicySettings, painter: GenimaPolicy):
         super().__init__(env, settings)
         self._painter = painter
-        self._twin = make_env("genima", env.task_name, settings)
+        self._twin = make_env(env_spec("genima", env.task_name, settings))
 
     @classmethod
     def controller_folder(cls, settings: PolicySettings) -> Path:
@@ -49,24 +50,23 @@ class OnExpertsViews(OraclePolicy):
         """Plan the episode, and put the twin at its start."""
         super().reset(instruction, seed)
         self._painter.reset(instruction, seed)
-        self._twin.reset(options={"scene_state": self._env.scene.state()})
+        state = require(self.env, HasSnapshot, "the twin").state()
+        require(self._twin, HasSnapshot, "the twin").restore(state)
         self._at = 0
 
     def _views(self, observation: Observation) -> dict[str, np.ndarray]:
         frame = self._frame
         super()._views(observation)  # goes on to the next decision's frame
         if frame > self._at:
-            for action in self._plan[self._at + 1 : frame]:
-                self._twin.step_blindly(action)
-            self._twin.step(self._plan[frame])
+            self._twin.execute(self._expert.plan[self._at + 1 : frame + 1])
             self._at = frame
         return self._painter._views(self._twin.observation)
 
 
 def compare(task: str, episodes: int, seed: int, settings: PolicySettings) -> list[EpisodeResult]:
     """Run both on a task; tasks' names in the results end in what was drawn on."""
-    env = make_env("genima", task, settings)
-    genima = GenimaPolicy(env, settings)
+    env, genima = PolicyFactory("genima", settings)(task)
+    assert isinstance(genima, GenimaPolicy)
     ways: dict[str, Policy] = {
         "own views": genima,
         "expert's views": OnExpertsViews(env, settings, genima),
@@ -74,7 +74,7 @@ def compare(task: str, episodes: int, seed: int, settings: PolicySettings) -> li
     results = []
     for i in range(episodes):
         for name, policy in ways.items():
-            variation = i % env.task.variations
+            variation = i % env.variations
             result = run_episode(env, policy, evaluation_seed(seed, i), variation)
             results.append(replace(result, task=f"{task}, {name}"))
     return results

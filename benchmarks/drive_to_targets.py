@@ -18,9 +18,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from genima_lite.envs.api import task_names
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.expert import plan
-from genima_lite.envs.bench.tasks import task_names
+from genima_lite.planner import plan
 from genima_lite.seeds import evaluation_seed
 from genima_lite.targets import HORIZON, target_frames
 

@@ -25,9 +25,9 @@ from PIL import Image
 from rich.console import Console
 
 from genima_lite.diffusion.base import load_pipeline
-from genima_lite.envs.bench.random_scenes import RandomScenes
-from genima_lite.envs.bench.task import COLORS
-from genima_lite.envs.bench.tasks import task_names
+from genima_lite.diffusion.prompts import scene_caption
+from genima_lite.envs.api import make_random_scenes, task_names
+from genima_lite.rlbench import COLORS
 from genima_lite.shipped import shipped
 
 HUES = {
@@ -67,10 +67,10 @@ def main() -> None:
     words = parser.parse_args()
     rng, scenes = np.random.RandomState(10**6), []
     for task in task_names():
-        maker = RandomScenes(task, 64)
+        maker = make_random_scenes(task, 64)
         scenes += [maker.draw(rng) for _ in range(words.captions // len(task_names()))]
         maker.close()
-    true, captions = [scene[0] for scene in scenes], [scene[2] for scene in scenes]
+    true, captions = [scene[0] for scene in scenes], [scene_caption(scene[2]) for scene in scenes]
     columns = [true]
     console, pipeline = Console(), load_pipeline(words.base)
     console.print("true pictures: {:.2f} ({} pairs)".format(*binding(true, captions)))

@@ -4,7 +4,7 @@ Importing the package registers the bench's environments with gymnasium, for exa
 `gymnasium.make("genima_lite/OpenDrawer-v0")`.
 """
 
-from genima_lite.envs.bench.registration import register_environments
+from genima_lite.envs.api import register_environments
 
 __version__ = "0.1.0"
 

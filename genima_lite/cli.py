@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
 from rich.console import Console
@@ -25,10 +25,6 @@ from rich.table import Table
 
 from genima_lite.errors import UserError
 from genima_lite.files import write_json
-
-if TYPE_CHECKING:
-    from genima_lite.controller.config import ControllerConfig
-    from genima_lite.controller.decisions import DecisionSource
 
 Folder = Annotated[Path, tyro.conf.Positional]
 T = TypeVar("T")
@@ -66,18 +62,20 @@ def collect(
         workers: processes.
         image_size: pixels along each side of a picture.
         variations: numbers with commas, or all.
-        recovery: share of episodes that start with the arm beside the expert's path, to teach the way
-            back.
+        recovery: share of episodes that start with the arm beside the expert's path, to teach the
+            way back.
         recovery_by: what leads it there: noise, or a policy such as genima, which decides a few
             times before the expert takes over.
         checkpoint: folder of that policy; by default the shipped one.
     """
-    from genima_lite.demos.collect import CollectSettings, collect, plan_jobs
+    from genima_lite.datasets.recovery_starts import NoiseLeads, PolicyLeads
+    from genima_lite.demos.collect import CollectSettings, MakeLead, collect, plan_jobs
+    from genima_lite.policies.api import PolicyFactory, PolicySettings
 
-    folder = str(checkpoint) if checkpoint else None
-    settings = CollectSettings(
-        seed, image_size, _variations(variations), recovery, recovery_by, folder
-    )
+    lead: MakeLead = NoiseLeads()
+    if recovery_by != "noise":
+        lead = PolicyLeads(PolicyFactory(recovery_by, PolicySettings(checkpoint)))
+    settings = CollectSettings(seed, image_size, _variations(variations), recovery, lead)
     names = _tasks(tasks)
     total = len(plan_jobs(names, episodes, settings))
     results = collect(out, names, episodes, settings, workers)
@@ -161,6 +159,7 @@ def evaluate(
     ensemble: bool = False,
     report: Path | None = None,
     demos: Path | None = None,
+    keep_going: bool = False,
 ) -> int:
     """Run a policy in closed loop and print its success rates.
 
@@ -171,13 +170,16 @@ def evaluate(
         seed: episode i runs with environment seed 2 (seed + i) + 1; training seeds are even.
         json: also write the results to this file.
         checkpoint: folder of a trained policy; by default the one in data/.
-        execute: how many of a trained policy's K actions to execute a decision; by default all.
+        n_action_steps: how many of a trained policy's K actions to execute a decision; by default
+            all.
         ensemble: let a trained policy decide at every step and average its decisions.
         report: also write a page with figures and films into this folder.
         demos: demonstrations made by collect, for the report: where their pieces stood.
+        keep_going: list an episode that ends with an error apart, and go on, instead of stopping.
     """
-    from genima_lite.evaluation.rollout import evaluate, results_document, summarize
-    from genima_lite.policies.api import PolicySettings
+    from genima_lite.evaluation.rollout import evaluate
+    from genima_lite.evaluation.statistics import results_document, summarize
+    from genima_lite.policies.api import PolicyFactory, PolicySettings
 
     names, recorder = _tasks(tasks), None
     chosen = PolicySettings(checkpoint, n_action_steps, ensemble)
@@ -185,7 +187,8 @@ def evaluate(
         from genima_lite.evaluation.recording import Recorder
 
         recorder = Recorder(policy)
-    runs = evaluate(policy, names, episodes, seed, chosen, recorder)
+    make = PolicyFactory(policy, chosen)
+    runs = evaluate(make, names, episodes, seed, recorder, keep_going)
     results = list(_progress(runs, len(names) * episodes, policy))
     console.print(_success_table(policy, summarize(results)))
     settings = {"policy": policy, "tasks": names, "episodes": episodes, "seed": seed}
@@ -213,7 +216,7 @@ def train_controller(
     held_out: Path | None = None,
     drawn_by: Path | None = None,
     begin: Path | None = None,
-    generated: float = 0.5,
+    drawings: int = 5000,
     view_size: int | None = None,
     perturbed_states: int = 0,
     dagger: int = 0,
@@ -235,12 +238,12 @@ def train_controller(
             motions.
         held_out: other demonstrations to validate on.
         drawn_by: for a controller that follows drawings, folder that train-diffusion wrote; what it
-            draws at decisions of the demonstrations, moments and visits is learned from as well.
-        begin: folder of a controller to go on from. With --moments or --dagger, those that lie in
-            it are learned from as well (DAgger aggregates), so keep it until this run is done.
-        generated: share of generated motions beside the demonstrations.
+            draws at decisions of demonstrations, perturbed states and DAgger rollouts is learned
+            from as well.
+        begin: folder of a controller to go on from.
+        drawings: decisions of the demonstrations at which drawn_by draws, at most.
         view_size: pixels along each side of a view; by default the preset's.
-        moments: single decisions beside them in new scenes of all tasks.
+        perturbed_states: single decisions beside them in new scenes of all tasks.
         dagger: decisions to which a trained policy comes by itself (DAgger).
         dagger_by: folder of that Genima or baseline; by default the one in data/.
         steps: training steps.
@@ -251,71 +254,49 @@ def train_controller(
         device: cpu, or cuda for a GPU.
         workers: processes that make batches beside the training; a GPU waits without any.
     """
-    from genima_lite.controller import recipe
+    from genima_lite.controller.config import preset as sizes
     from genima_lite.controller.keypoint_pretraining import KeypointPretraining
-    from genima_lite.controller.train import TrainConfig, train
-
-    config = recipe.preset(preset, view_size)
-    if drawn_by is not None and not (demos or perturbed_states or dagger):
-        raise UserError("--drawn-by: nothing to draw; give --demos, --moments or --dagger")
-
-    def drawing(done: int, total: int) -> None:
-        if done % 500 == 0:
-            console.print(f"drawing {done} of {total}")
-
-    drawn = None
-    if drawn_by is not None and demos:
-        drawn = recipe.drawn_source(config, demos, drawn_by, out, report=drawing)
-    decisions = _decisions(out, config, perturbed_states, dagger, dagger_by, drawn_by, begin, seed)
-    data = recipe.training_data(config, demos, generated, seed, drawn=drawn, decisions=decisions)
-    validation = recipe.validation_batch(config, held_out)
-    keypoint_pretraining = KeypointPretraining(seed=seed) if config.spheres else None
-    settings = TrainConfig(
-        steps, batch_size, learning_rate, seed=seed, keypoint_pretraining=keypoint_pretraining
+    from genima_lite.controller.run import (
+        ControllerRunConfig,
+        FollowingMixture,
+        train_controller,
     )
-
-    def report(step: int, parts: dict[str, float]) -> None:
-        if step % 50 == 0:
-            shown = ", ".join(f"{name} {value:.4f}" for name, value in parts.items())
-            console.print(f"step {step} of {steps}: {shown}")
-
-    run = train(out, data, settings, validation, max_minutes, device, report, begin, workers)
-    console.print(f"{out}: {run.step} of {steps} steps")
-    return 0
-
-
-def _decisions(
-    out: Path,
-    config: ControllerConfig,
-    perturbed_states: int,
-    dagger: int,
-    dagger_by: Path | None,
-    drawn_by: Path | None,
-    begin: Path | None,
-    seed: int,
-) -> DecisionSource | None:
-    """Draw single decisions in all tasks, or find them; add those of the run's beginning."""
-    from genima_lite.controller.decisions import DecisionSettings, decision_source, make_decisions
-    from genima_lite.datasets.shards import shards_for
+    from genima_lite.policies.api import PolicyFactory, PolicySettings
     from genima_lite.shipped import shipped
+    from genima_lite.training.config import TrainingConfig
 
-    ours = "genima" if config.spheres else "act"
-    artist = str(drawn_by) if drawn_by else None
-    wanted: list[tuple[str, int, str | None]] = []
-    if perturbed_states:
-        wanted.append(("moments", perturbed_states, None))
-    if dagger:
-        wanted.append(("dagger", dagger, str(dagger_by or shipped(ours))))
-    for name, count, policy in wanted:
-        settings = DecisionSettings(tuple(_tasks("all")), seed, policy, artist)
-        files = make_decisions(out / name, config, settings, count)
-        for _ in _progress(files, shards_for(count), name):
-            pass
-    folders: list[tuple[Path, int | None]] = [(out / name, count) for name, count, _ in wanted]
-    if begin is not None and wanted:
-        earlier = (begin / name for name in ("moments", "dagger"))
-        folders += [(folder, None) for folder in earlier if folder.is_dir()]
-    return decision_source(config, folders) if folders else None
+    network = sizes(preset, view_size)
+    name = "genima" if network.spheres else "act"
+    by = (dagger_by or shipped(name)) if dagger else None
+    drawn = drawings if drawn_by is not None and demos else 0
+    mixture = FollowingMixture(
+        motions=float(network.spheres),
+        demonstrations=float(bool(demos)),
+        drawings=float(drawn > 0),
+        perturbed_states=float(perturbed_states > 0),
+        dagger=float(dagger > 0),
+    )
+    config = ControllerRunConfig(
+        network=network,
+        tasks=tuple(_tasks("all")),
+        demos=tuple(map(str, demos)),
+        held_out=None if held_out is None else str(held_out),
+        drawings=drawn,
+        perturbed_states=perturbed_states,
+        dagger=dagger,
+        dagger_by=None if by is None else str(by),
+        drawn_by=None if drawn_by is None else str(drawn_by),
+        mixture=mixture,
+        begin=None if begin is None else str(begin),
+        keypoint_pretraining=KeypointPretraining() if network.spheres else None,
+        training=TrainingConfig(steps, batch_size, 1, learning_rate, warmup=50, seed=seed),
+        seed=seed,
+    )
+    pilot = None if by is None else PolicyFactory(name, PolicySettings(by))
+    with _training_bars() as report:
+        result = train_controller(out, config, max_minutes, report, device, workers, pilot)
+    console.print(f"{out}: {result.steps} of {steps} steps")
+    return 0
 
 
 def pretrain_base(
@@ -349,18 +330,16 @@ def pretrain_base(
     from dataclasses import replace
 
     from genima_lite.diffusion.base import preset as sizes
-    from genima_lite.diffusion.pretrain import BASE_TRAINING, PretrainConfig, pretrain
+    from genima_lite.diffusion.pretrain import PretrainConfig, pretrain
     from genima_lite.training.precision import fast_precision
 
+    config = PretrainConfig(tuple(_tasks(tasks)), even_steps=even_steps, pictures=pictures)
+    training = replace(config.training, steps=steps, precision=fast_precision(device), seed=seed)
     base = replace(sizes(preset, 2 * view_size), seed=seed)
-    precision = fast_precision(device)
-    training = replace(BASE_TRAINING, steps=steps, precision=precision, seed=seed)
-    config = PretrainConfig(base, tuple(_tasks(tasks)), pictures, training, even_steps, seed)
-
+    config = replace(config, base=base, training=training, seed=seed)
     with _training_bars() as report:
-        trainer = pretrain(out, config, max_minutes, report, device)
-    done = f"{trainer.step} of {trainer.config.steps} steps"
-    console.print(f"{trainer.out}: {done}, {trainer.trained / 1e6:.1f} M weights")
+        result = pretrain(out, config, max_minutes, report, device)
+    console.print(f"{out}: {result.steps} steps, {result.weights / 1e6:.1f} M weights")
     return 0
 
 
@@ -398,7 +377,7 @@ def train_diffusion(
         held_out: other demonstrations, on which drawings are scored every 200 steps.
         frames_each: frames of each demonstration.
         grounding: further pictures in which the thing that the prompt names is painted.
-        moments: further decisions, the arm set down beside the expert's way in a new scene.
+        perturbed_states: further decisions, the arm set down beside the expert's way in new scenes.
         dagger: further decisions, to which a trained Genima comes by itself (DAgger).
         dagger_by: folder of that Genima; by default the one in data/.
         steps: training steps.
@@ -409,32 +388,45 @@ def train_diffusion(
         device: cpu or cuda.
         precision: float32, bfloat16, or auto: whichever the processor is faster with.
     """
-    from genima_lite.diffusion.finetune import FinetuneConfig, finetune
-    from genima_lite.diffusion.train import TrainConfig
+    from genima_lite.diffusion.finetune import DrawingMixture, FinetuneConfig, finetune
+    from genima_lite.diffusion.train import AdapterConfig
+    from genima_lite.policies.api import PolicyFactory, PolicySettings
+    from genima_lite.shipped import shipped
+    from genima_lite.training.config import TrainingConfig
     from genima_lite.training.precision import fast_precision
 
-    training = TrainConfig(
-        adapter,
+    by = (dagger_by or shipped("genima")) if dagger else None
+    present = (bool(demos), perturbed_states > 0, dagger > 0, grounding > 0)
+    training = TrainingConfig(
         steps,
         batch_size,
+        1,
         learning_rate,
+        final_rate=0.1,
+        weight_decay=0.01,
+        ema=0.995,
         precision=fast_precision(device) if precision == "auto" else precision,
         seed=seed,
     )
     config = FinetuneConfig(
+        base,
         tuple(_tasks(tasks)),
-        frames_each,
-        grounding=grounding,
+        tuple(map(str, demos)),
+        None if held_out is None else str(held_out),
+        frames_each=frames_each,
         perturbed_states=perturbed_states,
         dagger=dagger,
-        dagger_by=dagger_by,
+        dagger_by=None if by is None else str(by),
+        grounding=grounding,
+        mixture=DrawingMixture(*map(float, present)),
+        adapter=AdapterConfig(adapter),
         training=training,
         seed=seed,
     )
-
+    pilot = None if by is None else PolicyFactory("genima", PolicySettings(by))
     with _training_bars() as report:
-        trainer = finetune(out, base, demos, config, max_minutes, report, device, held_out)
-    console.print(f"{out}: {trainer.step} of {steps} steps, {trainer.trained / 1e6:.1f} M weights")
+        result = finetune(out, config, max_minutes, report, device, pilot=pilot)
+    console.print(f"{out}: {result.steps} of {steps} steps, {result.weights / 1e6:.1f} M weights")
     return 0
 
 
@@ -458,8 +450,8 @@ def score(
 
     from PIL import Image
 
+    from genima_lite.datasets.demonstrations import read_demos
     from genima_lite.diffusion.agent import DiffusionAgent
-    from genima_lite.diffusion.data import read_demos
     from genima_lite.diffusion.validate import (
         decision_examples,
         score_drawings,
@@ -555,7 +547,7 @@ def _tasks(names: str) -> list[str]:
     Raises:
         UserError: an unknown name.
     """
-    from genima_lite.envs.bench.tasks import check_task, task_names
+    from genima_lite.envs.api import check_task, task_names
 
     if names == "all":
         return task_names()
@@ -608,10 +600,18 @@ def _success_table(policy: str, summary: dict) -> Table:
     """Return the table of success rates that `summarize` gave."""
     table = Table(title=f"success of '{policy}', 95 % Wilson intervals, median steps")
     table.add_column("task", no_wrap=True, min_width=max(map(len, summary)))
-    for heading in ("success", "n", "rate", "interval", "steps"):
+    rare = [name for name in ("refused", "errors") if any(row[name] for row in summary.values())]
+    for heading in ("success", "n", "rate", "interval", "steps", *rare):
         table.add_column(heading, justify="right", no_wrap=True)
     for task, row in summary.items():
-        low, high = row["interval_95"]
-        cells = (row["successes"], row["n"], f"{row['rate']:.1%}", f"{low:.1%} to {high:.1%}")
-        table.add_row(task, *map(str, cells), f"{row['median_steps']:.0f}")
+        table.add_row(task, *_success_cells(row), *(str(row[name]) for name in rare))
     return table
+
+
+def _success_cells(row: dict) -> list[str]:
+    """Return a task's counts and rates; episodes that ended with an error are not in n."""
+    counts = [str(row["successes"]), str(row["n"])]
+    if not row["n"]:
+        return [*counts, "–", "–", "–"]
+    low, high = row["interval_95"]
+    return [*counts, f"{row['rate']:.1%}", f"{low:.1%} to {high:.1%}", f"{row['median_steps']:.0f}"]

@@ -16,6 +16,7 @@ import math
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from genima_lite.errors import Refusal
 from genima_lite.transforms import pose_matrix
 
 JOINT_4_OFFSET = np.deg2rad(4.0)
@@ -117,7 +118,7 @@ def jacobian(joint_poses: np.ndarray, tip: np.ndarray) -> np.ndarray:
     return np.concatenate([linear, axes])
 
 
-class Unreachable(ValueError):
+class Unreachable(Refusal):
     """No joint angles within the limits bring the tip to the wanted pose."""
 
 

@@ -143,3 +143,32 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _shown(values: Mapping[str, Any], name: str) -> str:
     return json.dumps(values[name]) if name in values else "nothing"
+
+
+def model_fingerprint(folder: Path | str) -> str:
+    """Return a fingerprint of a trained model: of its weights, and of the settings they need.
+
+    Checkpoints and logs of its training and what it was made from do not count.
+
+    Args:
+        folder: a diffusion model in Stable Diffusion's format, a controller, or a Genima with both,
+            in `diffusion/` and `controller/`.
+
+    Raises:
+        UserError: no model there.
+    """
+    folder = Path(folder)
+    places = (folder, folder / "diffusion", folder / "controller")
+    parts = [part for place in places for part in _model_parts(place)]
+    if not parts:
+        raise UserError(f"{folder}: no model in it")
+    return fingerprint(*parts)
+
+
+def _model_parts(folder: Path) -> list[Path]:
+    """Return the files and folders that make the model in a folder, none if there is none."""
+    names = ["controller.json", "controller.safetensors"]
+    index = folder / "model_index.json"
+    if index.is_file():
+        names += ["model_index.json", *json.loads(index.read_text(encoding="utf-8"))]
+    return [folder / name for name in names if (folder / name).exists()]

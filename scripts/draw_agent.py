@@ -17,12 +17,11 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.render import Renderer
+from genima_lite.envs.api import HasFilm, RobotEnv, require
 from genima_lite.errors import UserError
 from genima_lite.evaluation.rollout import run_episode
 from genima_lite.files import written_whole
-from genima_lite.policies.api import PolicySettings, make_env, make_policy
+from genima_lite.policies.api import PolicyFactory
 from genima_lite.seeds import evaluation_seed
 from genima_lite.tiling import TILE_ORDER
 from genima_lite.viz.figure import MARK_COLOUR, TEXT_COLOUR, Figure, literal
@@ -41,11 +40,11 @@ COLOURS = 255  # of the palette; one more means "as before"
 class Film:
     """Watches an episode in a recorder's place; `frames` are pictures and their milliseconds."""
 
-    def __init__(self, env: BenchEnv, stride: int):
-        self._renderer, self._stride = Renderer(env.scene.model, SIZE), stride
+    def __init__(self, stride: int):
+        self._stride = stride
         self.frames: list[tuple[Image.Image, int]] = []
 
-    def start(self, env: BenchEnv, instruction: str) -> None:
+    def start(self, env: RobotEnv, instruction: str) -> None:
         self._instruction, self._steps = instruction, -1
         self._look(env)
 
@@ -53,19 +52,17 @@ class Film:
         self._drawn = lay_out(decision.drawn)
         self._add(True, DRAWING)
 
-    def stepped(self, env: BenchEnv) -> None:
+    def stepped(self, env: RobotEnv) -> None:
         self._look(env)
         if self._steps % self._stride == 0:
             self._add(False, 50 * self._stride)
 
     def finish(self, result: Any) -> None:
         self._add(False, END)
-        self._renderer.close()
 
-    def _look(self, env: BenchEnv) -> None:
+    def _look(self, env: RobotEnv) -> None:
         self._steps += 1
-        self._renderer.update(env.scene.data)
-        self._front = self._renderer.rgb(env.scene.data, "front")
+        self._front = require(env, HasFilm, "the agent's picture").film_frame(SIZE)
 
     def _add(self, draws: bool, milliseconds: int) -> None:
         picture = compose(self._front, self._drawn, self._instruction, draws)
@@ -74,11 +71,9 @@ class Film:
 
 def solved(task: str, first: int, stride: int) -> list[tuple[Image.Image, int]]:
     """Return the frames of the shipped agent's first solved episode, from number `first` on."""
-    settings = PolicySettings()
-    env = make_env("genima", task, settings)
-    agent = make_policy("genima", env, settings)
+    env, agent = PolicyFactory("genima")(task)
     for i in range(first, first + TRIES):
-        film, variation = Film(env, stride), i % env.task.variations
+        film, variation = Film(stride), i % env.variations
         if run_episode(env, agent, evaluation_seed(SEED, i), variation, film).success:
             env.close()
             return film.frames

@@ -5,9 +5,8 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 
-from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.tasks import task_names
-from genima_lite.policies.api import ExpertPolicy
+from genima_lite.envs.api import EnvSpec, make_env, task_names
+from genima_lite.policies.expert import ExpertPolicy
 
 SEED = 5
 SIZE = 256
@@ -15,14 +14,14 @@ SIZE = 256
 
 def halfway(task: str) -> tuple[np.ndarray, str]:
     """Return the front view (H, W, 3) uint8 two thirds into the expert's episode, and the goal."""
-    env = BenchEnv(task, cameras=("front",), image_size=SIZE)
-    _, info = env.reset(seed=SEED, options={"variation": env.task.variations // 2})
+    env = make_env(EnvSpec(task, ("front",), SIZE))
+    _, info = env.reset(seed=SEED, options={"variation": env.variations // 2})
     expert = ExpertPolicy(env)
     expert.reset(info["instruction"], SEED)
-    for action in expert.plan[: 2 * len(expert.plan) // 3]:
-        observation, *_ = env.step(action)
+    env.execute(expert.plan[: 2 * len(expert.plan) // 3])
+    picture = env.observation.image("front")
     env.close()
-    return observation["front_rgb"], info["instruction"]
+    return picture, info["instruction"]
 
 
 def main() -> None:

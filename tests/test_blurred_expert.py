@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genima_lite.datasets.perturbed_states import expert_way
 from genima_lite.envs.bench import recovery
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.policies.api import HORIZON
+from genima_lite.targets.expert_targets import way_to_target
+from genima_lite.targets.horizon import HORIZON
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "blurred_expert.py"
 blurred_way, solves = (runpy.run_path(str(SCRIPT))[name] for name in ("blurred_way", "solves"))
@@ -22,9 +22,8 @@ def drawers():
 
 def test_without_blur_it_goes_where_the_expert_goes(drawers):
     drawers.reset(seed=4, options={"variation": 1})
-    first = drawers.task.waypoints(drawers.scene)
-    expert = expert_way(drawers.scene, first)
-    way = blurred_way(drawers.scene, first, 0.0, np.random.default_rng(0))
+    expert = way_to_target(drawers)
+    way = blurred_way(drawers, 0.0, np.random.default_rng(0))
     assert way.shape == (HORIZON, 8)
     np.testing.assert_allclose(way[len(expert) - 1 :], np.tile(expert[-1], (21 - len(expert), 1)))
 
@@ -32,8 +31,7 @@ def test_without_blur_it_goes_where_the_expert_goes(drawers):
 def test_the_arm_stays_where_it_is_while_it_is_asked(drawers):
     drawers.reset(seed=4, options={"variation": 1})
     before = drawers.scene.data.qpos.copy()
-    first = drawers.task.waypoints(drawers.scene)
-    blurred_way(drawers.scene, first, 0.02, np.random.default_rng(0))
+    blurred_way(drawers, 0.02, np.random.default_rng(0))
     np.testing.assert_array_equal(drawers.scene.data.qpos, before)
 
 

@@ -156,7 +156,7 @@ def test_impossible_settings_are_named(call, words):
 
 def test_a_folder_of_other_settings_is_refused_and_untouched(dataset):
     before = contents(dataset)
-    with pytest.raises(DatasetError, match=r"collection\.json.*image_size = 16, not 32"):
+    with pytest.raises(UserError, match=r"image_size = 16, not 32"):
         run(dataset, settings=CollectSettings(seed=3, image_size=32))
     assert contents(dataset) == before
 

@@ -1,5 +1,6 @@
 """The controller's data: labels that fit the pictures, masked tails, the same in evaluation."""
 
+import multiprocessing
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from genima_lite import panda
 from genima_lite.controller.augment import AugmentConfig, corrupt, spheres_shown
 from genima_lite.controller.backgrounds import textures
 from genima_lite.controller.config import ControllerConfig
-from genima_lite.controller.data import TrainingData, collate
+from genima_lite.controller.data import ControllerData, collate
 from genima_lite.controller.ensemble import TemporalEnsemble
 from genima_lite.controller.normalise import (
     denormalise_actions,
@@ -220,26 +221,50 @@ def test_no_augmentation_changes_nothing():
     assert spheres_shown(CLEAN, np.random.default_rng(0), 3, 4).all()
 
 
-def test_batches_depend_on_seed_and_step_alone():
+def test_batches_depend_on_the_generator_alone():
     def data(seed):
         source = MotionSource(CONFIG, AugmentConfig(), textures, seed=seed, motions=3)
-        return TrainingData(CONFIG, [(source, 1.0)], seed)
+        return ControllerData(CONFIG, {"motions": source}, {"motions": 1.0})
+
+    def batch(data, step):
+        return data.batch(np.random.default_rng([0, step]), 4)
 
     first, again = data(0), data(0)
-    first.batch(0, 4)
-    one, two = first.batch(7, 4), again.batch(7, 4)
+    batch(first, 0)
+    one, two = batch(first, 7), batch(again, 7)
     torch.testing.assert_close(one.views, two.views, rtol=0, atol=0)
     torch.testing.assert_close(one.labels.actions, two.labels.actions, rtol=0, atol=0)
-    assert not torch.equal(one.views, first.batch(8, 4).views)
-    assert not torch.equal(one.views, data(1).batch(7, 4).views)
+    assert not torch.equal(one.views, batch(first, 8).views)
+    assert not torch.equal(one.views, batch(data(1), 7).views)
 
 
-def test_sources_are_mixed_by_their_shares(demos):
-    motions = MotionSource(CONFIG, CLEAN, textures, motions=2)
-    recorded = DemoSource(CONFIG, CLEAN, textures, demos)
-    batch = TrainingData(CONFIG, [(motions, 0.25), (recorded, 0.75)]).batch(0, 8)
+@pytest.fixture
+def mixed(demos):
+    sources = {
+        "motions": MotionSource(CONFIG, CLEAN, textures, motions=2),
+        "demonstrations": DemoSource(CONFIG, CLEAN, textures, demos),
+    }
+    return ControllerData(CONFIG, sources, {"motions": 1, "demonstrations": 3})
+
+
+def test_sources_are_mixed_by_their_weights(mixed, demos):
+    batch = mixed.batch(np.random.default_rng(0), 8)
     assert batch.views.shape == (8, 4, 3, 32, 32)
     assert batch.labels.valid.shape == (8, 20)
+    recorded = DemoSource(CONFIG, CLEAN, textures, demos)
+    every = collate(CONFIG, recorded.at(np.random.default_rng(0), range(len(recorded)))).state
+    from_demos = [bool((every == row).all(1).any()) for row in batch.state]
+    assert from_demos == [False] * 2 + [True] * 6
+    assert [weight for _, weight in mixed.bare] == [1, 3]
+
+
+def some_views(data):
+    return data.batch(np.random.default_rng(5), 2).views.numpy()
+
+
+def test_spawned_workers_make_the_same_batches(mixed):
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        np.testing.assert_array_equal(pool.apply(some_views, (mixed,)), some_views(mixed))
 
 
 def test_instructions_have_features_of_their_own():

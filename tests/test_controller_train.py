@@ -20,8 +20,9 @@ from genima_lite.controller.train import (
     new_controller,
     validate,
 )
+from genima_lite.envs.api import make_env
 from genima_lite.errors import UserError
-from genima_lite.policies.api import PolicySettings, make_env, make_policy
+from genima_lite.policies.api import PolicySettings, env_spec, make_policy
 from genima_lite.training.config import TrainingConfig
 from genima_lite.training.loop import Trainer
 from genima_lite.training.tensors import load_tensors
@@ -185,27 +186,27 @@ def checkpoints(tmp_path_factory, data):
 @pytest.mark.parametrize("name", ["oracle", "act"])
 def test_policies_drive_the_arm(name, checkpoints):
     settings = PolicySettings(checkpoints / name, n_action_steps=5)
-    env = make_env(name, "push_button", settings)
+    env = make_env(env_spec(name, "push_button", settings))
     policy = make_policy(name, env, settings)
     _, info = env.reset(seed=1)
     policy.reset(info["instruction"], 1)
-    actions = policy.act(env.observation)
+    actions = policy.act(env.observation).actions
     assert actions.shape == (5, 8)
     assert env.action_space.contains(actions[0])
     ensemble = make_policy(name, env, PolicySettings(checkpoints / name, ensemble=True))
     ensemble.reset(info["instruction"], 1)
     for _ in range(3):
-        (action,) = ensemble.act(env.observation)
-        env.step(action)
+        actions = ensemble.act(env.observation).actions
+        assert env.execute(actions).steps == len(actions) == 1
     env.close()
 
 
 def test_the_oracle_draws_the_plans_future(checkpoints):
-    from genima_lite.policies.trained import Camera
+    from genima_lite.cameras import Camera
     from genima_lite.targets.keypoints import draw_views, targets_of
 
     settings = PolicySettings(checkpoints / "oracle")
-    env = make_env("oracle", "push_button", settings)
+    env = make_env(env_spec("oracle", "push_button", settings))
     policy = make_policy("oracle", env, settings)
     env.reset(seed=1)
     policy.reset("", 1)
@@ -213,17 +214,18 @@ def test_the_oracle_draws_the_plans_future(checkpoints):
     views = policy._views(env.observation)
     cameras = [[Camera.from_observation(env.observation, name) for name in CONFIG.cameras]]
     below = np.stack([env.observation.image(name) for name in CONFIG.cameras])[None]
-    first = policy._targets[0]  # the frame that the first twenty steps lead to
-    row = policy._plan[policy._targets[first]]
+    plan, targets = policy._expert.plan, policy._expert.targets
+    first = targets[0]  # the frame that the first twenty steps lead to
+    row = plan[targets[first]]
     wanted = draw_views(below, cameras, CONFIG.cameras, [targets_of(row[:7], row[7])])
     np.testing.assert_array_equal(np.stack(list(views.values())), wanted.views[0])
     env.close()
 
 
 def test_wrong_policies_end_with_a_sentence(checkpoints):
-    env = make_env("oracle", "push_button", PolicySettings(checkpoints / "oracle"))
+    env = make_env(env_spec("oracle", "push_button", PolicySettings(checkpoints / "oracle")))
     with pytest.raises(UserError, match="no controller.json"):
-        make_env("oracle", "push_button", PolicySettings(checkpoints))
+        env_spec("oracle", "push_button", PolicySettings(checkpoints))
     with pytest.raises(UserError, match="policy oracle or genima"):
         make_policy("act", env, PolicySettings(checkpoints / "oracle"))
     with pytest.raises(UserError, match="policy act"):

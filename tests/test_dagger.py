@@ -6,12 +6,13 @@ import pytest
 pytest.importorskip("torch")
 
 from genima_lite.controller.checkpoint import save_controller
-from genima_lite.controller.train import TrainConfig, start
-from genima_lite.datasets.dagger import DaggerSettings, dagger_rollouts
+from genima_lite.controller.train import new_controller
+from genima_lite.datasets.dagger import DaggerRollouts, dagger_rollouts
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.expert import plan
 from genima_lite.errors import UserError
 from genima_lite.panda import HOME, forward_kinematics
+from genima_lite.planner import plan
+from genima_lite.policies.api import PolicyFactory, PolicySettings
 from genima_lite.seeds import training_seed
 from genima_lite.targets.horizon import target_frames
 from tests.tiny_controller import TINY_CONTROLLER
@@ -23,14 +24,16 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 def folder(tmp_path_factory):
     """A controller that has learned nothing: it hardly moves the arm."""
     folder = tmp_path_factory.mktemp("controller")
-    model = start(TINY_CONTROLLER, TrainConfig()).model
+    model = new_controller(TINY_CONTROLLER, 0)
     save_controller(folder, TINY_CONTROLLER, model.state_dict(), {})
     return folder
 
 
 def some(folder, task="push_button", count=8, seed=3, part=0):
-    settings = DaggerSettings(task, "oracle", folder, seed, part=part)
-    return list(dagger_rollouts(settings, count))
+    env, policy = PolicyFactory("oracle", PolicySettings(folder))(task)
+    found = list(dagger_rollouts(env, policy, DaggerRollouts(seed), part, count))
+    env.close()
+    return found
 
 
 def tip(seen):

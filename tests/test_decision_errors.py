@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from genima_lite.controller.checkpoint import load_controller
+from genima_lite.datasets.demonstrations import read_demos
 from genima_lite.demos.collect import CollectSettings, collect
-from genima_lite.diffusion.data import read_demos
 from genima_lite.shipped import shipped
 from genima_lite.targets import decision_frames, demo_targets, draw_targets_of
 

@@ -14,9 +14,9 @@ from genima_lite.diffusion.base import BaseConfig, build_base, check_folder, loa
 from genima_lite.diffusion.components import Components, encode_prompts
 from genima_lite.diffusion.prompts import scene_caption, task_prompt
 from genima_lite.diffusion.tokenizer import build_tokenizer, known_words
-from genima_lite.envs.bench.task import COLORS
 from genima_lite.envs.bench.tasks import load_task, task_names
 from genima_lite.errors import UserError
+from genima_lite.rlbench import COLORS
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import gymnasium
 import numpy as np
@@ -18,6 +19,7 @@ from genima_lite.demos.read import read_episode
 from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.envs.bench.observe import as_dict
 from genima_lite.envs.bench.registration import environment_id
+from genima_lite.envs.bench.render import Renderer
 from genima_lite.envs.bench.tasks import task_names
 from genima_lite.observation import STATE_FIELDS
 
@@ -292,20 +294,24 @@ def test_without_egl_it_takes_osmesa_or_says_what_to_install():
     assert (words[0] == "std" and float(words[1]) > 10) or "libosmesa6" in done.stdout
 
 
-def test_a_blind_step_differs_only_in_its_pictures():
+def test_executing_a_chunk_is_stepping_without_pictures():
     """What happens between two decisions is the same whether somebody looks or not."""
     envs = [BenchEnv("push_button", cameras=("front",), image_size=16) for _ in range(2)]
     for env in envs:
         env.reset(seed=4)
     goal = np.append(envs[0].observation.joint_positions + 0.02, 0.0)
-    _, _, terminated, truncated, info = envs[0].step(goal)
-    assert envs[1].step_blindly(goal) == (terminated, truncated, info)
+    for _ in range(2):
+        _, _, terminated, truncated, info = envs[0].step(goal)
+    taken = []
+    with mock.patch.object(Renderer, "rgb", side_effect=taken.append):
+        outcome = envs[1].execute(np.stack([goal, goal]))
+    assert (outcome.steps, outcome.success, outcome.done) == (2, info["success"], terminated)
+    assert not truncated
+    assert not taken
     seen, blind = (env.observation for env in envs)
     np.testing.assert_array_equal(seen.joint_positions, blind.joint_positions)
     np.testing.assert_array_equal(seen.task_low_dim_state, blind.task_low_dim_state)
-    assert blind.front_rgb is None
-    assert seen.front_rgb is not None
-    envs[0].step(goal), envs[1].step(goal)
-    np.testing.assert_array_equal(envs[0].observation.front_rgb, envs[1].observation.front_rgb)
+    np.testing.assert_array_equal(seen.front_rgb, blind.front_rgb)
+    assert envs[1].observation is blind
     for env in envs:
         env.close()

@@ -7,36 +7,43 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from genima_lite import cli, evaluate, panda, policy, seeds
-from genima_lite.envs.bench.tasks.push_button import PushButton
+from genima_lite import cli, panda, seeds
+from genima_lite.envs.api import EnvSpec, make_env
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.evaluation import rollout, statistics
+from genima_lite.evaluation.rollout import EpisodeError, evaluate
+from genima_lite.evaluation.statistics import summarize
+from genima_lite.policies.api import PolicyFactory, make_policy, policy_names
+from genima_lite.policies.random import RandomPolicy
+from genima_lite.targets.horizon import HORIZON
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 10), (10, 10), (7, 10), (49, 50), (1, 1)])
 def test_wilson_interval_equals_scipys(successes, n):
     reference = binomtest(successes, n).proportion_ci(method="wilson")
     np.testing.assert_allclose(
-        evaluate.wilson_interval(successes, n), (reference.low, reference.high), atol=1e-6
+        statistics.wilson_interval(successes, n), (reference.low, reference.high), atol=1e-6
     )
 
 
 def test_no_episodes_tell_nothing():
-    assert evaluate.wilson_interval(0, 0) == (0.0, 1.0)
+    assert statistics.wilson_interval(0, 0) == (0.0, 1.0)
 
 
 def test_the_mean_counts_tasks_the_same():
     rows = {"a": {"successes": 7, "n": 10, "rate": 0.7}, "b": {"successes": 0, "n": 10, "rate": 0}}
-    mean = evaluate.mean_over_tasks(rows)
+    mean = statistics.mean_over_tasks(rows)
     assert mean["rate"] == 0.35
-    assert mean["interval_95"] == evaluate.wilson_interval(7, 20)
+    assert mean["interval_95"] == statistics.wilson_interval(7, 20)
     rows["b"] = {"successes": 5, "n": 5, "rate": 1.0}
-    mean = evaluate.mean_over_tasks(rows)
+    mean = statistics.mean_over_tasks(rows)
     assert (mean["rate"], mean["interval_95"]) == (0.85, None)
 
 
 def test_time_goes_to_the_stages_that_a_policy_reports(monkeypatch):
     now = iter([0.0, 1.0, 4.0, 5.0, 9.0])
-    monkeypatch.setattr(evaluate.time, "perf_counter", lambda: next(now))
-    clock = evaluate._Clock()
+    monkeypatch.setattr(rollout.time, "perf_counter", lambda: next(now))
+    clock = rollout._Clock()
     clock.charge("environment")
     clock.charge("policy", {"draw": 2.0, "control": 0.5})
     clock.skip()
@@ -45,13 +52,13 @@ def test_time_goes_to_the_stages_that_a_policy_reports(monkeypatch):
 
 
 def test_episodes_tell_where_pieces_stood_and_how_often_was_decided():
-    results = list(evaluate.evaluate("expert", ["pick_up_cup"], 2, 1000))
+    results = list(evaluate(PolicyFactory("expert"), ["pick_up_cup"], 2, 1000))
     assert all(list(each.objects) == ["start", "cup1", "cup2"] for each in results)
     assert all(len(place) == 3 for each in results for place in each.objects.values())
     assert results[0].objects != results[1].objects
-    assert all(each.decisions == -(-each.steps // policy.HORIZON) for each in results)
+    assert all(each.decisions == -(-each.steps // HORIZON) for each in results)
     assert all(set(each.seconds) == {"environment", "policy"} for each in results)
-    json.dumps(evaluate.results_document({}, results))
+    json.dumps(statistics.results_document({}, results))
 
 
 def test_training_and_evaluation_seeds_never_meet():
@@ -70,8 +77,8 @@ def test_impossible_training_seeds_are_refused(bad):
 
 
 def test_the_expert_solves_what_random_motion_does_not():
-    expert = evaluate.summarize(evaluate.evaluate("expert", ["push_button"], 4, 1000))
-    chance = evaluate.summarize(evaluate.evaluate("random", ["push_button"], 4, 1000))
+    expert = summarize(evaluate(PolicyFactory("expert"), ["push_button"], 4, 1000))
+    chance = summarize(evaluate(PolicyFactory("random"), ["push_button"], 4, 1000))
     assert expert["push_button"]["successes"] == 4
     assert chance["push_button"]["successes"] < 4
     assert expert["push_button"]["seeds"] == [2001, 2003, 2005, 2007]
@@ -80,15 +87,68 @@ def test_the_expert_solves_what_random_motion_does_not():
 
 
 def test_a_seed_that_the_expert_cannot_plan_is_a_reported_failure(monkeypatch):
-    def out_of_reach(self, scene):
+    def out_of_reach(self):
         raise panda.Unreachable("the tip cannot reach the moon")
 
-    monkeypatch.setattr(PushButton, "waypoints", out_of_reach)
-    (result,) = evaluate.evaluate("expert", ["push_button"], 1, 0)
+    monkeypatch.setattr(BenchEnv, "expert_stretches", out_of_reach)
+    (result,) = evaluate(PolicyFactory("expert"), ["push_button"], 1, 0)
     assert not result.success
-    assert result.error == "the tip cannot reach the moon"
-    summary = evaluate.summarize([result])["push_button"]
+    assert (result.refusal, result.error) == ("the tip cannot reach the moon", None)
+    summary = summarize([result])["push_button"]
     assert summary["failures"][0]["seed"] == result.seed
+    assert (summary["n"], summary["refused"], summary["errors"]) == (1, 1, 0)
+
+
+@pytest.fixture
+def breaks_once(monkeypatch):
+    """A policy that has a bug in the episode with seed 2003."""
+    act = RandomPolicy.act
+
+    def reset(self, instruction, seed):
+        self._rng, self._seed = np.random.default_rng(seed), seed
+
+    def breaks(self, observation):
+        if self._seed == 2003:
+            raise ValueError("shapes do not match")
+        return act(self, observation)
+
+    monkeypatch.setattr(RandomPolicy, "reset", reset)
+    monkeypatch.setattr(RandomPolicy, "act", breaks)
+
+
+def test_a_bug_in_a_policy_is_no_failed_episode(breaks_once):
+    runs = evaluate(PolicyFactory("random"), ["push_button"], 3, 1000)
+    assert next(runs).seed == 2001
+    words = r"'push_button', variation 1, seed 2003, after 0 steps: ValueError: shapes do not"
+    with pytest.raises(EpisodeError, match=words) as stopped:
+        next(runs)
+    assert str(stopped.value.__cause__) == "shapes do not match"
+
+
+def test_errors_are_listed_apart_if_one_goes_on(breaks_once):
+    make = PolicyFactory("random")
+    results = list(evaluate(make, ["push_button"], 3, 1000, keep_going=True))
+    assert [result.error is None for result in results] == [True, False, True]
+    document = statistics.results_document({}, results)
+    row = document["summary"]["push_button"]
+    assert (row["n"], row["errors"], row["seeds"]) == (2, 1, [2001, 2005])
+    assert [each["seed"] for each in document["errors"]] == [2003]
+    assert all(each["seed"] != 2003 for each in [*document["episodes"], *row["failures"]])
+    only = summarize(results[1:2])["push_button"]
+    assert (only["n"], only["rate"], only["errors"]) == (0, None, 1)
+    assert statistics.mean_over_tasks({"a": only})["rate"] is None
+
+
+def test_the_command_names_refusals_and_errors(breaks_once, monkeypatch, capsys):
+    words = ["eval", "--policy", "random", "--tasks", "push_button", "--episodes", "2"]
+    monkeypatch.setattr(sys, "argv", ["genima-lite", *words, "--keep-going"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 0
+    shown = capsys.readouterr().out
+    assert "errors" in shown
+    (line,) = [line for line in shown.splitlines() if line.split("│")[1:2] == [" push_button "]]
+    assert line.replace("│", " ").split()[-1] == "1"
 
 
 def test_the_command_writes_rates_seeds_and_intervals(tmp_path, monkeypatch, capsys):
@@ -129,15 +189,17 @@ def test_unknown_policy_or_task_ends_with_a_sentence(monkeypatch, capsys):
         assert hint in capsys.readouterr().err
 
 
-def test_policies_return_k_actions():
-    from genima_lite.envs.bench.env import BenchEnv
+def test_policies_are_found_by_their_files():
+    assert policy_names() == ["act", "expert", "genima", "oracle", "random"]
 
-    env = BenchEnv("push_button", cameras=())
-    for name in policy.POLICIES:
-        agent = policy.make_policy(name, env)
+
+def test_policies_return_k_actions():
+    env = make_env(EnvSpec("push_button", cameras=()))
+    for name in ("expert", "random"):
+        agent = make_policy(name, env)
         _, info = env.reset(seed=1)
         agent.reset(info["instruction"], 1)
-        actions = agent.act(env.observation)
-        assert actions.shape == (policy.HORIZON, 8)
+        actions = agent.act(env.observation).actions
+        assert actions.shape == (HORIZON, 8)
         assert (actions[:, :7] >= panda.LOWER).all()
         assert (actions[:, :7] <= panda.UPPER).all()

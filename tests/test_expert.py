@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genima_lite import panda
-from genima_lite.envs.bench import expert
+from genima_lite import planner as expert
 from genima_lite.envs.bench.task import Waypoint, along, top_down
 from genima_lite.observation import CONTROL_PERIOD
 

@@ -5,18 +5,19 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from genima_lite.datasets.perturbed_states import PerturbedStateSettings, perturbed_states
+from genima_lite.datasets.perturbed_states import PerturbedStates, perturbed_states
 from genima_lite.diffusion.data import target_pictures
-from genima_lite.diffusion.finetune import FinetuneConfig
-from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.tasks import task_names
-from genima_lite.errors import UserError
+from genima_lite.envs.api import EnvSpec, make_env, task_names
 from genima_lite.panda import HOME, LOWER, UPPER
 from genima_lite.targets.joints import joint_targets
+from genima_lite.tiling import TILE_ORDER
 
 
-def some(task, count=12, seed=0):
-    return list(perturbed_states(PerturbedStateSettings(task, 16, seed), count))
+def some(task, count=12, seed=0, keyframes=True, part=0):
+    env = make_env(EnvSpec(task, TILE_ORDER, 16))
+    found = list(perturbed_states(env, PerturbedStates(seed, keyframes), part, count))
+    env.close()
+    return found
 
 
 def tips(demos, frame):
@@ -27,7 +28,7 @@ def tips(demos, frame):
 def test_every_task_gives_as_many_as_asked_for_within_the_limits_and_with_its_words(task):
     found = some(task, 5)
     assert len(found) == 5
-    words = BenchEnv(task, cameras=()).task
+    words = make_env(EnvSpec(task, cameras=()))
     for demo, sentences in found:
         assert 2 <= len(demo) <= 21
         assert sentences in [words.instructions(v) for v in range(words.variations)]
@@ -37,10 +38,11 @@ def test_every_task_gives_as_many_as_asked_for_within_the_limits_and_with_its_wo
             assert (joints <= UPPER + 1e-6).all()
 
 
-def test_the_same_seed_gives_the_same_moments_and_another_seed_others():
-    one, again, other = (tips(some("press_switch", 4, seed), 0) for seed in (0, 0, 1))
+def test_the_same_seed_gives_the_same_states_and_another_seed_or_part_others():
+    rows = ((0, 0), (0, 0), (1, 0), (0, 1))
+    one, again, *others = (tips(some("press_switch", 4, s, part=p), 0) for s, p in rows)
     np.testing.assert_array_equal(one, again)
-    assert np.abs(one - other).max() > 0.02
+    assert all(np.abs(one - other).max() > 0.02 for other in others)
 
 
 def test_a_scene_is_seen_with_the_arm_in_four_places():
@@ -50,7 +52,7 @@ def test_a_scene_is_seen_with_the_arm_in_four_places():
     assert len(np.unique(tips(found, 0).round(4), axis=0)) == 8
 
 
-def test_where_the_arm_stands_does_not_tell_where_the_last_stop_is():
+def test_where_the_arm_stands_does_not_tell_where_the_last_keyframe_is():
     """Low over the switch the next target is the press; the arm stands centimetres beside it."""
     now, then = tips(found := some("press_switch", 200), 0), tips(found, -1)
     pressed = then[:, 2] < 0.83
@@ -73,7 +75,7 @@ def test_some_blocks_lie_where_the_expert_pushed_them():
     assert np.mean(np.array(gaps) < 0.15) > 0.05
 
 
-def test_no_moment_shows_a_task_that_is_solved():
+def test_no_state_shows_a_task_that_is_solved():
     for task, joint, end in (("push_button", -1, 0.003), ("press_switch", -1, 1.0)):
         joints = np.array([demo[0].task_low_dim_state[joint] for demo, _ in some(task, 60)])
         travels = np.abs(joints - joints.min())  # most are where they rest
@@ -84,20 +86,17 @@ def test_the_target_is_where_the_expert_goes_when_it_takes_over_there():
     """Independent of the plan in joints: the bench itself is driven to the target's posture."""
     for demo, _ in some("take_lid_off_saucepan", 8):
         goal = demo[-1].gripper_pose[:3]
-        env = BenchEnv("take_lid_off_saucepan", cameras=())
+        env = make_env(EnvSpec("take_lid_off_saucepan", cameras=()))
         env.reset(seed=0)
         for share in np.linspace(0, 1, 60)[1:]:
             joints = HOME + share * (np.asarray(demo[-1].joint_positions) - HOME)
-            env.step_blindly(np.append(joints, 1.0))
+            env.execute(np.append(joints, 1.0)[None])
         np.testing.assert_allclose(env.observation.gripper_pose[:3], goal, atol=3e-3)
 
 
-def test_without_stops_the_target_lies_farther_on():
+def test_without_keyframes_the_target_lies_farther_on():
     cut, plain = (
-        tips(
-            list(perturbed_states(PerturbedStateSettings("push_button", 16, 0, keyframes), 60)), -1
-        )
-        for keyframes in (True, False)
+        tips(some("push_button", 60, keyframes=keyframes), -1) for keyframes in (True, False)
     )
     assert (plain[:, 2] < cut[:, 2] - 0.02).sum() > 10
     assert (plain[:, 2] < cut[:, 2] + 0.02).all()
@@ -112,11 +111,6 @@ def test_some_hands_are_closed_on_nothing_and_shall_open():
 
 def test_they_become_pictures_with_the_targets_drawn():
     shown = chain(some("push_button", 3), some("lamp_on", 3))
-    pictures = target_pictures(shown, 1, keyframes=False)
+    pictures = target_pictures(shown, 1, np.random.default_rng(0))
     assert len(pictures) == 6
     assert (pictures.pictures != pictures.conditions).any(axis=(1, 2, 3)).all()
-
-
-def test_fewer_than_none_is_refused():
-    with pytest.raises(UserError, match="moments"):
-        FinetuneConfig(("push_button",), perturbed_states=-1)

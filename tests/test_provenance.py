@@ -9,7 +9,7 @@ from genima_lite.errors import UserError
 from genima_lite.provenance import FILE, check, claim, fingerprint, origin
 
 
-@pytest.fixture()
+@pytest.fixture
 def folder(tmp_path):
     root = tmp_path / "data"
     (root / "inner").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The expert from anywhere: which stops are still ahead."""
+"""The expert from anywhere: which waypoints are still ahead."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,11 @@ from scipy.spatial.transform import Rotation
 from genima_lite.datasets.recovery_starts import ByNoise
 from genima_lite.demos.collect import record_demo
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.expert import plan
 from genima_lite.envs.bench.recovery import FAR, SLOPE, TUBE, waypoints_ahead
 from genima_lite.envs.bench.task import Waypoint, along
 from genima_lite.envs.bench.tasks import task_names
 from genima_lite.envs.bench.tasks.pick_up_cup import pinch
+from genima_lite.planner import plan
 
 
 @pytest.fixture(scope="module")
@@ -20,30 +20,32 @@ def cups():
 
 
 def begin(env, seed=2, variation=0):
-    """Reset, and return the expert's stops."""
+    """Reset, and return the expert's waypoints."""
     env.reset(seed=seed, options={"variation": variation})
     return env.task.waypoints(env.scene)
 
 
 def drive(env, *waypoints):
-    """Let the arm pass some stops and rest at the last one."""
+    """Let the arm pass some waypoints and rest at the last one."""
     robot = env.scene.robot
     for action in plan(waypoints, env.observation.joint_positions, float(robot.commanded_open)):
-        env.step_blindly(action)
+        env.execute(action[None])
     robot.hold(5)
 
 
 def tips(waypoints):
-    return np.stack([stop.tip for stop in waypoints])
+    return np.stack([waypoint.tip for waypoint in waypoints])
 
 
-def test_from_home_all_stops_are_ahead(cups):
-    first = begin(cups)
-    np.testing.assert_allclose(tips(waypoints_ahead(cups.scene, first)), tips(first), atol=1e-4)
+@pytest.mark.parametrize("task", task_names())
+def test_from_home_all_waypoints_are_ahead(task):
+    env = BenchEnv(task, cameras=())
+    first = begin(env)
+    np.testing.assert_allclose(tips(env.task.recover(env.scene, first)), tips(first), atol=1e-3)
 
 
 @pytest.mark.parametrize("above", [0.02, 0.05])
-def test_in_the_funnel_above_the_rim_the_grasp_comes_next_and_beside_it_the_stop_above(cups, above):
+def test_in_the_funnel_above_the_rim_the_grasp_comes_next_and_beside_it_the_way_above(cups, above):
     first = begin(cups)
     inside = 0.7 * (TUBE + SLOPE * above)
     for beside, count in ((inside, 2), (2 * inside, 3)):
@@ -66,7 +68,7 @@ def test_fingers_closed_on_nothing_open_first_where_they_are(cups):
     here, *rest = waypoints_ahead(cups.scene, first)
     assert here.gripper == 1.0
     np.testing.assert_allclose(here.tip, along(first[1].tip, z=-0.04), atol=5e-3)
-    assert [stop.gripper for stop in rest] == [0.0, None]
+    assert [waypoint.gripper for waypoint in rest] == [0.0, None]
 
 
 def test_with_the_cup_in_the_hand_only_the_lift_is_ahead_and_ends_where_it_would_have(cups):
@@ -111,11 +113,11 @@ def test_a_finger_that_shall_be_closed_closes_above_the_button_wherever_it_is():
     np.testing.assert_allclose(tips([above, press]), tips(first[1:]), atol=2e-3)
 
 
-def test_fingers_closed_far_from_the_cup_open_at_the_stop_above_it(cups):
+def test_fingers_closed_far_from_the_cup_open_at_the_waypoint_above_it(cups):
     first = begin(cups)
     drive(cups, Waypoint(along(first[0].tip, z=-0.14), gripper=0.0))
     ahead = waypoints_ahead(cups.scene, first)
-    assert [stop.gripper for stop in ahead] == [1.0, 0.0, None]
+    assert [waypoint.gripper for waypoint in ahead] == [1.0, 0.0, None]
     np.testing.assert_allclose(tips(ahead), tips(first), atol=1e-4)
 
 

@@ -5,16 +5,17 @@ import json
 import numpy as np
 import pytest
 
-from genima_lite.datasets.recovery_starts import ByNoise, ByPolicy
-from genima_lite.demos import recovery
+from genima_lite.datasets import recovery_starts
+from genima_lite.datasets.recovery_starts import ByNoise, ByPolicy, NoiseLeads, PolicyLeads
 from genima_lite.demos.collect import CollectSettings, collect, record_demo
-from genima_lite.demos.layout import DatasetError, iterate_episodes
+from genima_lite.demos.layout import iterate_episodes
 from genima_lite.demos.read import read_episode
 from genima_lite.demos.replay import replay
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.expert import plan
 from genima_lite.errors import UserError
 from genima_lite.panda import HOME, Unreachable, forward_kinematics
+from genima_lite.planner import plan
+from genima_lite.policies.api import PolicyFactory, PolicySettings
 from genima_lite.seeds import MAX_ATTEMPTS
 
 
@@ -40,12 +41,12 @@ def test_the_arm_starts_at_rest_beside_the_path_and_still_succeeds(cups, seed):
     demo = record_demo(cups, seed, 3, ByNoise())
     joints = joints_of(demo)
     beside = np.abs(path[:, :7] - joints[0]).max(axis=1).min()
-    assert 1e-4 < beside < 4 * recovery.SPREAD
+    assert 1e-4 < beside < 4 * recovery_starts.SPREAD
     assert np.abs(demo[0].joint_velocities).max() < 0.05
     assert cups.task.success(cups.scene)
 
 
-def test_the_same_seed_is_recovery_alike_and_others_elsewhere(cups):
+def test_the_same_seed_leads_alike_and_others_elsewhere(cups):
     one, again, other = (joints_of(record_demo(cups, seed, 0, ByNoise())) for seed in (4, 4, 6))
     np.testing.assert_array_equal(one, again)
     assert np.abs(one[0] - other[0]).max() > 0.01
@@ -65,7 +66,7 @@ def test_starts_lie_all_along_the_way_with_the_hand_open_closed_and_full(cups):
 
 
 def test_a_policy_leads_to_where_it_has_not_finished(cups):
-    lead = ByPolicy("expert", "pick_up_cup")
+    lead = ByPolicy(*PolicyFactory("expert")("pick_up_cup"))
     starts = []
     for seed in range(0, 12, 2):
         demo = record_demo(cups, seed, 0, lead)
@@ -76,7 +77,7 @@ def test_a_policy_leads_to_where_it_has_not_finished(cups):
 
 
 def test_a_policy_leads_alike_with_the_same_seed(cups):
-    lead = ByPolicy("random", "pick_up_cup")
+    lead = ByPolicy(*PolicyFactory("random")("pick_up_cup"))
     one, again = (record_demo(cups, 8, 0, lead) for _ in range(2))
     assert np.abs(np.asarray(one[0].joint_positions) - HOME).max() > 0.05
     np.testing.assert_array_equal(joints_of(one), joints_of(again))
@@ -86,8 +87,7 @@ def test_a_policy_leads_alike_with_the_same_seed(cups):
 def test_a_scene_restored_in_mid_episode_goes_on_exactly_as_it_would_have(cups, steps):
     cups.reset(seed=2, options={"variation": 0})
     path = plan(cups.task.waypoints(cups.scene), HOME)
-    for action in path[:steps]:
-        cups.step_blindly(action)
+    cups.execute(path[:steps])
     state = json.loads(json.dumps(cups.scene.state()))
     ends = []
     for fresh in (False, True):
@@ -95,7 +95,7 @@ def test_a_scene_restored_in_mid_episode_goes_on_exactly_as_it_would_have(cups, 
             cups.reset(seed=9, options={"variation": 4})
             cups.reset(options={"scene_state": state})
         for action in path[steps:]:
-            cups.step_blindly(action)
+            cups.execute(action[None])
         ends.append((cups.scene.state(), cups.task.success(cups.scene)))
     np.testing.assert_array_equal(ends[0][0].pop("mujoco"), ends[1][0].pop("mujoco"))
     assert ends[0] == ends[1]
@@ -106,8 +106,7 @@ def test_an_opened_drawer_stays_as_far_open_as_it_was():
     env = BenchEnv("open_drawer", cameras=())
     env.reset(seed=0, options={"variation": 1})
     path = plan(env.task.waypoints(env.scene), HOME)
-    for action in path[:-3]:
-        env.step_blindly(action)
+    env.execute(path[:-3])
     opened = env.scene.travel("drawer_joint_middle")
     assert opened > 0.05
     env.reset(options={"scene_state": env.scene.state()})
@@ -130,7 +129,7 @@ def test_a_state_from_before_held_and_start_is_an_episodes_start(cups):
 
 
 def test_a_mixed_dataset_has_both_kinds_and_replays_exactly(tmp_path):
-    settings = CollectSettings(seed=5, image_size=16, recovery=0.5)
+    settings = CollectSettings(seed=5, image_size=16, recovery=0.5, lead=NoiseLeads())
     list(collect(tmp_path / "set", ["push_button"], 10, settings))
     starts = [read_episode(e.path, kinds=())[0] for e in iterate_episodes(tmp_path / "set")]
     home = [np.abs(np.asarray(seen.joint_positions) - HOME).max() < 1e-2 for seen in starts]
@@ -142,26 +141,38 @@ def test_a_mixed_dataset_has_both_kinds_and_replays_exactly(tmp_path):
 def test_a_share_beyond_one_and_a_folder_of_another_share_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"--recovery is 1\.5"):
         CollectSettings(recovery=1.5)
-    with pytest.raises(UserError, match=r"--recovery-by is 'wind'; choose noise, expert"):
-        CollectSettings(recovery_by="wind")
+    with pytest.raises(UserError, match="need a lead"):
+        CollectSettings(recovery=0.5)
+    with pytest.raises(UserError, match=r"unknown policy 'wind': choose from act, expert"):
+        PolicyFactory("wind")
     list(collect(tmp_path, ["push_button"], 1, CollectSettings(image_size=16)))
-    path = tmp_path / "collection.json"
-    written = json.loads(path.read_text())
-    del written["recovery"], written["recovery_by"], written["checkpoint"]  # as older versions did
-    path.write_text(json.dumps(written))
-    list(collect(tmp_path, ["push_button"], 1, CollectSettings(image_size=16)))
-    with pytest.raises(DatasetError, match=r"astray = 0\.0, not 0\.5"):
-        list(collect(tmp_path, ["push_button"], 1, CollectSettings(image_size=16, recovery=0.5)))
+    other = CollectSettings(image_size=16, recovery=0.5, lead=NoiseLeads())
+    with pytest.raises(UserError, match=r"recovery = 0\.0, not 0\.5"):
+        list(collect(tmp_path, ["push_button"], 1, other))
 
 
-def test_where_nothing_led_astray_can_be_solved_the_demonstration_starts_at_home(
+def test_a_collection_says_which_weights_led_it(tmp_path):
+    (tmp_path / "act").mkdir()
+    weights = tmp_path / "act/controller.safetensors"
+    make = PolicyFactory("act", PolicySettings(tmp_path / "act"))
+    found = []
+    for content in (b"one", b"another", b"one"):
+        weights.write_bytes(content)
+        settings = CollectSettings(recovery=0.5, lead=PolicyLeads(make))
+        found.append(settings.provenance())
+    assert found[0] == found[2] != found[1]
+    assert found[0]["lead"]["by"] == "act"
+    assert str(tmp_path) not in json.dumps(found)
+
+
+def test_where_no_recovery_start_can_be_solved_the_demonstration_starts_at_home(
     tmp_path, monkeypatch
 ):
-    def breaks(env, seed):
+    def breaks(env, seed, instruction):
         raise Unreachable("the tower lies on the floor")
 
-    monkeypatch.setattr("genima_lite.demos.collect._lead", lambda task, settings: breaks)
-    settings = CollectSettings(image_size=16, recovery=1.0)
+    monkeypatch.setattr("genima_lite.demos.collect._lead", lambda task, make: breaks)
+    settings = CollectSettings(image_size=16, recovery=1.0, lead=NoiseLeads())
     (result,) = collect(tmp_path / "set", ["push_button"], 1, settings)
     assert len(result.unsolved_seeds) == MAX_ATTEMPTS // 2
     (episode,) = iterate_episodes(tmp_path / "set")

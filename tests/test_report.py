@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genima_lite import cli, evaluate
+from genima_lite import cli
 from genima_lite.demos.layout import SCENE_STATE, episode_folder
 from genima_lite.demos.object_positions import demonstrated_places
 from genima_lite.envs.bench.env import BenchEnv
@@ -20,9 +20,11 @@ from genima_lite.envs.bench.tasks.push_button import PushButton
 from genima_lite.errors import UserError
 from genima_lite.evaluation.recording import FILM_SIZE, RecordedStep, Recorder
 from genima_lite.evaluation.report import write_report
-from genima_lite.evaluation.rollout import EpisodeResult, results_document, run_episode
-from genima_lite.policies.api import Decision
-from genima_lite.policies.expert_targets import ExpertTargets
+from genima_lite.evaluation.rollout import evaluate, run_episode
+from genima_lite.evaluation.statistics import EpisodeResult, results_document
+from genima_lite.panda import Unreachable
+from genima_lite.policies.api import Decision, PolicyFactory
+from genima_lite.targets.expert_targets import ExpertTargets
 from genima_lite.tiling import TILE_ORDER
 from genima_lite.viz.drawn_strip import drawn_strip
 from genima_lite.viz.pose_scatter import pose_scatter, shown_pieces
@@ -44,11 +46,11 @@ class FollowsThePlan:
 
     def act(self, observation):
         drawn = self.expert.draw(observation, self._frame, TILE_ORDER)
-        self.last = Decision(drawn, {"draw": 0.002, "control": 0.001})
-        target = int(self.expert._targets[self._frame])
+        target = int(self.expert.targets[self._frame])
         first = min(self._frame + 1, target)
         self._frame = target
-        return self.expert.plan[first : target + 1]
+        actions = self.expert.plan[first : target + 1]
+        return Decision(actions, drawn, {"draw": 0.002, "control": 0.001})
 
 
 class Page(HTMLParser):
@@ -92,7 +94,6 @@ def followed():
     env = BenchEnv(TASK, TILE_ORDER, 32)
     recorder = Recorder("follower")
     result = run_episode(env, FollowsThePlan(env), 2001, 0, recorder)
-    recorder.close()
     env.close()
     return result, recorder.recordings
 
@@ -106,7 +107,7 @@ def report(followed, tmp_path_factory):
         patch.setattr(PushButton, "time_limit", 80)
         for policy in ("expert", "random"):
             recorder = Recorder(policy, each=1)
-            results = list(evaluate.evaluate(policy, [TASK], 2, 1000, recorder=recorder))
+            results = list(evaluate(PolicyFactory(policy), [TASK], 2, 1000, recorder=recorder))
             settings = {"policy": policy, "command": f"genima-lite eval --policy {policy}"}
             documents.append(results_document(settings, results))
             recordings += recorder.recordings
@@ -170,7 +171,7 @@ def test_who_draws_nothing_is_named_and_gets_no_filmstrip(report, tmp_path):
     assert "No filmstrip of follower" not in text
     page = Page(write_report(tmp_path, [document("expert", {TASK: [True]})]))
     assert "No filmstrip of expert: no episode of it was recorded." in page.text
-    assert "No episode was recorded." in page.text
+    assert "No episode was filmed." in page.text
     assert "Learning curves" not in page.text
     assert not list(tmp_path.glob("drawn_*"))
 
@@ -178,7 +179,9 @@ def test_who_draws_nothing_is_named_and_gets_no_filmstrip(report, tmp_path):
 def document(policy, outcomes, **settings):
     """Make a document of episodes without any simulation."""
     results = [
-        EpisodeResult(task, i % 2, 2 * i + 1, success, 40, None, 2, {"policy": 0.5}, {"b": [0] * 3})
+        EpisodeResult(
+            task, i % 2, 2 * i + 1, success, 40, None, None, 2, {"policy": 0.5}, {"b": [0] * 3}
+        )
         for task, rows in outcomes.items()
         for i, success in enumerate(rows)
     ]
@@ -254,7 +257,7 @@ def test_the_first_later_failure_is_recorded_too(monkeypatch):
         PushButton, "success", lambda self, s: s.variation != 2 and succeeds(self, s)
     )
     recorder = Recorder("expert", each=1)
-    results = list(evaluate.evaluate("expert", [TASK], 4, 1000, recorder=recorder))
+    results = list(evaluate(PolicyFactory("expert"), [TASK], 4, 1000, recorder=recorder))
     assert [result.success for result in results] == [True, True, False, True]
     assert [each.result.seed for each in recorder.recordings] == [2001, 2005]
     again = recorder.recordings[1].result
@@ -267,13 +270,13 @@ def test_a_scene_without_a_plan_is_recorded_without_truth(monkeypatch):
     env = BenchEnv(TASK, TILE_ORDER, 32)
     policy, recorder = FollowsThePlan(env), Recorder("follower")
 
-    def refuse(self, scene):
-        raise ValueError("out of reach")
+    def refuse(self):
+        raise Unreachable("out of reach")
 
     monkeypatch.setattr(PushButton, "time_limit", 2)
     env.reset(seed=1)
     policy.reset("", 1)
-    monkeypatch.setattr(PushButton, "waypoints", refuse)
+    monkeypatch.setattr(BenchEnv, "expert_stretches", refuse)
     monkeypatch.setattr(policy, "reset", lambda instruction, seed: None)
     run_episode(env, policy, 1, 0, recorder)
     (step,) = recorder.recordings[0].steps
@@ -329,7 +332,7 @@ def test_pieces_that_move_together_share_a_panel():
 
 
 def test_the_charts_show_the_given_numbers():
-    row = {"rate": 0.7, "interval_95": (0.397, 0.892)}
+    row = {"n": 10, "rate": 0.7, "interval_95": (0.397, 0.892)}
     (axes,) = success_figure({"act": {"a": row}}).axes
     assert axes.lines[0].get_xdata().tolist() == [70.0]
     np.testing.assert_allclose(axes.collections[0].get_segments()[0][:, 0], [39.7, 89.2])

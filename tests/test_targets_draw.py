@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 from targets_scenes import (
-    make_spheres,
     camera_at_origin,
+    make_spheres,
     random_posture,
     targets_at,
     view_of,

@@ -5,8 +5,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from targets_scenes import (
     FIXED,
-    make_spheres,
     camera_at_origin,
+    make_spheres,
     random_posture,
     targets_at,
     view_of,

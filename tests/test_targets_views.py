@@ -6,9 +6,9 @@ from targets_scenes import make_demo
 
 from genima_lite.cameras import Camera
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.expert import plan
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo, Observation
+from genima_lite.planner import plan
 from genima_lite.targets import (
     HORIZON,
     RandomBackdrop,

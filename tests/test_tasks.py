@@ -12,7 +12,7 @@ from genima_lite.envs.bench import tasks
 from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.evaluation.rollout import run_episode
 from genima_lite.panda import LOWER, UPPER
-from genima_lite.policies.api import ExpertPolicy
+from genima_lite.policies.expert import ExpertPolicy
 from genima_lite.seeds import evaluation_seed
 
 ROOT = Path(__file__).parents[1]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.expert import plan
 from genima_lite.envs.bench.task import TABLE, Waypoint, along, top_down
 from genima_lite.envs.bench.tasks import load_task
 from genima_lite.envs.bench.tasks.open_drawer import DRAWERS
 from genima_lite.envs.bench.tasks.push_button import BASE_COLORS
+from genima_lite.planner import plan
 
 TASKS = ("push_button", "lamp_on", "press_switch", "open_drawer", "slide_block_to_target")
 CASES = [

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.expert import plan
 from genima_lite.envs.bench.task import COLORS, TABLE, Waypoint, along
 from genima_lite.envs.bench.tasks.pick_up_cup import pinch
+from genima_lite.planner import plan
 
 TASKS = ["take_lid_off_saucepan", "pick_up_cup", "play_jenga"]
 SIGNS = np.array(list(product([-1, 1], repeat=3)))

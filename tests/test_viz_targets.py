@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from targets_scenes import make_spheres, camera_at_origin, make_demo, white
+from targets_scenes import camera_at_origin, make_demo, make_spheres, white
 
 from genima_lite.cameras import Camera
 from genima_lite.targets import Spheres, demo_targets, draw_targets, find_spheres, joint_targets

@@ -8,8 +8,8 @@ import numpy as np
 
 from genima_lite.checks.verdict import close, expect, passed
 from genima_lite.diffusion.prompts import task_prompt
-from genima_lite.envs.bench.task import COLORS
-from genima_lite.evaluation.rollout import wilson_interval
+from genima_lite.evaluation.statistics import wilson_interval
+from genima_lite.rlbench import COLORS
 
 Loop = Callable[..., int]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from genima_lite.errors import UserError
@@ -169,3 +169,15 @@ numbers of layers on views of 64 pixels.
 `paper` has the paper's hidden size 256, 4 encoder and 6 decoder layers, 8 heads and views of 256
 pixels, and wants a GPU; its other numbers are ACT's usual ones. Deviation: `paper` keeps our
 sphere heads and our normalisation; set `spheres=False` for the plain network."""
+
+
+def preset(name: str, view_size: int | None = None) -> ControllerConfig:
+    """Return a preset by name, for views of some pixels along each side (`None`: its own).
+
+    Raises:
+        UserError: no such preset, or a size that its picture encoder cannot halve.
+    """
+    if name not in PRESETS:
+        raise UserError(f"unknown preset '{name}': choose from {', '.join(PRESETS)}")
+    config = PRESETS[name]
+    return config if view_size is None else replace(config, image_size=view_size)

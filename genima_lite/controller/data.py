@@ -1,8 +1,11 @@
-"""Batches for training: a pure function of seed and step, so that nothing has to be remembered."""
+"""From samples to batches for a controller: normalised, mixed by weights, on the CPU.
+
+Follow a sample: a source gives it (`sources`), `collate` normalises it, the mixture deals it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -13,8 +16,9 @@ from genima_lite.controller.config import ControllerConfig
 from genima_lite.controller.loss import Labels
 from genima_lite.controller.normalise import normalise_actions, normalise_state
 from genima_lite.controller.pictures import to_input
-from genima_lite.controller.sources import Samples, Source
+from genima_lite.controller.sources import DemoSource, MotionSource, Samples
 from genima_lite.controller.text import text_features
+from genima_lite.datasets.source import Mixture, Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,33 +67,52 @@ def encode(instructions: Sequence[str], length: int) -> Tensor:
     return torch.from_numpy(np.stack([text_features(text, length) for text in instructions]))
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingData:
-    """Draws batches from several sources.
+class ControllerData:
+    """Batches for a controller.
+
+    Args:
+        config: what the network sees.
+        sources: by name.
+        weights: of the sources (`genima_lite.datasets.source.Mixture`).
 
     Attributes:
         config: what the network sees.
-        sources: each with its share of a batch; shares add up to 1.
-        seed: the same seed gives the same batches.
-        bare: sources without pictures for the first keypoint_pretraining, each with its share.
+        bare: sources without pictures for keypoint pretraining, each with its weight: motions and
+            demonstrations of a controller with spheres.
+
+    Raises:
+        UserError: weights that do not fit the sources.
     """
 
-    config: ControllerConfig
-    sources: Sequence[tuple[Source, float]]
-    seed: int = 0
-    bare: Sequence[tuple[Source, float]] = ()
-
-    def batch(self, step: int, size: int) -> Batch:
-        """Return the batch of a step, always the same one."""
-        rng = np.random.default_rng([self.seed, step])
-        ends = np.rint(np.cumsum([share for _, share in self.sources]) * size).astype(int)
-        counts = np.diff(ends, prepend=0)
-        parts = [
-            collate(self.config, source.sample(rng, int(count)))
-            for (source, _), count in zip(self.sources, counts, strict=True)
-            if count
+    def __init__(
+        self,
+        config: ControllerConfig,
+        sources: Mapping[str, Source[Samples]],
+        weights: Mapping[str, float],
+    ):
+        self.config = config
+        batches = {name: _Batches(config, source) for name, source in sources.items()}
+        self._mixture: Mixture[Batch] = Mixture(batches, weights, concatenate)
+        self.bare: list[tuple[Source[Samples], float]] = [
+            (source.bare(), weights[name])
+            for name, source in sources.items()
+            if config.spheres and isinstance(source, MotionSource | DemoSource)
         ]
-        return concatenate(parts)
+
+    def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        """Return `size` samples; the same generator state gives the same ones."""
+        return self._mixture.sample(rng, size)
+
+
+@dataclass(frozen=True, eq=False)
+class _Batches:
+    """A source whose samples are collated."""
+
+    config: ControllerConfig
+    source: Source[Samples]
+
+    def sample(self, rng: np.random.Generator, count: int) -> Batch:
+        return collate(self.config, self.source.sample(rng, count))
 
 
 def concatenate(parts: Sequence[Batch]) -> Batch:

@@ -1,11 +1,11 @@
-"""Where training samples come from: generated motions, or demonstrations."""
+"""Sources of samples for a controller: generated motions, demonstrations, kept decisions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,13 +16,14 @@ from genima_lite.cameras import Camera, mounted_camera
 from genima_lite.controller.augment import AugmentConfig, corrupt, spheres_shown
 from genima_lite.controller.config import ControllerConfig
 from genima_lite.controller.pictures import stack_views
+from genima_lite.datasets.demonstrations import Recorded, recorded
 from genima_lite.datasets.motions import Motion, random_motion
+from genima_lite.datasets.shards import Shards
 from genima_lite.demos.images import read_image
-from genima_lite.demos.layout import EpisodeFolder, image_path, iterate_episodes
-from genima_lite.demos.read import image_folders, read_descriptions, read_episode
+from genima_lite.demos.layout import image_path
+from genima_lite.demos.read import image_folders
 from genima_lite.errors import UserError
-from genima_lite.observation import Demo
-from genima_lite.targets.horizon import decision_frames, target_frames
+from genima_lite.targets.horizon import target_frames
 from genima_lite.targets.joints import JointTargets, joint_targets
 from genima_lite.targets.keypoints import (
     DrawnViews,
@@ -31,6 +32,9 @@ from genima_lite.targets.keypoints import (
     targets_of,
     without_targets,
 )
+
+SPHERES = ("keypoints", "visible", "axes", "opened")
+"""What says where spheres are: fields of `genima_lite.targets.keypoints.DrawnViews`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,20 +65,13 @@ class Backgrounds(Protocol):
         """Return (count, size, size, 3) uint8."""
 
 
-class Source(Protocol):
-    """Gives samples; the same generator state gives the same samples."""
-
-    def sample(self, rng: np.random.Generator, count: int) -> Samples:
-        """Return `count` samples."""
-
-
 def chunk(
     actions: np.ndarray, frame: int, horizon: int, stop: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the next K actions of a frame, (K, 8), and which of them are real, (K,) bool.
 
-    Past the end the last action is repeated and marked as not real. Past a stop the action that
-    led there is repeated and counts as real: the arm waits.
+    Past the end the last action is repeated and marked as not real. Past a keyframe the action
+    that led there is repeated and counts as real: the arm waits.
 
     Args:
         actions: (T - 1, 8); row t leads from frame t to t + 1.
@@ -106,10 +103,8 @@ class MotionSource:
             raise UserError("a controller without spheres needs demonstrations: their pictures")
         self._config, self._augment = config, augment
         self._backgrounds: Backgrounds | None = backgrounds
-        self._count = motions
-        self._motion = lru_cache(maxsize=motions)(
-            lambda i: _Path.of(config, random_motion(np.random.default_rng([seed, i])))
-        )
+        self._seed, self._count = seed, motions
+        self._planned: dict[int, _Path] = {}
 
     def bare(self) -> MotionSource:
         """Return the same motions without pictures: their samples have labels alone and are made a
@@ -133,6 +128,12 @@ class MotionSource:
         chunks = [p.chunk(t) for p, t in rows]
         drawn = _Drawn(self._config, self._augment, self._backgrounds)
         return drawn.samples(rng, cameras, targets, joints, opening, chunks)
+
+    def _motion(self, number: int) -> _Path:
+        if number not in self._planned:
+            motion = random_motion(np.random.default_rng([self._seed, number]))
+            self._planned[number] = _Path.of(self._config, motion)
+        return self._planned[number]
 
 
 def _without_pictures(source: Any) -> Any:
@@ -159,7 +160,7 @@ class _Path:
         return cls(config, *states, motion.actions, targets)
 
     def chunk(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return a frame's K actions and which are real; waiting at stops is for who sees them."""
+        """Return a frame's K actions and which are real; waiting is for who sees the target."""
         waits = self.config.spheres and self.config.keyframes
         stop = int(self.targets[frame]) if waits else None
         return chunk(self.actions, frame, self.config.horizon, stop)
@@ -204,13 +205,15 @@ class DemoSource:
 
     A controller with spheres sees targets drawn on backgrounds: then the data set's own pictures
     are not looked at and may have any size, only its states and cameras matter. One without
-    spheres sees the pictures themselves, which must have the configured size.
+    spheres sees the pictures themselves, which must have the configured size and are read from
+    disk sample by sample.
 
     Args:
         config: what the network sees.
         augment: how samples are corrupted.
         backgrounds: makes what targets are drawn on.
         roots: folders of data sets.
+        tasks: which tasks' demonstrations; `None` for all.
 
     Raises:
         UserError: no demonstrations in a root, one of the cameras is missing, or pictures of
@@ -223,10 +226,11 @@ class DemoSource:
         augment: AugmentConfig,
         backgrounds: Backgrounds,
         *roots: Path | str,
+        tasks: Sequence[str] | None = None,
     ):
         self._config, self._augment = config, augment
         self._backgrounds: Backgrounds | None = backgrounds
-        self._episodes = [episode for root in roots for episode in _episodes(root, config)]
+        self._episodes = [_Episode(each, config) for each in recorded(roots, tasks)]
         self._frames = [(e, t) for e in self._episodes for t in range(len(e.path.actions))]
 
     def __len__(self) -> int:
@@ -239,19 +243,6 @@ class DemoSource:
     def sample(self, rng: np.random.Generator, count: int) -> Samples:
         """Return samples of random frames, each frame of the data set alike."""
         return self.at(rng, [int(i) for i in rng.integers(len(self._frames), size=count)])
-
-    def decisions(self) -> np.ndarray:
-        """Return the numbers (n,) of the frames at which a policy decides that follows the
-        demonstrations target by target (`genima_lite.targets.horizon.decision_frames`).
-        """
-        deciding = {e: set(decision_frames(e.path.targets)) for e in self._episodes}
-        return np.flatnonzero([t in deciding[e] for e, t in self._frames])
-
-    def seen(self, number: int, rng: np.random.Generator) -> tuple[dict[str, np.ndarray], str]:
-        """Return a frame's views by camera, (H, W, 3) uint8, and a sentence that asks for it."""
-        episode, frame = self._frames[number]
-        views = dict(zip(self._config.cameras, episode.views(frame), strict=True))
-        return views, str(rng.choice(episode.instructions))
 
     def at(self, rng: np.random.Generator, numbers: Sequence[int]) -> Samples:
         """Return the samples of certain frames, numbered over the whole data set."""
@@ -281,32 +272,34 @@ class DemoSource:
         return Samples(views, joints, opening, actions, valid, sentences)
 
 
-def _episodes(root: Path | str, config: ControllerConfig) -> list[_Episode]:
-    found = [_Episode(folder, config) for folder in iterate_episodes(root)]
-    if not found:
-        raise UserError(f"{root}: no demonstrations in it; make some with 'collect'")
-    return found
-
-
 class _Episode:
     """One demonstration: states in memory, pictures read when asked for."""
 
-    def __init__(self, folder: EpisodeFolder, config: ControllerConfig):
-        self._folder, self._config = folder, config
-        self.demo: Demo = read_episode(folder.path, kinds=())
+    def __init__(self, each: Recorded, config: ControllerConfig):
+        self._recorded, self._config = each, config
+        self.demo = each.states()
         joints = np.stack([np.asarray(o.joint_positions) for o in self.demo])
         opening = np.array([o.gripper_open for o in self.demo], np.float64)
         self.path = _Path.of(config, Motion(joints, opening, self.demo.actions()))
         self._check()
 
+    @property
+    def instructions(self) -> list[str]:
+        """The variation's sentences."""
+        return self._recorded.sentences
+
+    @cached_property
+    def _folder(self) -> Path:
+        return self._recorded.episode.path
+
     def _check(self) -> None:
         if self._config.spheres:
             cameras = {k.removesuffix("_camera_near") for k in self.demo[0].misc}
         else:
-            cameras = {camera for camera, kind in image_folders(self._folder.path) if kind == "rgb"}
+            cameras = {camera for camera, kind in image_folders(self._folder) if kind == "rgb"}
         if missing := [name for name in self._config.cameras if name not in cameras]:
             raise UserError(
-                f"{self._folder.path}: has no camera {missing[0]}, which the controller looks "
+                f"{self._folder}: has no camera {missing[0]}, which the controller looks "
                 "through; record the demonstrations with it"
             )
 
@@ -319,18 +312,10 @@ class _Episode:
     def views(self, frame: int) -> np.ndarray:
         """Return the pictures of a frame, (V, H, W, 3) uint8."""
         names = self._config.cameras
-        paths = {name: image_path(self._folder.path, name, "rgb", frame) for name in names}
+        paths = {name: image_path(self._folder, name, "rgb", frame) for name in names}
         return stack_views(
             self._config, {name: read_image(path, "rgb") for name, path in paths.items()}
         )
-
-    @cached_property
-    def instructions(self) -> list[str]:
-        """The variation's sentences."""
-        sentences, problem = read_descriptions(self._folder.path.parents[1])
-        if not sentences:
-            raise UserError(f"{self._folder.path}: no instructions ({problem})")
-        return sentences
 
 
 def resized(camera: Camera, size: int) -> Camera:
@@ -338,3 +323,69 @@ def resized(camera: Camera, size: int) -> Camera:
     scale = size / (2 * camera.intrinsics[0, 2])
     intrinsics = np.diag([scale, scale, 1.0]) @ camera.intrinsics
     return Camera(intrinsics, camera.pose, camera.near, camera.far)
+
+
+class DecisionSource:
+    """Samples of kept decisions (`genima_lite.controller.decisions`), all of them alike.
+
+    Args:
+        config: what the network sees.
+        augment: noise on the joints; pictures stay as they are.
+        folders: the decisions of each.
+
+    Raises:
+        UserError: decisions for another controller.
+    """
+
+    def __init__(self, config: ControllerConfig, augment: AugmentConfig, *folders: Shards):
+        for each in folders:
+            _check(config, each)
+        self._augment, self._folders, self._spheres = augment, folders, config.spheres
+        self._ends = np.cumsum([len(each) for each in folders])
+        self._said = [text for each in folders for text in each.strings("instruction")]
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def sample(self, rng: np.random.Generator, count: int) -> Samples:
+        """Return samples of random decisions."""
+        chosen = rng.integers(len(self), size=count)
+        drawn = without_targets(self._rows(chosen, "views"))
+        if self._spheres:
+            spheres = (self._rows(chosen, name) for name in SPHERES)
+            drawn = DrawnViews(drawn.views, *spheres)
+        return Samples(
+            drawn,
+            noisy(rng, self._rows(chosen, "joints"), self._augment),
+            self._rows(chosen, "gripper_open"),
+            self._rows(chosen, "actions"),
+            self._rows(chosen, "valid"),
+            tuple(self._said[i] for i in chosen),
+        )
+
+    def _rows(self, numbers: np.ndarray, name: str) -> np.ndarray:
+        """Return rows of an array, numbered over all folders."""
+        which = np.searchsorted(self._ends, numbers, side="right")
+        starts = np.concatenate([[0], self._ends])[which]
+        parts = [
+            self._folders[k].rows([row], name)
+            for k, row in zip(which.tolist(), (numbers - starts).tolist(), strict=True)
+        ]
+        return np.concatenate(parts)
+
+
+def _check(config: ControllerConfig, kept: Shards) -> None:
+    """Refuse decisions that were made for another controller."""
+    size, actions = config.image_size, kept.shape("actions")[0]
+    if config.spheres != ("keypoints" in kept.names):
+        kinds = ("of views as they are", "of drawings")
+        theirs, ours = kinds if config.spheres else kinds[::-1]
+        raise UserError(
+            f"{kept.folder}: decisions {theirs}; this controller learns from those {ours}"
+        )
+    shape = kept.shape("views")[:3]
+    if shape != (len(config.cameras), size, size) or actions != config.horizon:
+        raise UserError(
+            f"{kept.folder}: {actions} actions on {shape[0]} views of {shape[1]} pixels, wanted "
+            f"are {config.horizon} on {len(config.cameras)} of {size}"
+        )

@@ -1,8 +1,8 @@
 """Arm motions without a scene: what an expert does, anywhere over the table.
 
-Each motion is planned by the expert's own planner over random keyframes, so its timing (minimum jerk
-at rest to rest) is the demonstrations'. The joints of a motion are all the controller needs to be
-trained on: targets are drawn from forward kinematics.
+Each motion is planned by the expert's own planner over random keyframes, so its timing (minimum
+jerk, from rest to rest) is the demonstrations'. The joints of a motion are all the controller needs
+to be trained on: targets are drawn from forward kinematics.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from genima_lite import panda
-from genima_lite.envs.bench.expert import plan
-from genima_lite.envs.bench.task import TABLE, Waypoint, along, forward, top_down
+from genima_lite.planner import Waypoint, along, forward, plan, top_down
+from genima_lite.rlbench import TABLE
 from genima_lite.targets.horizon import HORIZON
 
 _STOPS = (2, 6)

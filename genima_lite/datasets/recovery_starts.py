@@ -1,4 +1,4 @@
-"""Leads the arm astray before a demonstration, so that the expert shows the way back.
+"""Brings the arm beside the expert's path before a demonstration, which then shows the way back.
 
 A policy's own small errors take it beside the paths that experts show, where it has learned
 nothing (Ross and Bagnell, 2010). Two cures: noise, as in DART (Laskey et al., 2017), and the
@@ -8,15 +8,14 @@ random decision. Deviation from the paper, whose demonstrations all start at hom
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from genima_lite import panda
-from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.expert import plan
-from genima_lite.policies.api import PolicySettings, make_env, make_policy
+from genima_lite.envs.api import HasExpert, HasSnapshot, RobotEnv, require
+from genima_lite.observation import Observation
 
 SPREAD = 0.04
 """radians: joints are displaced by normal noise whose deviation is uniform between 0 and this.
@@ -30,90 +29,144 @@ DECISIONS = 9
 """A policy decides at most so often before the expert takes over."""
 
 _DETOUR = 6
-_PAUSE = 4
+_PAUSE = 6
+_APART = 0.002
+"""metres: closed fingers that are farther apart have something between them."""
 
 
-class Lead(Protocol):
-    """Brings the arm somewhere and starts the episode anew from there, its clock at 0."""
+class Decider(Protocol):
+    """What sources of samples ask of a policy; `genima_lite.policies.api.Policy` is one."""
 
-    def __call__(self, env: BenchEnv, seed: int) -> None:
-        """Lead an environment astray that was just reset; the same seed does the same.
+    def reset(self, instruction: str, seed: int) -> None:
+        """Start an episode."""
 
-        Raises:
-            panda.Unreachable: the expert has no plan.
-        """
+    def act(self, observation: Observation) -> Any:
+        """Return a decision, whose `actions` are (n, 8): joint targets in radians, gripper open."""
+
+
+class MakePolicy(Protocol):
+    """Makes a policy with its environment; picklable and hashable, so that workers get it.
+
+    Attributes:
+        name: of the policy.
+    """
+
+    @property
+    def name(self) -> str:
+        """The policy's name."""
+
+    def __call__(self, task: str) -> tuple[RobotEnv, Decider]:
+        """Return a task's environment and the policy in it."""
+
+    def fingerprint(self) -> str | None:
+        """Return digits that change with the policy's weights; `None` if it has none."""
 
 
 class ByNoise:
     """Goes a random part of the expert's way unseen, then moves every joint a little."""
 
-    def __call__(self, env: BenchEnv, seed: int) -> None:
-        """See `Lead`."""
+    def __call__(self, env: RobotEnv, seed: int, instruction: str) -> None:
+        """See `genima_lite.demos.collect.Lead`."""
         rng = np.random.default_rng([seed, 1])
-        steps = plan(env.task.waypoints(env.scene), np.asarray(env.observation.joint_positions))
-        for action in steps[: rng.integers(len(steps))]:
-            env.step_blindly(action)
-        _displace(env, rng)
-        _restart(env, env.scene.state())
+        expert = require(env, HasExpert, "recovery starts")
+        steps = np.vstack(list(expert.expert_stretches()))
+        part, opening = steps[: rng.integers(len(steps))], 1.0
+        if len(part):
+            opening = float(part[env.execute(part).steps - 1, 7])
+        for command in _aside(env.observation, opening, rng):  # even where the task is done
+            env.execute(command[None])
+        snapshot = require(env, HasSnapshot, "recovery starts")
+        snapshot.restore(snapshot.state())
 
 
 class ByPolicy:
     """Lets a policy decide a few times, and ends where the task was not done yet.
 
     Args:
-        name: of the policy.
-        task: of the environments.
-        checkpoint: folder of the trained policy; `None` for the shipped one.
+        env: the policy's environment.
+        policy: decides in it.
 
     Raises:
-        UserError: no such policy, or no checkpoint.
+        UserError: the environment has no snapshots.
     """
 
-    def __init__(self, name: str, task: str, checkpoint: Path | None = None):
-        settings = PolicySettings(checkpoint)
-        self._env = make_env(name, task, settings)
-        self._policy = make_policy(name, self._env, settings)
+    def __init__(self, env: RobotEnv, policy: Decider):
+        self._env, self._policy = env, policy
+        self._snapshot = require(env, HasSnapshot, "recovery starts by a policy")
 
-    def __call__(self, env: BenchEnv, seed: int) -> None:
-        """See `Lead`."""
-        _, info = self._env.reset(options={"scene_state": env.scene.state()})
-        self._policy.reset(info["instruction"], seed)
-        count = int(np.random.default_rng([seed, 1]).integers(1, DECISIONS + 1))
-        state = self._env.scene.state()
-        for _ in range(count):
-            if self._decide():
+    def __call__(self, env: RobotEnv, seed: int, instruction: str) -> None:
+        """See `genima_lite.demos.collect.Lead`."""
+        other = require(env, HasSnapshot, "recovery starts by a policy")
+        self._snapshot.restore(other.state())
+        self._policy.reset(instruction, seed)
+        state, command = self._snapshot.state(), _posture(self._env.observation)
+        for _ in range(int(np.random.default_rng([seed, 1]).integers(1, DECISIONS + 1))):
+            actions = self._policy.act(self._env.observation).actions
+            outcome = self._env.execute(actions)
+            if outcome.success:
                 break
-            state = self._env.scene.state()
-        _restart(self._env, state)
-        self._env.scene.robot.hold(_PAUSE)
-        _restart(env, self._env.scene.state())
-
-    def _decide(self) -> bool:
-        """Execute one decision; return whether the episode is over."""
-        *unseen, last = self._policy.act(self._env.observation)
-        for action in unseen:
-            if self._env.step_blindly(action)[0]:
-                return True
-        _, _, terminated, _, _ = self._env.step(last)
-        return terminated
+            state, command = self._snapshot.state(), actions[outcome.steps - 1]
+        self._snapshot.restore(state)
+        self._env.execute(np.repeat(command[None], _PAUSE, axis=0))
+        other.restore(self._snapshot.state())
 
 
-def make_lead(name: str, task: str, checkpoint: Path | None = None) -> Lead:
-    """Return what leads recovery: "noise", or the policy of that name."""
-    return ByNoise() if name == "noise" else ByPolicy(name, task, checkpoint)
+@dataclass(frozen=True)
+class NoiseLeads:
+    """Makes `ByNoise` for the workers of a collection; see `genima_lite.demos.collect.MakeLead`."""
+
+    def __call__(self, task: str) -> ByNoise:
+        """Return what leads in a task's environment."""
+        return ByNoise()
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what the starts come from, JSON-able."""
+        return {"by": "noise"}
 
 
-def _displace(env: BenchEnv, rng: np.random.Generator) -> None:
-    """Move every joint a little, sometimes the gripper too, and wait until the arm rests."""
-    robot = env.scene.robot
-    joints = np.asarray(env.observation.joint_positions)
-    aside = joints + rng.normal(0, rng.uniform(0, SPREAD), 7)
-    for share in np.linspace(0, 1, _DETOUR + 1)[1:]:
-        robot.move(np.clip(joints + share * (aside - joints), panda.LOWER, panda.UPPER))
-    if not robot.held and rng.random() < FLIP:
-        robot.set_gripper(0.0 if robot.commanded_open else 1.0)
-    robot.hold(_PAUSE)
+@dataclass(frozen=True)
+class PolicyLeads:
+    """Makes `ByPolicy` for the workers of a collection.
+
+    Attributes:
+        make: makes the policy, for example `genima_lite.policies.api.PolicyFactory("genima")`.
+    """
+
+    make: MakePolicy
+
+    def __call__(self, task: str) -> ByPolicy:
+        """Return what leads in a task's environment."""
+        return ByPolicy(*self.make(task))
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what the starts come from, JSON-able, with a fingerprint of the weights."""
+        return {"by": self.make.name, "weights": self.make.fingerprint()}
 
 
-def _restart(env: BenchEnv, state: dict[str, Any]) -> None:
-    env.reset(options={"scene_state": state})
+def _aside(observation: Observation, opening: float, rng: np.random.Generator) -> np.ndarray:
+    """Return commands (n, 8) that move every joint a little, sometimes the gripper too, and wait.
+
+    Args:
+        observation: where the arm is.
+        opening: the gripper's last command.
+        rng: decides how far.
+    """
+    joints = np.asarray(observation.joint_positions)
+    goal = joints + rng.normal(0, rng.uniform(0, SPREAD), 7)
+    shares = np.linspace(0, 1, _DETOUR + 1)[1:, None]
+    way = np.clip(joints + shares * (goal - joints), panda.LOWER, panda.UPPER)
+    commands = np.hstack([way, np.full((_DETOUR, 1), opening)])
+    last = commands[-1:].copy()
+    if not _holds_something(observation, opening) and rng.random() < FLIP:
+        last[:, 7] = 1 - opening
+    return np.vstack([commands, *[last] * _PAUSE])
+
+
+def _holds_something(observation: Observation, opening: float) -> bool:
+    fingers = np.asarray(observation.gripper_joint_positions)
+    return opening < 0.5 and bool(fingers.min() > _APART)
+
+
+def _posture(observation: Observation) -> np.ndarray:
+    """Return joints in radians and gripper open, (8,)."""
+    return np.append(np.asarray(observation.joint_positions), float(observation.gripper_open or 0))

@@ -1,84 +1,186 @@
-"""Files of arrays, so that what takes long to draw is drawn once, and goes on after a kill."""
+"""Rows of arrays in files: made once, read row by row, whatever their number.
+
+A shard is a safetensors file with some rows of every array; strings are in its metadata. Shards
+are written whole or not at all, so making them goes on after a kill. Readers map them into memory
+and copy only the rows that are asked for.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from genima_lite.errors import UserError
-from genima_lite.files import write_json, written_whole
+from genima_lite.files import written_whole
+from genima_lite.provenance import claim
 
 SHARD = 64
-"""Rows in a file."""
+"""Rows in a file, where the maker is free to choose."""
+
+Rows = Mapping[str, "np.ndarray | Sequence[str]"]
+"""Columns of N rows by name: arrays (N, ...) of numbers or bool, or N strings."""
 
 
-def keep_shards(
+def shards_for(count: int) -> int:
+    """Return how many files of `SHARD` rows hold `count` rows."""
+    return -(-count // SHARD)
+
+
+def write_shards(
     folder: Path | str,
-    settings: Mapping[str, Any],
-    count: int,
-    draw: Callable[[int], Mapping[str, np.ndarray]],
+    made_from: Mapping[str, Any],
+    shards: int,
+    make: Callable[[int], Rows],
 ) -> Iterator[Path]:
-    """Make files of arrays; files that are there already stay.
-
-    Each file is written whole or not at all, so an interrupted or longer second run goes on where
-    the first one ended.
+    """Make the shards of a folder; those that are there already stay.
 
     Args:
-        folder: gets `settings.json` and `00000.npz`, `00001.npz`, ... of `SHARD` rows each.
-        settings: all that the arrays depend on, JSON-able.
-        count: how many rows at least.
-        draw: gives the arrays of the file with some number, by name, `SHARD` rows each, whatever
-            was drawn before.
+        folder: gets `provenance.json` and `00000.safetensors`, `00001.safetensors`, ...
+        made_from: JSON-able, all that the rows depend on, except how many there are: the
+            configuration, and fingerprints of weights and data (`genima_lite.provenance`).
+        shards: how many there shall be at least. A second call may ask for more.
+        make: gives the rows of the shard with some number, the same ones whenever it is called.
 
     Yields:
         Each file, old or new.
 
     Raises:
-        UserError: the folder holds arrays of other settings.
+        UserError: the folder holds rows that were made from something else.
     """
     folder = Path(folder)
-    _claim(folder, json.loads(json.dumps(settings)))
-    for number in range(shards_for(count)):
-        path = folder / f"{number:05d}.npz"
+    claim(folder, made_from)
+    for number in range(shards):
+        path = folder / f"{number:05d}.safetensors"
         if not path.exists():
-            drawn = draw(number)
-            with written_whole(path) as partial:
-                np.savez_compressed(partial, **drawn)  # type: ignore[arg-type]
+            _write(path, make(number))
         yield path
 
 
-def shards_for(count: int) -> int:
-    """Return how many files hold `count` rows."""
-    return -(-count // SHARD)
+class Shards:
+    """The rows that `write_shards` kept, read when they are asked for.
 
+    It can be pickled, and opens the files anew in another process.
 
-def load_shards(folder: Path | str, count: int | None = None) -> dict[str, np.ndarray]:
-    """Return the arrays that `keep_shards` wrote, by name, the first `count` rows or all.
+    Args:
+        folder: where the shards are.
+        count: how many rows, the first ones; `None` for all.
 
     Raises:
-        UserError: none there, or fewer than asked for.
+        UserError: no shards, fewer rows than asked for, or a broken file.
     """
-    paths = sorted(Path(folder).glob("[0-9]*.npz"))
-    if count is not None:
-        paths = paths[: shards_for(count)]
-    found: dict[str, list[np.ndarray]] = {}
-    for path in paths:
-        with np.load(path, allow_pickle=False) as arrays:
-            for name in arrays.files:
-                found.setdefault(name, []).append(arrays[name])
-    held = min((sum(map(len, parts)) for parts in found.values()), default=0)
-    if not held or (count is not None and held < count):
-        raise UserError(f"{folder} holds {held} pictures, {count or 'some'} are needed")
-    return {name: np.concatenate(parts)[:count] for name, parts in found.items()}
+
+    def __init__(self, folder: Path | str, count: int | None = None):
+        self.folder = Path(folder)
+        self._files: dict[int, Any] = {}
+        self._paths: list[Path] = []
+        self._strings: dict[str, list[str]] = {}
+        lengths: list[int] = []
+        for path in sorted(self.folder.glob("[0-9]*.safetensors")):
+            if count is not None and sum(lengths) >= count:
+                break
+            lengths.append(self._open(path))
+        held = sum(lengths)
+        if not held or (count is not None and held < count):
+            raise UserError(f"{folder} holds {held} rows, {count or 'some'} are needed")
+        self._starts = np.cumsum([0, *lengths])
+        self._count = held if count is None else count
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the arrays."""
+        return list(self._file(0).keys())
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of an array's row.
+
+        Raises:
+            KeyError: no such array.
+        """
+        self._check_name(name)
+        return tuple(self._file(0).get_slice(name).get_shape()[1:])
+
+    def strings(self, name: str) -> list[str]:
+        """Return a string of every row.
+
+        Raises:
+            KeyError: no such column.
+        """
+        return self._strings[name][: self._count]
+
+    def rows(self, numbers: np.ndarray | Sequence[int], name: str) -> np.ndarray:
+        """Return rows of an array, (N, ...), in the order of their numbers (N,).
+
+        Raises:
+            IndexError: a number outside 0 to `len(self) - 1`.
+            KeyError: no such array.
+        """
+        self._check_name(name)
+        numbers = np.asarray(numbers, int)
+        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < self._count:
+            raise IndexError(f"{self.folder} has rows 0 to {self._count - 1}")
+        if not len(numbers):
+            return self._file(0).get_slice(name)[0:0]
+        shards = np.searchsorted(self._starts, numbers, side="right") - 1
+        parts = [
+            self._file(shard).get_slice(name)[row : row + 1]
+            for shard, row in zip(
+                shards.tolist(), (numbers - self._starts[shards]).tolist(), strict=True
+            )
+        ]
+        return np.concatenate(parts)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_files": {}}
+
+    def _check_name(self, name: str) -> None:
+        if name not in self.names:
+            raise KeyError(f"{self.folder} has no '{name}' (present: {', '.join(self.names)})")
+
+    def _open(self, path: Path) -> int:
+        """Take a shard up; return how many rows it has."""
+        number = len(self._paths)
+        self._paths.append(path)
+        file = self._file(number)
+        try:
+            columns = json.loads((file.metadata() or {})["strings"])
+            lengths = {len(column) for column in columns.values()}
+            lengths |= {file.get_slice(name).get_shape()[0] for name in file.keys()}  # noqa: SIM118
+        except (KeyError, ValueError, IndexError, AttributeError) as error:
+            raise UserError(f"{path}: not a shard of ours; delete the folder") from error
+        if len(lengths) != 1 or (number and set(self.names) != set(file.keys())):
+            raise UserError(f"{path}: its columns do not fit each other; delete the folder")
+        for name, column in columns.items():
+            self._strings.setdefault(name, []).extend(column)
+        return lengths.pop()
+
+    def _file(self, number: int) -> Any:
+        """Return a shard mapped into memory."""
+        if number not in self._files:
+            path = self._paths[number]
+            try:
+                self._files[number] = safe_open(path, "np")
+            except (SafetensorError, OSError) as error:
+                raise UserError(f"{path}: not readable ({error}); delete it") from error
+        return self._files[number]
 
 
-def _claim(folder: Path, wanted: Mapping[str, Any]) -> None:
-    """Write down what the arrays are made of, or refuse if they are made of something else."""
-    path = folder / "settings.json"
-    if path.exists() and (found := json.loads(path.read_text(encoding="utf-8"))) != wanted:
-        raise UserError(f"{folder} holds pictures of {found}; choose another folder or delete it")
-    write_json(path, wanted)
+def _write(path: Path, rows: Rows) -> None:
+    arrays = {
+        name: np.ascontiguousarray(column)
+        for name, column in rows.items()
+        if isinstance(column, np.ndarray)
+    }
+    strings = {name: list(column) for name, column in rows.items() if name not in arrays}
+    if len({len(column) for column in rows.values()}) != 1:
+        raise ValueError(f"columns of different lengths for {path.name}")
+    with written_whole(path) as partial:
+        save_file(arrays, partial, {"strings": json.dumps(strings)})

@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
-from genima_lite.datasets.recovery_starts import Lead, make_lead
 from genima_lite.demos.layout import DatasetError, episode_folder
 from genima_lite.demos.write import write_episode
-from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.expert import plan
-from genima_lite.envs.bench.recovery import waypoints_ahead
-from genima_lite.envs.bench.tasks import load_task
+from genima_lite.envs.api import BENCH, EnvSpec, HasExpert, HasSnapshot, RobotEnv, make_env, require
 from genima_lite.errors import UserError
-from genima_lite.files import write_json
 from genima_lite.observation import Demo
 from genima_lite.panda import Unreachable
-from genima_lite.policies.api import policy_names
+from genima_lite.provenance import FILE, claim
 from genima_lite.seeds import MAX_ATTEMPTS, training_seed
 
-SETTINGS_FILE = "collection.json"
 _LAST_CHANCE_STEPS = 10
+
+
+class Lead(Protocol):
+    """Brings the arm somewhere and starts the episode anew from there, its clock at 0."""
+
+    def __call__(self, env: RobotEnv, seed: int, instruction: str) -> None:
+        """Lead an environment that was just reset; the same seed does the same.
+
+        Raises:
+            UserError: the environment lacks a capability.
+            panda.Unreachable: the expert has no plan.
+        """
+
+
+class MakeLead(Protocol):
+    """Makes leads; picklable and hashable, so that workers get it. See
+    `genima_lite.datasets.recovery_starts.NoiseLeads` and `PolicyLeads`.
+    """
+
+    def __call__(self, task: str) -> Lead:
+        """Return what leads in a task's environment."""
+
+    def __hash__(self) -> int:
+        """Tell equal makers: each worker makes one lead a task."""
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what the starts come from, JSON-able, fingerprints of weights included."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +62,16 @@ class CollectSettings:
         variations: which variations episodes are dealt round; `None` for all of a task's.
         recovery: share of the episodes that start with the arm beside the expert's path
             (`genima_lite.datasets.recovery_starts`).
-        recovery_by: what leads it there, "noise" or a policy's name.
-        checkpoint: folder of that policy; `None` for the shipped one.
+        lead: makes what leads it there.
+        backend: see `genima_lite.envs.api.EnvSpec`.
     """
 
     seed: int = 0
     image_size: int = 128
     variations: tuple[int, ...] | None = None
     recovery: float = 0.0
-    recovery_by: str = "noise"
-    checkpoint: str | None = None
+    lead: MakeLead | None = None
+    backend: str = BENCH
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -59,10 +80,15 @@ class CollectSettings:
             raise UserError("--variations is empty; name at least one, or 'all'")
         if not 0 <= self.recovery <= 1:
             raise UserError(f"--recovery is {self.recovery}; give a share from 0 to 1")
-        if self.recovery_by not in ("noise", *policy_names()):
-            raise UserError(
-                f"--recovery-by is '{self.recovery_by}'; choose noise, {', '.join(policy_names())}"
-            )
+        if self.recovery and self.lead is None:
+            raise UserError("recovery starts need a lead: by noise or by a policy")
+
+    def provenance(self) -> dict[str, Any]:
+        """Return all that the episodes come from, JSON-able, with a fingerprint of the weights of
+        the policy that leads to recovery starts.
+        """
+        settings = {name: value for name, value in vars(self).items() if name != "lead"}
+        return {**settings, "lead": self.lead.provenance() if self.lead else None}
 
 
 @dataclass(frozen=True)
@@ -94,7 +120,7 @@ def plan_jobs(tasks: Sequence[str], episodes: int, settings: CollectSettings) ->
         raise UserError(f"--episodes is {episodes}; ask for at least 1")
     jobs = []
     for task in tasks:
-        count = load_task(task).variations
+        count = _environment(EnvSpec(task, cameras=(), backend=settings.backend)).variations
         chosen = settings.variations or tuple(range(count))
         wrong = [v for v in chosen if not 0 <= v < count]
         if wrong:
@@ -109,33 +135,16 @@ def claim_folder(root: Path, settings: CollectSettings) -> None:
     """Make `root` this collection's folder, or check that it already is.
 
     Raises:
-        DatasetError: the folder holds other data, or data of other settings.
+        DatasetError: the folder holds other data.
+        UserError: it holds data of other settings, or of other weights.
     """
-    path = root / SETTINGS_FILE
-    wanted = json.loads(json.dumps(asdict(settings)))
-    if path.exists():
-        _check_same(path, json.loads(path.read_text(encoding="utf-8")), wanted)
-    elif root.exists() and any(root.iterdir()):
+    strange = root.exists() and any(not path.name.startswith(".") for path in root.iterdir())
+    if strange and not (root / FILE).exists():
         raise DatasetError(
-            f"{root}: not empty and without {SETTINGS_FILE}, so it was not made by 'collect'; "
+            f"{root}: not empty and without {FILE}, so it was not made by 'collect'; "
             "choose another folder"
         )
-    else:
-        write_json(path, wanted)
-
-
-def _check_same(path: Path, present: dict, wanted: dict) -> None:
-    present = {
-        "recovery": 0.0,
-        "recovery_by": "noise",
-        **present,
-    }  # older versions did not write them
-    for key, value in wanted.items():
-        if present.get(key) != value:
-            raise DatasetError(
-                f"{path}: this folder was collected with {key} = {present.get(key)}, not {value}; "
-                "use the same settings to go on with it, or choose another folder"
-            )
+    claim(root, settings.provenance())
 
 
 def collect(
@@ -178,19 +187,18 @@ def _one_thread() -> None:
 
 
 @lru_cache(maxsize=2)
-def _environment(task: str, image_size: int) -> BenchEnv:
-    return BenchEnv(task, image_size=image_size, depth=True, mask=True)
+def _environment(spec: EnvSpec) -> RobotEnv:
+    return make_env(spec)
 
 
 @lru_cache(maxsize=2)
-def _lead(task: str, settings: CollectSettings) -> Lead:
-    folder = Path(settings.checkpoint) if settings.checkpoint else None
-    return make_lead(settings.recovery_by, task, folder)
+def _lead(task: str, make: MakeLead) -> Lead:
+    return make(task)
 
 
 def _is_recovery(seed: int, attempt: int, settings: CollectSettings) -> bool:
-    """Return whether an attempt is led astray; the last ones are not, since a policy may break
-    what the expert needs, such as a tower of bricks.
+    """Return whether an attempt starts beside the expert's path; the last ones do not, since a
+    policy may break what the expert needs, such as a tower of bricks.
     """
     drawn = np.random.default_rng([seed, 2]).random()
     return attempt < MAX_ATTEMPTS // 2 and bool(drawn < settings.recovery)
@@ -198,14 +206,19 @@ def _is_recovery(seed: int, attempt: int, settings: CollectSettings) -> bool:
 
 def _record(root: Path, job: Job, settings: CollectSettings) -> Recorded:
     """Record one episode and write it; seeds that the expert cannot solve are reported."""
-    env = _environment(job.task, settings.image_size)
+    spec = EnvSpec(
+        job.task, image_size=settings.image_size, depth=True, mask=True, backend=settings.backend
+    )
+    env = _environment(spec)
     unsolved: list[int] = []
     for attempt in range(MAX_ATTEMPTS):
         seed = training_seed(settings.seed, job.number, attempt)
-        lead = _lead(job.task, settings) if _is_recovery(seed, attempt, settings) else None
+        lead = None
+        if settings.lead and _is_recovery(seed, attempt, settings):
+            lead = _lead(job.task, settings.lead)
         demo = record_demo(env, seed, job.variation, lead)
         if demo is not None:
-            sentences = env.task.instructions(job.variation)
+            sentences = env.instructions(job.variation)
             write_episode(demo, root, job.task, job.variation, job.episode, sentences)
             return Recorded(job, len(demo) - 1, tuple(unsolved))
         unsolved.append(seed)
@@ -215,39 +228,42 @@ def _record(root: Path, job: Job, settings: CollectSettings) -> Recorded:
     )
 
 
-def record_demo(env: BenchEnv, seed: int, variation: int, lead: Lead | None = None) -> Demo | None:
+def record_demo(env: RobotEnv, seed: int, variation: int, lead: Lead | None = None) -> Demo | None:
     """Record the expert's episode, or return `None` where it does not succeed.
 
-    As in RLBench the expert runs its waypoints to the end even if success comes early; after
-    the last one it has ten more steps. Frame t + 1 holds the command that led there.
+    As in RLBench the expert runs its plan to the end even if success comes early; after the last
+    command it has ten more steps. Frame t + 1 holds the command that led there.
 
     Args:
-        env: the task's environment.
-        seed: of the scene, and of where the arm goes astray.
+        env: the task's environment; it needs an expert.
+        seed: of the scene, and of where `lead` brings the arm.
         variation: the task's variation.
-        lead: leads the arm astray before; `None` to start at home.
+        lead: brings the arm beside the expert's path before; `None` to start at home.
+
+    Raises:
+        UserError: the environment has no expert.
     """
-    env.reset(seed=seed, options={"variation": variation})
+    expert = require(env, HasExpert, "recording demonstrations")
+    _, info = env.reset(seed=seed, options={"variation": variation})
     drawn_from = env.random_state
     try:
-        steps = _plan(env, seed, lead)
+        if lead:
+            lead(env, seed, info["instruction"])
+        steps = np.vstack(list(expert.expert_stretches()))
     except Unreachable:
         return None
-    state = {"task": env.task_name, "seed": seed, **env.scene.state()}
-    demo = Demo([env.observation], drawn_from, 1, state)
+    demo = Demo([env.observation], drawn_from, 1, _scene_state(env, seed))
     for step in range(len(steps) + _LAST_CHANCE_STEPS):
-        *_, info = env.step(steps[min(step, len(steps) - 1)])
+        row = min(step, len(steps) - 1)
+        outcome = env.execute(steps[row : row + 1])
         demo._observations.append(env.observation)
-        if info["success"] and step >= len(steps) - 1:
+        if outcome.success and step >= len(steps) - 1:
             return demo
     return None
 
 
-def _plan(env: BenchEnv, seed: int, lead: Lead | None) -> np.ndarray:
-    """Return the expert's commands (T, 8), from where the arm is led if it is led astray."""
-    waypoints = env.task.waypoints(env.scene)
-    if lead:
-        lead(env, seed)
-        waypoints = waypoints_ahead(env.scene, waypoints)
-    open_now = float(env.scene.robot.commanded_open)
-    return plan(waypoints, np.asarray(env.observation.joint_positions), open_now)
+def _scene_state(env: RobotEnv, seed: int) -> dict[str, Any] | None:
+    """Return what a replay needs; `None` where the environment cannot be restored."""
+    if not isinstance(env, HasSnapshot):
+        return None
+    return {"task": env.task_name, "seed": seed, **env.state()}

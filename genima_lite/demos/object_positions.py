@@ -6,25 +6,36 @@ from pathlib import Path
 
 from genima_lite.demos.layout import iterate_episodes
 from genima_lite.demos.read import read_scene_state
-from genima_lite.envs.bench.scene import Scene
-from genima_lite.envs.bench.tasks import load_task
+from genima_lite.envs.api import (
+    BENCH,
+    EnvSpec,
+    HasObjects,
+    HasSnapshot,
+    RobotEnv,
+    make_env,
+    require,
+)
 
 
-def demonstrated_places(root: Path | str, task: str) -> list[dict[str, list[float]]]:
-    """Return x, y, z in metres by body name, one dict a demonstration of a task.
+def demonstrated_places(
+    root: Path | str, task: str, backend: str = BENCH
+) -> list[dict[str, list[float]]]:
+    """Return x, y, z in metres by the name of a piece, one dict a demonstration of a task.
 
-    Demonstrations without a stored scene, which are not from our bench, are left out.
+    Demonstrations without a stored scene, which were recorded elsewhere, are left out.
 
     Raises:
-        UserError: a stored scene that is broken or another version's.
+        UserError: a stored scene that is broken or another version's, or a backend whose
+            environments lack `HasSnapshot` or `HasObjects`.
     """
-    scene: Scene | None = None
+    env: RobotEnv | None = None
     places = []
     for episode in iterate_episodes(root):
         state = read_scene_state(episode.path) if episode.task == task else None
         if state is None:
             continue
-        scene = scene or Scene(load_task(task))
-        scene.restore(state)
-        places.append({name: at.tolist() for name, at in scene.pieces().items()})
+        env = env or make_env(EnvSpec(task, cameras=(), backend=backend))
+        require(env, HasSnapshot, "places of demonstrations").restore(state)
+        objects = require(env, HasObjects, "places of demonstrations").objects()
+        places.append({name: at.tolist() for name, at in objects.items()})
     return places

@@ -10,7 +10,7 @@ import numpy as np
 
 from genima_lite.demos.layout import DatasetError, EpisodeFolder, iterate_episodes
 from genima_lite.demos.read import read_episode
-from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.api import BENCH, EnvSpec, HasSnapshot, RobotEnv, make_env, require
 from genima_lite.observation import Demo
 
 
@@ -26,32 +26,36 @@ class Replayed:
     deviation: float
 
 
-def replay(root: Path | str) -> Iterator[Replayed]:
+def replay(root: Path | str, backend: str = BENCH) -> Iterator[Replayed]:
     """Re-execute the actions of every episode of a dataset, one result an episode.
 
+    Args:
+        root: the dataset's folder.
+        backend: where it was recorded; see `genima_lite.envs.api.EnvSpec`.
+
     Raises:
-        DatasetError: an episode without a stored scene (not made by our bench), or unreadable.
+        DatasetError: an episode without a stored scene, or unreadable.
+        UserError: a scene of another task or version, or a backend without `HasSnapshot`.
     """
-    env: BenchEnv | None = None
+    env: RobotEnv | None = None
     for episode in iterate_episodes(root):
         if env is None or env.task_name != episode.task:
-            env = BenchEnv(episode.task, cameras=())
+            env = make_env(EnvSpec(episode.task, cameras=(), backend=backend))
         demo = read_episode(episode.path, kinds=())
         yield Replayed(episode, *replay_demo(env, demo, episode.path))
 
 
-def replay_demo(env: BenchEnv, demo: Demo, path: Path) -> tuple[bool, float]:
+def replay_demo(env: RobotEnv, demo: Demo, path: Path) -> tuple[bool, float]:
     """Return success at the end and the largest joint deviation in radians."""
     if demo.scene_state is None:
         raise DatasetError(
             f"{path}: no scene_state.json, so its scene cannot be restored; only demonstrations "
-            "of the embedded bench can be replayed"
+            "that 'collect' recorded can be replayed"
         )
-    env.reset(options={"scene_state": demo.scene_state})
-    deviation, success = 0.0, False
+    require(env, HasSnapshot, "replay").restore(demo.scene_state)
+    deviations, success = [0.0], False
     for t, action in enumerate(demo.actions(), start=1):
-        *_, info = env.step(action)
-        success = info["success"]
+        success = env.execute(action[None]).success
         reached = np.asarray(env.observation.joint_positions)
-        deviation = max(deviation, float(np.abs(reached - demo[t].joint_positions).max()))
-    return success, deviation
+        deviations.append(float(np.abs(reached - demo[t].joint_positions).max()))
+    return success, float(np.max(deviations))  # NaN stays NaN

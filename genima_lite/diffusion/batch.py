@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,11 +30,17 @@ class DrawingBatch:
 
     def to(self, device: torch.device | str) -> DrawingBatch:
         """Return the batch on a device."""
-        parts = (getattr(self, field.name) for field in fields(self))
-        return DrawingBatch(*(None if p is None else p.to(device) for p in parts))
+        moved: dict[str, Any] = {}
+        for field in fields(self):
+            part = getattr(self, field.name)
+            moved[field.name] = None if part is None else part.to(device)
+        return DrawingBatch(**moved)
 
 
 def concatenate(batches: Sequence[DrawingBatch]) -> DrawingBatch:
     """Return several batches as one."""
-    columns = ([getattr(batch, field.name) for batch in batches] for field in fields(DrawingBatch))
-    return DrawingBatch(*(None if each[0] is None else torch.cat(each) for each in columns))
+    joined: dict[str, Any] = {}
+    for field in fields(DrawingBatch):
+        parts = [getattr(batch, field.name) for batch in batches]
+        joined[field.name] = None if parts[0] is None else torch.cat(parts)
+    return DrawingBatch(**joined)

@@ -1,24 +1,36 @@
-"""What is learned from: random scenes, demonstrations and single decisions with their targets."""
+"""From segments to batches for the diffusion model (paper, section 3.1).
+
+A segment's first frame and its target become a tiled picture with spheres, the same without them,
+and a prompt (`target_pictures`). They are drawn once, into shards (`make_...`), and dealt into
+batches by the weights of a mixture (`DrawingData`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from genima_lite.datasets import shards
-from genima_lite.datasets.dagger import DaggerSettings, dagger_rollouts
-from genima_lite.datasets.perturbed_states import PerturbedStateSettings, perturbed_states
-from genima_lite.datasets.shards import keep_shards
-from genima_lite.demos.layout import iterate_episodes, variation_folder
-from genima_lite.demos.read import read_descriptions, read_episode
+from genima_lite.datasets.dagger import DaggerRollouts, dagger_rollouts
+from genima_lite.datasets.demonstrations import Recorded
+from genima_lite.datasets.grounding import grounding_scenes, tasks_with_choice
+from genima_lite.datasets.parts import driven, one_each
+from genima_lite.datasets.perturbed_states import PerturbedStates, perturbed_states
+from genima_lite.datasets.random_scenes import random_scenes
+from genima_lite.datasets.recovery_starts import MakePolicy
+from genima_lite.datasets.shards import Rows, shards_for, write_shards
+from genima_lite.datasets.source import Mixture, Segment
 from genima_lite.diffusion.augment import AugmentConfig, augmented
-from genima_lite.diffusion.pictures import Pictures, arrays_of
-from genima_lite.diffusion.prompts import grounding_prompt, task_prompt
-from genima_lite.envs.bench.random_scenes import RandomScenes
+from genima_lite.diffusion.batch import DrawingBatch, concatenate
+from genima_lite.diffusion.pictures import Pictures
+from genima_lite.diffusion.prompts import grounding_prompt, scene_caption, task_prompt
+from genima_lite.envs.api import EnvSpec, RandomScenes, make_env, make_random_scenes
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo
 from genima_lite.targets.horizon import decision_frames
@@ -27,215 +39,97 @@ from genima_lite.tiling import TILE_ORDER, tile
 
 
 @dataclass(frozen=True)
-class SceneSettings:
-    """What defines a row of random scenes or of moments."""
+class PictureSettings:
+    """What defines the pictures that are made of segments."""
 
     tasks: tuple[str, ...]
-    """Whose pieces appear, file by file in turn."""
+    """Whose scenes are shown, part by part in turn."""
     view_size: int = 64
     """Pixels along each side of a view; a tiled picture is twice as large."""
     seed: int = 0
     """The same seed gives the same pictures."""
+    keyframes: bool = True
+    """Cut targets at keyframes (`genima_lite.targets.horizon.target_frames`)."""
+    augment: AugmentConfig | None = None
+    """Changes some views; `None` leaves all as they are."""
 
 
-def make_scenes(folder: Path | str, settings: SceneSettings, count: int) -> Iterator[Path]:
-    """Draw random scenes into files (`genima_lite.datasets.shards.keep_shards`).
-
-    Their captions name things; their conditions are the same scenes without these things.
-
-    Yields:
-        Each file, old or new.
-
-    Raises:
-        UserError: the folder holds pictures of other settings.
-    """
-    with _all_scenes(settings) as scenes:
-
-        def draw(number: int) -> dict[str, np.ndarray]:
-            rng = np.random.RandomState([settings.seed, number])
-            each = scenes[number % len(scenes)]
-            drawn, bare, captions = zip(*(each.draw(rng) for _ in range(shards.SHARD)), strict=True)
-            return arrays_of(Pictures(np.stack(drawn), captions, np.stack(bare)))
-
-        yield from keep_shards(folder, asdict(settings), count, draw)
-
-
-def make_grounding(folder: Path | str, settings: SceneSettings, count: int) -> Iterator[Path]:
-    """Draw random scenes into files in which one thing shall be painted that the prompt names.
-
-    They teach which word belongs to which pixels, as the billions of captions do of which Stable
-    Diffusion's text encoder has learned, and hold no target spheres. Learned beside
-    demonstrations, they let instructions decide.
-
-    Yields:
-        Each file, old or new.
-
-    Raises:
-        UserError: the folder holds pictures of other settings.
-    """
-    with _all_scenes(settings) as scenes:
-
-        def draw(number: int) -> dict[str, np.ndarray]:
-            rng = np.random.RandomState([settings.seed, number, 1])
-            each = scenes[number % len(scenes)]
-            plain, painted, words = zip(
-                *(each.point(rng) for _ in range(shards.SHARD)), strict=True
-            )
-            prompts = tuple(grounding_prompt(thing) for thing in words)
-            return arrays_of(Pictures(np.stack(painted), prompts, np.stack(plain)))
-
-        yield from keep_shards(folder, asdict(settings), count, draw)
-
-
-def make_perturbed_states(
-    folder: Path | str,
-    settings: SceneSettings,
-    count: int,
-    augment: AugmentConfig | None = None,
-    keyframes: bool = True,
-) -> Iterator[Path]:
-    """Draw the targets of single decisions into files (`genima_lite.datasets.perturbed_states`).
-
-    Args:
-        folder: see `genima_lite.datasets.shards.keep_shards`.
-        settings: tasks, size of a view and seed.
-        count: how many at least.
-        augment: changes some views; `None` leaves all as they are.
-        keyframes: cut targets at stops (`genima_lite.targets.horizon.target_frames`).
-
-    Yields:
-        Each file, old or new.
-
-    Raises:
-        UserError: the folder holds pictures of other settings.
-    """
-
-    def draw(number: int) -> dict[str, np.ndarray]:
-        task = settings.tasks[number % len(settings.tasks)]
-        row = PerturbedStateSettings(task, settings.view_size, settings.seed, keyframes, number)
-        shown = perturbed_states(row, shards.SHARD)
-        return arrays_of(
-            target_pictures(shown, 1, (settings.seed, number), augment, keyframes=False)
-        )
-
-    said = {**asdict(settings), "keyframes": keyframes, "augment": augment and asdict(augment)}
-    return keep_shards(folder, said, count, draw)
-
-
-def make_dagger(
-    folder: Path | str,
-    settings: SceneSettings,
-    checkpoint: Path | None,
-    count: int,
-    augment: AugmentConfig | None = None,
-    keyframes: bool = True,
-) -> Iterator[Path]:
-    """Draw what the expert would do where a trained Genima comes (`genima_lite.datasets.dagger`).
-
-    Args:
-        folder, settings, count, augment, keyframes: as for `make_perturbed_states`; the size of a view is
-            that of the policy.
-        checkpoint: folder of that Genima; `None` for the shipped one.
-
-    Yields:
-        Each file, old or new.
-
-    Raises:
-        UserError: no policy in `checkpoint`, or the folder holds pictures of other settings.
-    """
-
-    def draw(number: int) -> dict[str, np.ndarray]:
-        task = settings.tasks[number % len(settings.tasks)]
-        row = DaggerSettings(task, "genima", checkpoint, settings.seed, keyframes, number)
-        shown = dagger_rollouts(row, shards.SHARD)
-        return arrays_of(
-            target_pictures(shown, 1, (settings.seed, number), augment, keyframes=False)
-        )
-
-    said = {**asdict(settings), "keyframes": keyframes, "augment": augment and asdict(augment)}
-    by = {"checkpoint": None if checkpoint is None else str(checkpoint)}
-    return keep_shards(folder, {**said, **by}, count, draw)
-
-
-@contextmanager
-def _all_scenes(settings: SceneSettings) -> Iterator[list[RandomScenes]]:
-    """Give the random scenes of every task and close them at the end."""
-    scenes = [RandomScenes(task, settings.view_size) for task in settings.tasks]
-    try:
-        yield scenes
-    finally:
-        for each in scenes:
-            each.close()
-
-
-def read_demos(
-    root: Path | str, tasks: Sequence[str] | None = None
-) -> Iterator[tuple[Demo, list[str]]]:
-    """Read the episodes of a dataset in RLBench's layout, with the views that are tiled.
-
-    Args:
-        root: the dataset's folder.
-        tasks: which tasks' episodes; `None` for all.
-
-    Yields:
-        A demonstration and the sentences that ask for its variation.
-
-    Raises:
-        DatasetError: a broken or missing file.
-        UserError: a variation without instructions.
-    """
-    for episode in iterate_episodes(root):
-        if tasks is not None and episode.task not in tasks:
-            continue
-        sentences, problem = read_descriptions(
-            variation_folder(root, episode.task, episode.variation)
-        )
-        if not sentences:
-            raise UserError(f"{episode.path}: no instructions ({problem or 'the list is empty'})")
-        yield read_episode(episode.path, TILE_ORDER), sentences
+# ------------------------------------------------------------------------------ one view
 
 
 def target_pictures(
-    demos: Iterable[tuple[Demo, Sequence[str]]],
+    segments: Iterable[Segment],
     frames_each: int,
-    seed: int | Sequence[int] = 0,
+    rng: np.random.Generator,
+    augment: AugmentConfig | None = None,
+    keyframes: bool = False,
+) -> Pictures:
+    """Draw the joint targets of some frames of segments or whole demonstrations.
+
+    First come the frames at which a policy decides that follows them target by target; random ones
+    fill up.
+
+    Args:
+        segments: with pictures of all frames that may be chosen, all views of one size. Every
+            frame gets a random one of the sentences.
+        frames_each: frames of each, at most; 1 for segments, whose first frame is the decision.
+        rng: chooses frames, sentences and changes.
+        augment: changes some frames' views; `None` leaves all as they are.
+        keyframes: cut targets at keyframes; not those of segments, which end there.
+
+    Raises:
+        UserError: no segments.
+        ValueError: views of different sizes.
+    """
+    drawn: list[Pictures] = []
+    for demo, sentences in segments:
+        frames = _choose_frames(demo_targets(demo, keyframes=keyframes), frames_each, rng)
+        drawn.append(_drawn(demo, frames, sentences, rng, augment, keyframes))
+    return _all(drawn)
+
+
+def demo_pictures(
+    episodes: Sequence[Recorded],
+    frames_each: int,
+    rng: np.random.Generator,
     augment: AugmentConfig | None = None,
     keyframes: bool = True,
 ) -> Pictures:
-    """Draw the joint targets of some frames of demonstrations (paper, section 3.1).
+    """Draw the joint targets of some frames of recorded demonstrations, and read only these.
 
-    First come the frames at which a policy decides that follows the demonstration target by
-    target; random ones fill up.
-
-    Args:
-        demos: each with sentences that ask for it, of which every frame gets a random one; all
-            views must be of one size.
-        frames_each: frames of a demonstration, at most; drawn without repetition.
-        seed: of frames, sentences and changes.
-        augment: changes some frames' views; `None` leaves all as they are.
-        keyframes: cut targets at stops (`genima_lite.targets.horizon.target_frames`).
-
-    Returns:
-        The tiled views with targets, the views themselves as conditions, the tasks' prompts.
-
-    Raises:
-        UserError: no demonstrations.
-        ValueError: views of different sizes.
+    Args and errors are those of `target_pictures`.
     """
-    rng = np.random.default_rng(seed)
-    drawn, plain, prompts = [], [], []
-    for demo, sentences in demos:
-        frames = _choose_frames(demo_targets(demo, keyframes=keyframes), frames_each, rng)
-        seen = demo if augment is None else augmented(demo, frames, augment, rng)
-        for frame, targets in zip(
-            frames, draw_targets_of(seen, frames, keyframes=keyframes), strict=True
-        ):
-            drawn.append(tile(targets.views))
-            plain.append(tile({camera: seen[frame].image(camera) for camera in TILE_ORDER}))
-            prompts.append(task_prompt(sentences[int(rng.integers(len(sentences)))]))
+    drawn: list[Pictures] = []
+    for each in episodes:
+        frames = _choose_frames(demo_targets(each.states(), keyframes=keyframes), frames_each, rng)
+        drawn.append(_drawn(each.seen(frames), frames, each.sentences, rng, augment, keyframes))
+    return _all(drawn)
+
+
+def _drawn(
+    demo: Demo,
+    frames: list[int],
+    sentences: Sequence[str],
+    rng: np.random.Generator,
+    augment: AugmentConfig | None,
+    keyframes: bool,
+) -> Pictures:
+    """Draw the targets of some frames of one demonstration."""
+    seen = demo if augment is None else augmented(demo, frames, augment, rng)
+    targets = draw_targets_of(seen, frames, keyframes=keyframes)
+    plain = [tile({camera: seen[t].image(camera) for camera in TILE_ORDER}) for t in frames]
+    said = [task_prompt(sentences[int(rng.integers(len(sentences)))]) for _ in frames]
+    return Pictures(np.stack([tile(each.views) for each in targets]), tuple(said), np.stack(plain))
+
+
+def _all(drawn: Sequence[Pictures]) -> Pictures:
     if not drawn:
         raise UserError("no demonstrations to learn from")
-    return Pictures(np.stack(drawn), tuple(prompts), np.stack(plain))
+    return Pictures(
+        np.concatenate([each.pictures for each in drawn]),
+        tuple(prompt for each in drawn for prompt in each.prompts),
+        np.concatenate([each.conditions for each in drawn]),
+    )
 
 
 def _choose_frames(targets: np.ndarray, count: int, rng: np.random.Generator) -> list[int]:
@@ -244,3 +138,280 @@ def _choose_frames(targets: np.ndarray, count: int, rng: np.random.Generator) ->
     others = np.setdiff1d(np.arange(len(targets)), decisions)
     more = rng.choice(others, min(count - len(decisions), len(others)), replace=False)
     return [*decisions, *more.tolist()]
+
+
+# ------------------------------------------------------------------------------ into shards
+
+
+def make_demonstrations(
+    folder: Path | str,
+    episodes: Sequence[Recorded],
+    settings: PictureSettings,
+    frames_each: int,
+    data: str,
+) -> Iterator[Path]:
+    """Draw the targets of demonstrations into shards; see `genima_lite.datasets.shards`.
+
+    Args:
+        folder: of the shards.
+        episodes: whose frames.
+        settings: how they are shown.
+        frames_each: frames of each demonstration, at most.
+        data: fingerprint of the datasets.
+
+    Yields:
+        Each file, old or new.
+
+    Raises:
+        UserError: the folder holds other pictures, or views of another size were recorded.
+    """
+    together = _demos_a_shard(frames_each)
+
+    def make(part: int) -> Rows:
+        rng = np.random.default_rng([settings.seed, part])
+        some = episodes[together * part : together * (part + 1)]
+        made = demo_pictures(some, frames_each, rng, settings.augment, settings.keyframes)
+        if made.pictures.shape[1] != 2 * settings.view_size:
+            raise UserError(
+                f"{some[0].root}: views of {made.pictures.shape[1] // 2} pixels, configured are "
+                f"{settings.view_size}; record them anew or set view_size"
+            )
+        return made.columns()
+
+    made_from = _made_from("demonstrations", settings, data=data, frames_each=frames_each)
+    return write_shards(folder, made_from, demonstration_shards(len(episodes), frames_each), make)
+
+
+def demonstration_shards(episodes: int, frames_each: int) -> int:
+    """Return how many files `make_demonstrations` makes."""
+    return -(-episodes // _demos_a_shard(frames_each))
+
+
+def _demos_a_shard(frames_each: int) -> int:
+    return max(1, shards.SHARD // frames_each)
+
+
+def make_perturbed_states(
+    folder: Path | str, settings: PictureSettings, count: int
+) -> Iterator[Path]:
+    """Draw the targets of perturbed states (`genima_lite.datasets.perturbed_states`) into shards.
+
+    Yields:
+        Each file, old or new; they hold at least `count` rows.
+
+    Raises:
+        UserError: the folder holds other pictures, or an environment lacks what is needed.
+    """
+    states = PerturbedStates(seed=settings.seed, keyframes=settings.keyframes)
+
+    def env_of(task: str) -> Any:
+        return make_env(EnvSpec(task, TILE_ORDER, settings.view_size))
+
+    with one_each(settings.tasks, env_of) as envs:
+
+        def make(part: int) -> Rows:
+            found = perturbed_states(envs(part), states, part, shards.SHARD)
+            return _decided(found, settings, part)
+
+        made_from = _made_from("perturbed_states", settings, states=asdict(states))
+        yield from write_shards(folder, made_from, shards_for(count), make)
+
+
+def make_dagger(
+    folder: Path | str,
+    settings: PictureSettings,
+    count: int,
+    pilot: MakePolicy,
+    weights: str,
+) -> Iterator[Path]:
+    """Draw what the expert would do where a Genima comes (`genima_lite.datasets.dagger`).
+
+    Args:
+        folder, settings, count: as for `make_perturbed_states`; the size of a view is the policy's.
+        pilot: makes the policy in a task's environment.
+        weights: fingerprint of the policy.
+
+    Yields:
+        Each file, old or new.
+
+    Raises:
+        UserError: the folder holds other pictures, those of another policy for example.
+    """
+    rollouts = DaggerRollouts(seed=settings.seed, keyframes=settings.keyframes)
+    with driven(settings.tasks, pilot) as policies:
+
+        def make(part: int) -> Rows:
+            here = policies(part)
+            found = dagger_rollouts(here.env, here.policy, rollouts, part, shards.SHARD)
+            return _decided(found, settings, part)
+
+        made_from = _made_from("dagger", settings, rollouts=asdict(rollouts), policy=weights)
+        yield from write_shards(folder, made_from, shards_for(count), make)
+
+
+def make_grounding(folder: Path | str, settings: PictureSettings, count: int) -> Iterator[Path]:
+    """Draw scenes in which one thing shall be painted (`genima_lite.datasets.grounding`).
+
+    Yields:
+        Each file, old or new.
+
+    Raises:
+        UserError: the folder holds other pictures, or no task has variations.
+    """
+    tasks = tasks_with_choice(settings.tasks)
+
+    def draw(scenes: RandomScenes, part: int) -> Iterable[tuple[np.ndarray, np.ndarray, str]]:
+        for plain, painted, words in grounding_scenes(scenes, settings.seed, part, shards.SHARD):
+            yield painted, plain, grounding_prompt(words)
+
+    data = {"view_size": settings.view_size, "seed": settings.seed}
+    return _make_scenes(folder, {"source": "grounding", "tasks": tasks, **data}, count, draw)
+
+
+def make_scenes(
+    folder: Path | str, tasks: Sequence[str], view_size: int, seed: int, count: int
+) -> Iterator[Path]:
+    """Draw random scenes with captions (`genima_lite.datasets.random_scenes`) into shards.
+
+    Their conditions are the same scenes without the things that the captions name.
+
+    Yields:
+        Each file, old or new.
+
+    Raises:
+        UserError: the folder holds other pictures.
+    """
+
+    def draw(scenes: RandomScenes, part: int) -> Iterable[tuple[np.ndarray, np.ndarray, str]]:
+        for picture, bare, words in random_scenes(scenes, seed, part, shards.SHARD):
+            yield picture, bare, scene_caption(words)
+
+    made_from = {"source": "random_scenes", "tasks": tasks, "view_size": view_size, "seed": seed}
+    return _make_scenes(folder, made_from, count, draw)
+
+
+def _make_scenes(
+    folder: Path | str,
+    made_from: Mapping[str, Any],
+    count: int,
+    draw: Callable[[RandomScenes, int], Iterable[tuple[np.ndarray, np.ndarray, str]]],
+) -> Iterator[Path]:
+    """Make shards of pictures, conditions and prompts that come from random scenes."""
+    tasks, size = made_from["tasks"], made_from["view_size"]
+    with one_each(tasks, lambda task: make_random_scenes(task, size)) as scenes:
+
+        def make(part: int) -> Rows:
+            pictures, conditions, prompts = zip(*draw(scenes(part), part), strict=True)
+            return Pictures(np.stack(pictures), prompts, np.stack(conditions)).columns()
+
+        said = {**made_from, "rows": shards.SHARD}
+        yield from write_shards(folder, said, shards_for(count), make)
+
+
+def _decided(segments: Iterable[Segment], settings: PictureSettings, part: int) -> Rows:
+    """Return the rows of a part whose segments begin where a policy decides."""
+    rng = np.random.default_rng([settings.seed, part])
+    return target_pictures(segments, 1, rng, settings.augment).columns()
+
+
+def _made_from(source: str, settings: PictureSettings, **more: Any) -> dict[str, Any]:
+    return {"source": source, **asdict(settings), "rows": shards.SHARD, **more}
+
+
+# ------------------------------------------------------------------------------ into batches
+
+
+class Columns(Protocol):
+    """Rows of pictures: `genima_lite.datasets.shards.Shards` or `Pictures`."""
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the arrays."""
+
+    def __len__(self) -> int:
+        """Return how many rows."""
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of an array's row."""
+
+    def rows(self, numbers: np.ndarray, name: str) -> np.ndarray:
+        """Return rows of an array."""
+
+    def strings(self, name: str) -> list[str]:
+        """Return a string of every row."""
+
+
+class PictureSource:
+    """Samples of kept pictures, all of them alike.
+
+    Args:
+        pictures: with `pictures`, `conditions` and `prompts`.
+        prompts: all prompts by number, the empty one first.
+        latents: rows with `latents` and `condition_latents` of the same pictures, or `None`.
+    """
+
+    def __init__(self, pictures: Columns, prompts: Sequence[str], latents: Columns | None = None):
+        numbers = {prompt: number for number, prompt in enumerate(prompts)}
+        self._prompts = np.array([numbers[prompt] for prompt in pictures.strings("prompts")])
+        self._pictures, self._latents = pictures, latents
+
+    def sample(self, rng: np.random.Generator, count: int) -> DrawingBatch:
+        """Return `count` samples."""
+        chosen = rng.integers(len(self._prompts), size=count)
+        said = torch.from_numpy(self._prompts[chosen])
+        below = _tensor(self._pictures, chosen, "conditions")
+        if self._latents is None:
+            return DrawingBatch(said, _tensor(self._pictures, chosen, "pictures"), below)
+        names = ("latents", "condition_latents")
+        return DrawingBatch(
+            said, None, below, *(_tensor(self._latents, chosen, name) for name in names)
+        )
+
+
+class DrawingData:
+    """Batches for the diffusion model.
+
+    Args:
+        kept: rows of every source by its name.
+        weights: of the sources (`genima_lite.datasets.source.Mixture`).
+        prompt_dropout: share of samples whose prompt is made empty.
+        latents: of the sources, where the autoencoder is not the lossless one.
+
+    Attributes:
+        prompts: all prompts by number; number 0 is the empty one.
+        picture_size: height and width of the tiled pictures.
+
+    Raises:
+        UserError: weights that do not fit the sources, or pictures of different sizes.
+    """
+
+    def __init__(
+        self,
+        kept: Mapping[str, Columns],
+        weights: Mapping[str, float],
+        prompt_dropout: float = 0.0,
+        latents: Mapping[str, Columns] | None = None,
+    ):
+        said = (prompt for each in kept.values() for prompt in each.strings("prompts"))
+        self.prompts = tuple(dict.fromkeys(["", *said]))
+        sources = {
+            name: PictureSource(each, self.prompts, latents[name] if latents else None)
+            for name, each in kept.items()
+        }
+        self._mixture: Mixture[DrawingBatch] = Mixture(sources, weights, concatenate)
+        self._dropout = prompt_dropout
+        sizes = {name: each.shape("conditions")[:2] for name, each in kept.items()}
+        if len(set(sizes.values())) > 1:
+            raise UserError(f"pictures of different sizes: {sizes}")
+        self.picture_size: tuple[int, ...] = next(iter(sizes.values()))
+
+    def batch(self, rng: np.random.Generator, size: int) -> DrawingBatch:
+        """Return `size` samples; the same generator state gives the same ones."""
+        batch = self._mixture.sample(rng, size)
+        kept = torch.from_numpy(rng.random(size) >= self._dropout)
+        others = (batch.pictures, batch.conditions, batch.latents, batch.condition_latents)
+        return DrawingBatch(batch.prompts * kept, *others)
+
+
+def _tensor(rows: Columns, numbers: np.ndarray, name: str) -> Tensor:
+    return torch.from_numpy(rows.rows(numbers, name))

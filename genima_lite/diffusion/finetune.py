@@ -1,184 +1,297 @@
-"""Teach a base model to draw joint targets, from demonstrations (paper, section 3.1)."""
+"""Teach a base model to draw joint targets (paper, section 3.1): one whole run.
+
+    demonstrations, perturbed states, DAgger rollouts, grounding ──► shards ──► batches ──► model
+
+Killed or out of time and called again with the same configuration, it goes on; with another one,
+other data or another base model it is refused.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from genima_lite.datasets.shards import shards_for
+from genima_lite.datasets.demonstrations import read_demos, recorded
+from genima_lite.datasets.recovery_starts import MakePolicy
+from genima_lite.datasets.shards import Shards, shards_for
+from genima_lite.datasets.source import check_weights, weights_of
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.augment import AugmentConfig
 from genima_lite.diffusion.base import load_pipeline
 from genima_lite.diffusion.components import Components
 from genima_lite.diffusion.data import (
-    SceneSettings,
+    DrawingData,
+    PictureSettings,
+    demonstration_shards,
     make_dagger,
+    make_demonstrations,
     make_grounding,
     make_perturbed_states,
-    read_demos,
-    target_pictures,
 )
-from genima_lite.diffusion.pictures import Pictures, load_pictures, together
-from genima_lite.diffusion.train import TrainConfig, Trainer, Validate
+from genima_lite.diffusion.latents import make_latents, needs_latents
+from genima_lite.diffusion.train import AdapterConfig, Drawing, save_model
 from genima_lite.diffusion.validate import decision_examples, score_drawings, validation_picture
-from genima_lite.envs.bench.tasks import load_task
 from genima_lite.errors import UserError
 from genima_lite.files import write_json
+from genima_lite.provenance import claim, fingerprint, model_fingerprint
 from genima_lite.targets.horizon import HORIZON
+from genima_lite.training.config import TrainingConfig
+from genima_lite.training.loop import Trainer, Validate
+from genima_lite.training.result import Result
 
 METADATA = "genima.json"
-"""The file beside the model that says what it was trained for."""
-
+"""The file beside the model that says what it was trained for; written last."""
 
 VALIDATION_FRAMES = 32
 """Held-out decisions that are drawn now and then during training."""
 
+Report = Callable[[str, int, int, float | None], None]
+"""Called as `report(stage, done, total, loss)` after each shard and each step."""
+
+
+@dataclass(frozen=True)
+class DrawingMixture:
+    """Weights of the sources in every batch, relative to their sum; 0 where there is no source."""
+
+    demonstrations: float = 1.0
+    """Frames of demonstrations."""
+    perturbed_states: float = 0.0
+    """The arm set down beside the expert's way."""
+    dagger: float = 0.0
+    """Decisions to which a trained Genima comes by itself."""
+    grounding: float = 0.0
+    """Scenes in which the thing is painted that the prompt names."""
+
 
 @dataclass(frozen=True)
 class FinetuneConfig:
-    """A whole fine-tuning run."""
+    """Everything that a fine-tuning run depends on."""
 
+    base: str
+    """Folder of the base model, or a model id of the hub such as "stabilityai/sd-turbo"."""
     tasks: tuple[str, ...]
-    """Which tasks of the dataset."""
+    """Which tasks of the datasets, and whose scenes are shown beside them."""
+    demos: tuple[str, ...] = ()
+    """Datasets in RLBench's layout, made by collect."""
+    held_out: str | None = None
+    """Another dataset, on which drawings are scored now and then."""
+    view_size: int = 64
+    """Pixels along each side of a view, also of the datasets'; the base draws twice as large."""
     frames_each: int = 20
     """Frames of each demonstration; neighbouring frames look alike."""
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
-    """Random crops and colours."""
-    keyframes: bool = True
-    """Cut targets at stops (`genima_lite.targets.horizon.target_frames`)."""
-    grounding: int = 0
-    """Random scenes beside the demonstrations, in which the thing that the prompt names shall be
-    painted (`genima_lite.diffusion.data.make_grounding`)."""
     perturbed_states: int = 0
-    """Single decisions beside the demonstrations, each with the arm set down beside the expert's
-    way in a new scene of the bench (`genima_lite.datasets.perturbed_states`)."""
+    """Single decisions, each with the arm set down beside the expert's way in a new scene
+    (`genima_lite.datasets.perturbed_states`)."""
     dagger: int = 0
     """Decisions to which a trained Genima comes by itself, each with what the expert would do
     there (`genima_lite.datasets.dagger`)."""
-    dagger_by: Path | None = None
-    """Folder of that Genima; `None` for the shipped one."""
-    training: TrainConfig = field(default_factory=TrainConfig)
-    """How they are learned."""
+    dagger_by: str | None = None
+    """Folder of that Genima."""
+    grounding: int = 0
+    """Random scenes in which the thing that the prompt names shall be painted
+    (`genima_lite.datasets.grounding`)."""
+    mixture: DrawingMixture = field(default_factory=DrawingMixture)
+    """How a batch is dealt among all these."""
+    keyframes: bool = True
+    """Cut targets at keyframes (`genima_lite.targets.horizon.target_frames`)."""
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    """Random crops and colours of the views, before targets are drawn on them."""
+    prompt_dropout: float = 0.05
+    """Share of samples with an empty prompt."""
+    adapter: AdapterConfig = field(default_factory=AdapterConfig)
+    """What is trained, and how noise and errors are weighted."""
+    training: TrainingConfig = field(
+        default_factory=lambda: TrainingConfig(
+            steps=600, batch_size=16, final_rate=0.1, weight_decay=0.01, ema=0.995
+        )
+    )
+    """How it is learned."""
     seed: int = 0
-    """Of the choice of frames and sentences."""
+    """Of frames, sentences, scenes and rollouts."""
 
     def __post_init__(self) -> None:
-        if self.frames_each < 1 or min(self.grounding, self.perturbed_states, self.dagger) < 0:
-            raise UserError(
-                "frames_each must be at least 1, grounding, moments and visited not negative"
-            )
-        if self.training.adapter == "base":
+        _check_counts(self)
+        if not self.tasks:
+            raise UserError("fine-tuning needs at least one task")
+        if self.adapter.name == "base":
             raise UserError("adapter 'base' is pre-training; choose how the base shall be changed")
+        if (self.dagger > 0) != (self.dagger_by is not None):
+            raise UserError("dagger and dagger_by belong together: how many, and whose decisions")
+        check_weights(weights_of(self.mixture), self.sources)
+
+    @property
+    def sources(self) -> list[str]:
+        """The names of the sources that are there."""
+        return [name for name in weights_of(self.mixture) if self.count(name)]
+
+    def count(self, source: str) -> int:
+        """Return how many rows of a source are asked for; of demonstrations, how many datasets."""
+        return len(self.demos) if source == "demonstrations" else int(getattr(self, source))
 
 
-Report = Callable[[str, int, int, float | None], None]
-"""Called as `report(stage, done, total, loss)` after each file of pictures and each step."""
+def _check_counts(config: FinetuneConfig) -> None:
+    for name in ("perturbed_states", "dagger", "grounding", "seed"):
+        if getattr(config, name) < 0:
+            raise UserError(f"{name} is {getattr(config, name)}; it must not be negative")
+    if min(config.frames_each, config.view_size) < 1:
+        raise UserError("frames_each and view_size must be at least 1")
+    if not 0 <= config.prompt_dropout <= 1:
+        raise UserError(f"prompt_dropout is {config.prompt_dropout}; give 0 to 1")
 
 
 def finetune(
     out: Path | str,
-    base: Path | str,
-    demos: Sequence[Path | str],
     config: FinetuneConfig,
     max_minutes: float | None = None,
     report: Report = lambda *_: None,
     device: str = "cpu",
-    held_out: Path | str | None = None,
-) -> Trainer:
-    """Train on datasets and write the model to `out`, for `DiffusionAgent.load`.
-
-    Run again with the same arguments it goes on where it stopped. Moments, visited decisions and
-    pointing are kept in folders of `out`.
+    workers: int = 0,
+    pilot: MakePolicy | None = None,
+) -> Result:
+    """Make the data, train, and write the model to `out`, for `DiffusionAgent.load`.
 
     Args:
-        out: the model's folder.
-        base: folder of the base model, or a model id of the hub such as "stabilityai/sd-turbo".
-        demos: datasets in RLBench's layout, their views half as large as the tiled pictures.
-        config: what to do.
-        max_minutes: of training in this call; pictures come on top.
+        out: the model's folder. What is made of the sources is kept in its `data/`.
+        config: everything that the model depends on.
+        max_minutes: of training in this call; data come on top.
         report: told how far this is.
         device: of the networks, for example "cuda".
-        held_out: another dataset, on which drawings are scored now and then.
+        workers: processes that make batches beside the training; a GPU waits without any.
+        pilot: makes the policy of `dagger_by` in its environments
+            (`genima_lite.policies.api.PolicyFactory`); needed only with `dagger`.
 
     Returns:
-        The trainer; `trainer.done` says whether all steps are made.
+        What the run came to; `done` says whether it is finished.
 
     Raises:
-        UserError: nothing to learn from, or `out` holds a run of another configuration.
+        UserError: nothing to learn from, or `out` holds a run of another configuration, of other
+            data or of another base model.
     """
-    pictures = _all_pictures(Path(out), demos, config, report)
-    validate = None if held_out is None else _validation(held_out, config)
-    components = Components.of(load_pipeline(base).to(device))
-    trainer = Trainer(components, pictures, config.training, out, validate)
-    for loss in trainer.run(max_minutes):
-        report("training", trainer.step, config.training.steps, loss)
-    trainer.save_model()
-    _write_metadata(Path(out), config, pictures, str(base), trainer)
-    return trainer
-
-
-def _all_pictures(
-    out: Path, demos: Sequence[Path | str], config: FinetuneConfig, report: Report
-) -> Pictures:
-    """Return all that is learned from; what no dataset holds is drawn into files under `out`."""
-    shown = chain.from_iterable(read_demos(each, config.tasks) for each in demos)
-    found = target_pictures(
-        shown, config.frames_each, config.seed, config.augment, config.keyframes
+    out = Path(out)
+    made_from = _made_from(config)
+    claim(out, made_from)
+    if (finished := _finished(out)) is not None:
+        return finished
+    kept = _kept(out / "data", config, made_from, pilot, report)
+    components = Components.of(load_pipeline(config.base).to(device))
+    latents = _latents(out / "data", components, kept, made_from, report)
+    data = DrawingData(kept, weights_of(config.mixture), config.prompt_dropout, latents)
+    trainee = Drawing(components, data.prompts, config.adapter, config.training)
+    validate = None if config.held_out is None else _validation(components, config)
+    trainer = Trainer(
+        trainee, data, config.training, out, made_from, validate, device=device, workers=workers
     )
-    for name, count, files in _further(out, config, found.pictures.shape[1] // 2):
+    for made in trainer.run(max_minutes):
+        report("training", made.step, config.training.steps, made.loss)
+    if trainer.is_main:
+        trainer.use_average()
+        write_json(out / "validation.json", trainer.validations)
+        save_model(components, out)
+        _write_metadata(out, config, kept, Result.of(trainer))
+    return Result.of(trainer)
+
+
+def draw_perturbed_states(out: Path | str, config: FinetuneConfig) -> Iterator[Path]:
+    """Make a run's perturbed states ahead of it; `finetune` makes them if nobody did.
+
+    Yields:
+        Each of their shards, old or new.
+
+    Raises:
+        UserError: there are others in `out`.
+    """
+    folder = Path(out) / "data" / "perturbed_states"
+    return make_perturbed_states(folder, _settings(config), config.perturbed_states)
+
+
+def _settings(config: FinetuneConfig) -> PictureSettings:
+    return PictureSettings(
+        config.tasks, config.view_size, config.seed, config.keyframes, config.augment
+    )
+
+
+def _made_from(config: FinetuneConfig) -> dict[str, Any]:
+    """Return all that a run depends on, with fingerprints in place of paths."""
+    held_out, dagger_by = config.held_out, config.dagger_by
+    return {
+        **asdict(config),
+        "base": model_fingerprint(config.base) if Path(config.base).exists() else config.base,
+        "demos": [fingerprint(each) for each in config.demos],
+        "held_out": None if held_out is None else fingerprint(held_out),
+        "dagger_by": None if dagger_by is None else model_fingerprint(dagger_by),
+    }
+
+
+def _kept(
+    folder: Path,
+    config: FinetuneConfig,
+    made_from: dict[str, Any],
+    pilot: MakePolicy | None,
+    report: Report,
+) -> dict[str, Shards]:
+    """Make what is missing of every source; return the rows of all by name."""
+    kept = {}
+    for name in config.sources:
+        total, files = _making(folder / name, name, config, made_from, pilot)
         for number, _ in enumerate(files, 1):
-            report(name, number, shards_for(count), None)
-        found = together(found, load_pictures(out / name, count))
-    return found
+            report(name, number, total, None)
+        kept[name] = Shards(folder / name, None if name == "demonstrations" else config.count(name))
+    return kept
 
 
-def _further(
-    out: Path, config: FinetuneConfig, view_size: int
-) -> Iterator[tuple[str, int, Iterator[Path]]]:
-    """Yield what is learned from beside datasets: its folder in `out`, how many, its files."""
-    if config.perturbed_states:
-        yield "moments", config.perturbed_states, draw_perturbed_states(out, config, view_size)
-    if config.dagger:
-        settings = SceneSettings(config.tasks, view_size, config.seed)
-        rest = (config.dagger_by, config.dagger, config.augment, config.keyframes)
-        yield "dagger", config.dagger, make_dagger(out / "dagger", settings, *rest)
-    if config.grounding:
-        settings = SceneSettings(_with_choice(config.tasks), view_size, config.seed)
-        yield (
-            "grounding",
-            config.grounding,
-            make_grounding(out / "grounding", settings, config.grounding),
-        )
+def _making(
+    folder: Path,
+    name: str,
+    config: FinetuneConfig,
+    made_from: dict[str, Any],
+    pilot: MakePolicy | None,
+) -> tuple[int, Iterator[Path]]:
+    """Return how many shards a source has, and what makes them."""
+    settings = _settings(config)
+    if name == "demonstrations":
+        episodes, data = recorded(config.demos, config.tasks), made_from["demos"]
+        total = demonstration_shards(len(episodes), config.frames_each)
+        return total, make_demonstrations(folder, episodes, settings, config.frames_each, data)
+    count = config.count(name)
+    if name == "perturbed_states":
+        return shards_for(count), make_perturbed_states(folder, settings, count)
+    if name == "grounding":
+        return shards_for(count), make_grounding(folder, settings, count)
+    if pilot is None:
+        raise UserError("dagger needs a pilot: the policy of dagger_by in its environments")
+    return shards_for(count), make_dagger(folder, settings, count, pilot, made_from["dagger_by"])
 
 
-def draw_perturbed_states(out: Path, config: FinetuneConfig, view_size: int) -> Iterator[Path]:
-    """Draw a run's moments into files in `out/moments`; `finetune` does it if nobody did."""
-    settings = SceneSettings(config.tasks, view_size, config.seed)
-    folder = out / "moments"
-    return make_perturbed_states(
-        folder, settings, config.perturbed_states, config.augment, config.keyframes
-    )
-
-
-def _with_choice(tasks: Sequence[str]) -> tuple[str, ...]:
-    """Return the tasks in which an instruction decides between things."""
-    found = tuple(task for task in tasks if load_task(task).variations > 1)
-    if not found:
-        raise UserError("pointing needs a task with variations: the others name no thing")
+def _latents(
+    folder: Path,
+    components: Components,
+    kept: dict[str, Shards],
+    made_from: dict[str, Any],
+    report: Report,
+) -> dict[str, Shards] | None:
+    """Return the latents of all rows by source, made if they are missing; `None`: not needed."""
+    if not needs_latents(components):
+        return None
+    found = {}
+    for name, pictures in kept.items():
+        said = {"pictures": fingerprint(pictures.folder), "base": made_from["base"]}
+        files = make_latents(folder / f"{name}_latents", components, pictures, said)
+        for number, _ in enumerate(files, 1):
+            report(f"latents of {name}", number, shards_for(len(pictures)), None)
+        found[name] = Shards(folder / f"{name}_latents", len(pictures))
     return found
 
 
 def load_metadata(folder: Path | str) -> dict[str, Any]:
-    """Return what fine-tuning wrote about a model: tasks, view size, horizon, stops and more.
+    """Return what fine-tuning wrote about a model: tasks, view size, horizon, keyframes and more.
 
     Raises:
-        UserError: no metadata, or not one of ours.
+        UserError: no metadata, or not ours.
     """
     path = Path(folder) / METADATA
     try:
@@ -196,33 +309,42 @@ def load_metadata(folder: Path | str) -> dict[str, Any]:
     return metadata
 
 
+def _finished(out: Path) -> Result | None:
+    """Return the result of a run that was finished before."""
+    if not (out / METADATA).exists():
+        return None
+    result = Result(**load_metadata(out)["result"])
+    return result if result.done else None
+
+
 def _write_metadata(
-    folder: Path, config: FinetuneConfig, pictures: Pictures, base: str, trainer: Trainer
+    out: Path, config: FinetuneConfig, kept: dict[str, Shards], result: Result
 ) -> None:
     metadata = {
         "tasks": sorted(config.tasks),
-        "view_size": pictures.pictures.shape[1] // 2,
+        "view_size": config.view_size,
         "horizon": HORIZON,
         "keyframes": config.keyframes,
-        "pictures": len(pictures),
-        "grounding": config.grounding,
-        "moments": config.perturbed_states,
-        "dagger": config.dagger,
-        "base": Path(base).name,
-        "steps": trainer.step,
-        "minutes": trainer.seconds / 60,
+        "pictures": {name: len(rows) for name, rows in kept.items()},
+        "base": Path(config.base).name,
+        "steps": result.steps,
+        "minutes": result.minutes,
+        "result": asdict(result),
         "training": asdict(config.training),
+        "adapter": asdict(config.adapter),
+        "mixture": asdict(config.mixture),
     }
-    write_json(folder / METADATA, metadata)
+    write_json(out / METADATA, metadata)
 
 
-def _validation(held_out: Path | str, config: FinetuneConfig) -> Validate:
-    """Return what scores a model's drawings of held-out decisions."""
-    every = decision_examples(read_demos(held_out, config.tasks), config.keyframes)
+def _validation(components: Components, config: FinetuneConfig) -> Validate:
+    """Return what scores the drawings of held-out decisions."""
+    assert config.held_out is not None
+    every = decision_examples(read_demos(config.held_out, config.tasks), config.keyframes)
     chosen = np.linspace(0, len(every) - 1, min(VALIDATION_FRAMES, len(every))).astype(int)
     examples = [every[i] for i in chosen]
 
-    def validate(components: Components) -> tuple[dict[str, float], np.ndarray]:
+    def validate() -> tuple[dict[str, float], np.ndarray]:
         score, drawings = score_drawings(DiffusionAgent(components), examples)
         numbers = {k: v for k, v in asdict(score).items() if isinstance(v, float)}
         return numbers, validation_picture(examples, drawings)

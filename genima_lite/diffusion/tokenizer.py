@@ -16,23 +16,17 @@ from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPTokenizer
 
 from genima_lite.diffusion.prompts import scene_caption, task_prompt
-from genima_lite.envs.bench.task import COLORS
-from genima_lite.envs.bench.tasks import load_task, task_names
+from genima_lite.envs.api import vocabulary
+from genima_lite.rlbench import COLORS
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 
 def known_words() -> list[str]:
     """Return the words of every task's prompts, of the scene captions and the colours, sorted."""
-    tasks = [load_task(name) for name in task_names()]
-    prompts = [
-        task_prompt(sentence)
-        for task in tasks
-        for variation in range(task.variations)
-        for sentence in task.instructions(variation)
-    ]
-    bodies = [name for task in tasks for name in re.findall(r'<body name="(\w+)"', task.mjcf)]
-    captions = [scene_caption([name.replace("_", " ") for name in bodies]), *COLORS]
+    sentences, things = vocabulary()
+    prompts = [task_prompt(sentence) for sentence in sentences]
+    captions = [scene_caption(things), *COLORS]
     return sorted(set(re.findall("[a-z]+", " ".join([*prompts, *captions]).lower())))
 
 

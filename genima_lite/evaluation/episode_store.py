@@ -1,7 +1,8 @@
-"""One policy's episodes of one task on disk, so that a long evaluation can be interrupted.
+"""Evaluations on disk, one folder a policy and task, so that a long one can be interrupted.
 
-<task>.<policy>.json   the episodes
-<task>.<policy>.npz    what was recorded of some: the views of their decisions, and films
+<policy>/<task>/provenance.json   what the episodes come from
+<policy>/<task>/recordings.npz    what was recorded of some: the views of their decisions, films
+<policy>/<task>/episodes.json     the episodes; written last, so it says that all is there
 """
 
 from __future__ import annotations
@@ -14,50 +15,108 @@ from typing import Any
 
 import numpy as np
 
+from genima_lite.errors import UserError
 from genima_lite.evaluation.recording import RecordedStep, Recording
-from genima_lite.evaluation.rollout import EpisodeResult
+from genima_lite.evaluation.statistics import EpisodeResult
 from genima_lite.files import write_json, written_whole
+from genima_lite.policies.api import PolicyFactory
+from genima_lite.provenance import check, claim
 
+_EPISODES, _RECORDINGS = "episodes.json", "recordings.npz"
 _VIEWS = ("seen", "drawn", "true")
 
 
-def is_stored(folder: Path, policy: str, task: str) -> bool:
-    """Return whether a task's episodes are all there."""
-    return (folder / f"{task}.{policy}.json").exists()
+def provenance(make: PolicyFactory, task: str, episodes: int, seed: int) -> dict[str, Any]:
+    """Return all that an evaluation's episodes come from, JSON-able: the policy, its settings and
+    a fingerprint of its weights, the environment, how many episodes, and their first seed.
+
+    Where the weights lie does not matter; what they are does.
+    """
+    settings = asdict(make.settings)
+    del settings["checkpoint"]
+    return {
+        "policy": make.name,
+        "settings": settings,
+        "weights": make.fingerprint(),
+        "environment": asdict(make.spec(task)),
+        "episodes": episodes,
+        "seed": seed,
+    }
 
 
-def store(
-    folder: Path,
-    policy: str,
-    task: str,
-    results: Sequence[EpisodeResult],
-    recordings: Sequence[Recording],
-) -> None:
-    """Write a task's episodes; the JSON file comes last and says that all is there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    arrays: dict[str, np.ndarray] = {}
-    index = [_put(arrays, number, recording) for number, recording in enumerate(recordings)]
-    with written_whole(folder / f"{task}.{policy}.npz") as partial:
-        np.savez_compressed(partial, index=np.array(json.dumps(index)), **arrays)  # type: ignore[arg-type]
-    write_json(folder / f"{task}.{policy}.json", [asdict(result) for result in results])
+class EpisodeStore:
+    """Keeps evaluations below a folder.
 
+    Args:
+        folder: made when something is kept.
+    """
 
-def load_stored(
-    folder: Path, policy: str, task: str
-) -> tuple[list[EpisodeResult], list[Recording]]:
-    """Read what `store` wrote."""
-    path = folder / f"{task}.{policy}.json"
-    results = [EpisodeResult(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
-    with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
-        index = json.loads(str(arrays["index"]))
-        recordings = [_get(arrays, number, words) for number, words in enumerate(index)]
-    return results, recordings
+    def __init__(self, folder: Path | str):
+        self._folder = Path(folder)
+
+    def holds(self, policy: str, task: str, made_from: dict[str, Any]) -> bool:
+        """Return whether a task's episodes are all there.
+
+        Args:
+            policy: its name.
+            task: its name.
+            made_from: see `provenance`.
+
+        Raises:
+            UserError: others are there, for example of other weights.
+        """
+        place = self._place(policy, task)
+        if not place.exists():
+            return False
+        check(place, made_from)
+        return (place / _EPISODES).exists()
+
+    def keep(
+        self,
+        policy: str,
+        task: str,
+        made_from: dict[str, Any],
+        results: Sequence[EpisodeResult],
+        recordings: Sequence[Recording],
+    ) -> None:
+        """Write a task's episodes.
+
+        Raises:
+            UserError: others are there, for example of other weights.
+        """
+        place = self._place(policy, task)
+        claim(place, made_from)
+        arrays: dict[str, np.ndarray] = {}
+        index = [_put(arrays, number, recording) for number, recording in enumerate(recordings)]
+        with written_whole(place / _RECORDINGS) as partial:
+            np.savez_compressed(partial, index=np.array(json.dumps(index)), **arrays)  # type: ignore[arg-type]
+        write_json(place / _EPISODES, [asdict(result) for result in results])
+
+    def load(self, policy: str, task: str) -> tuple[list[EpisodeResult], list[Recording]]:
+        """Read what `keep` wrote.
+
+        Raises:
+            UserError: nothing is kept, or not all of it.
+        """
+        place = self._place(policy, task)
+        try:
+            rows = json.loads((place / _EPISODES).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(f"{place}: no whole evaluation in it; run it again") from None
+        with np.load(place / _RECORDINGS, allow_pickle=False) as arrays:
+            index = json.loads(str(arrays["index"]))
+            recordings = [_get(arrays, number, each) for number, each in enumerate(index)]
+        return [EpisodeResult(**row) for row in rows], recordings
+
+    def _place(self, policy: str, task: str) -> Path:
+        return self._folder / policy / task
 
 
 def _put(arrays: dict[str, np.ndarray], number: int, recording: Recording) -> dict[str, Any]:
     """Add a recording's arrays; return the rest of it, JSON-able."""
-    arrays[f"{number}/film"] = np.frombuffer(recording.film, np.uint8)
-    arrays[f"{number}/last"] = recording.last
+    if recording.film is not None and recording.last is not None:
+        arrays[f"{number}/film"] = np.frombuffer(recording.film, np.uint8)
+        arrays[f"{number}/last"] = recording.last
     for i, step in enumerate(recording.steps):
         for kind in _VIEWS:
             for camera, view in (getattr(step, kind) or {}).items():
@@ -70,19 +129,19 @@ def _put(arrays: dict[str, np.ndarray], number: int, recording: Recording) -> di
     }
 
 
-def _get(arrays: Any, number: int, words: dict[str, Any]) -> Recording:
+def _get(arrays: Any, number: int, rest: dict[str, Any]) -> Recording:
     """Return a recording of its arrays and the rest."""
     steps = []
-    for i, step in enumerate(words["steps"]):
+    for i, step in enumerate(rest["steps"]):
         views = [_views(arrays, f"{number}/{i}/{kind}/") for kind in _VIEWS]
         steps.append(RecordedStep(step, views[0] or {}, *views[1:]))
     return Recording(
-        words["policy"],
-        EpisodeResult(**words["result"]),
-        words["instruction"],
+        rest["policy"],
+        EpisodeResult(**rest["result"]),
+        rest["instruction"],
         steps,
-        arrays[f"{number}/film"].tobytes(),
-        arrays[f"{number}/last"],
+        arrays[f"{number}/film"].tobytes() if f"{number}/film" in arrays else None,
+        arrays.get(f"{number}/last"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,17 +12,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.render import Renderer
+from genima_lite.envs.api import HasExpert, HasFilm, RobotEnv
+from genima_lite.errors import Refusal
 from genima_lite.observation import Observation
-from genima_lite.policies.expert_targets import ExpertTargets
+from genima_lite.targets.expert_targets import ExpertTargets
 from genima_lite.targets.horizon import HORIZON
 from genima_lite.viz.filmstrip import shown_steps
 from genima_lite.viz.video import write_video
 from genima_lite.viz.views import lay_out
 
 if TYPE_CHECKING:
-    from genima_lite.evaluation.rollout import EpisodeResult
+    from genima_lite.evaluation.statistics import EpisodeResult
     from genima_lite.policies.api import Decision
 
 FILM_SIZE = 320
@@ -57,16 +58,17 @@ class Recording:
         result: how the episode went.
         instruction: what was asked for.
         steps: at most `MAX_RECORDED_STEPS`; empty for a policy that sees no pictures.
-        film: an MP4's bytes: the front camera and, beside it, what the controller was given.
-        last: (H, W, 3) uint8, the film's last frame.
+        film: an MP4's bytes: the front camera and, beside it, what the controller was given;
+            `None` for an environment that cannot be filmed (`HasFilm`).
+        last: (H, W, 3) uint8, the film's last frame, or `None`.
     """
 
     policy: str
     result: EpisodeResult
     instruction: str
     steps: list[RecordedStep]
-    film: bytes
-    last: np.ndarray
+    film: bytes | None
+    last: np.ndarray | None
 
 
 class Recorder:
@@ -76,7 +78,7 @@ class Recorder:
         policy: what to call it.
         each: how many episodes of a task to record.
         horizon: K in steps, of the true targets.
-        keyframes: whether those are cut at stops.
+        keyframes: whether those are cut at keyframes.
 
     Attributes:
         recordings: of the episodes that were finished.
@@ -84,55 +86,43 @@ class Recorder:
 
     def __init__(self, policy: str, each: int = 2, horizon: int = HORIZON, keyframes: bool = True):
         self.policy, self.each = policy, each
-        self._horizon, self._stops = horizon, keyframes
+        self._horizon, self._keyframes = horizon, keyframes
         self.recordings: list[Recording] = []
-        self._env: BenchEnv | None = None
 
-    def start(self, env: BenchEnv, instruction: str) -> None:
+    def start(self, env: RobotEnv, instruction: str) -> None:
         """Begin an episode; the environment has just been reset."""
-        self._look_at(env)
-        self._instruction = instruction
+        self._cameras, self._instruction = env.cameras, instruction
         self._decisions: list[_Decided] = []
         self._front: list[np.ndarray] = []
-        try:
-            self._truth: ExpertTargets | None = ExpertTargets(env, self._horizon, self._stops)
-        except ValueError:  # out of the expert's reach
-            self._truth = None
+        self._steps = -1
+        self._expert: ExpertTargets | None = None
+        if isinstance(env, HasExpert):
+            with suppress(Refusal):  # out of the expert's reach
+                self._expert = ExpertTargets(env, self._horizon, self._keyframes)
         self.stepped(env)
 
-    def decided(self, observation: Observation, decision: Decision | None) -> None:
+    def decided(self, observation: Observation, decision: Decision) -> None:
         """Keep what the policy saw and what it drew."""
-        frame = self._truth.follow(observation) if self._truth else None
-        drawn = decision.drawn if decision is not None else None
-        self._decisions.append(_Decided(len(self._front) - 1, observation, drawn, frame))
+        frame = self._expert.follow(observation) if self._expert else None
+        self._decisions.append(_Decided(self._steps, observation, decision.drawn, frame))
 
-    def stepped(self, env: BenchEnv) -> None:
-        """Take the next frame of the film."""
-        self._renderer.update(env.scene.data)
-        self._front.append(self._renderer.rgb(env.scene.data, "front"))
+    def stepped(self, env: RobotEnv) -> None:
+        """Take the next frame of the film, where the environment can be filmed."""
+        self._steps += 1
+        if isinstance(env, HasFilm):
+            self._front.append(env.film_frame(FILM_SIZE))
 
     def finish(self, result: EpisodeResult) -> None:
         """Make a recording of all that was kept."""
-        cameras = self._env.views.cameras if self._env else ()
         steps = []
-        if cameras and self._decisions:
+        if self._cameras and self._decisions:
             chosen = shown_steps(len(self._decisions), MAX_RECORDED_STEPS)
-            steps = [self._decisions[i].recorded(cameras, self._truth) for i in chosen]
-        film = _encoded(self._frames(cameras))
-        *_, last = self._frames(cameras)
+            steps = [self._decisions[i].recorded(self._cameras, self._expert) for i in chosen]
+        film, last = None, None
+        if self._front:
+            film = _encoded(self._frames(self._cameras))
+            *_, last = self._frames(self._cameras)
         self.recordings.append(Recording(self.policy, result, self._instruction, steps, film, last))
-
-    def close(self) -> None:
-        """Free the GL context."""
-        if self._env is not None:
-            self._renderer.close()
-            self._env = None
-
-    def _look_at(self, env: BenchEnv) -> None:
-        """Have a renderer for this environment."""
-        if env is not self._env:
-            self.close()
-            self._env, self._renderer = env, Renderer(env.scene.model, FILM_SIZE)
 
     def _frames(self, cameras: tuple[str, ...]) -> Iterator[np.ndarray]:
         """Yield the film, (H, W, 3) uint8, with the decision of each step on the right."""
@@ -156,11 +146,11 @@ class _Decided:
     def seen(self, cameras: tuple[str, ...]) -> dict[str, np.ndarray]:
         return {name: self.observation.image(name) for name in cameras}
 
-    def recorded(self, cameras: tuple[str, ...], truth: ExpertTargets | None) -> RecordedStep:
+    def recorded(self, cameras: tuple[str, ...], expert: ExpertTargets | None) -> RecordedStep:
         """Return it with the true targets, if it drew any."""
         true = None
-        if self.drawn is not None and truth is not None and self.frame is not None:
-            true = truth.draw(self.observation, self.frame, tuple(self.drawn))
+        if self.drawn is not None and expert is not None and self.frame is not None:
+            true = expert.draw(self.observation, self.frame, tuple(self.drawn))
         return RecordedStep(self.step, self.seen(cameras), self.drawn, true)
 
     def picture(self, cameras: tuple[str, ...]) -> np.ndarray:

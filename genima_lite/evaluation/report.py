@@ -11,11 +11,12 @@ from typing import Any
 from genima_lite import __version__
 from genima_lite.demos.object_positions import demonstrated_places
 from genima_lite.doctor import installed, memory_gb
+from genima_lite.envs.api import BENCH
 from genima_lite.errors import UserError
 from genima_lite.evaluation import pages
 from genima_lite.evaluation.pages import Assets
 from genima_lite.evaluation.recording import Recording
-from genima_lite.evaluation.rollout import mean_over_tasks
+from genima_lite.evaluation.statistics import mean_over_tasks
 from genima_lite.files import write_json, written_whole
 from genima_lite.observation import CONTROL_PERIOD
 from genima_lite.viz.drawn_strip import drawn_strip
@@ -27,7 +28,7 @@ PACKAGES = ("mujoco", "numpy", "torch", "diffusers", "transformers")
 """Whose versions a report states, beside Python's and our own."""
 
 Documents = Mapping[str, Mapping[str, Any]]
-"""By policy, what `genima_lite.evaluation.rollout.results_document` gives."""
+"""By policy, what `genima_lite.evaluation.statistics.results_document` gives."""
 
 
 def write_report(
@@ -42,8 +43,10 @@ def write_report(
 
     Args:
         folder: made if it is not there; files of the same names are replaced.
-        documents: one a policy, as `genima_lite.evaluation.rollout.results_document` gives them. Their
-            settings may hold `label`, what to call the policy, and `command`, what was typed.
+        documents: one a policy, as `genima_lite.evaluation.statistics.results_document` gives
+            them. Their settings may hold `label`, what to call the policy, and `command`, what was
+            typed,
+            and `backend`.
         recordings: by `genima_lite.evaluation.recording.Recorder`, of any of the policies.
         training: may hold `minutes`, by stage, and `curves`, a list of `label`, `x` in minutes,
             `y` and maybe `panel`; see `genima_lite.viz.report_figures.curves_figure`.
@@ -136,6 +139,7 @@ def _success(named: Documents, assets: Assets) -> str:
         _success_table(summaries),
         pages.details("Success by variation", *map(_variations, named, summaries.values())),
         pages.details("Failed episodes and their seeds", _failures(summaries)),
+        _errors(named),
     )
 
 
@@ -178,7 +182,7 @@ def _variations(name: str, summary: Mapping[str, Any]) -> str:
 def _failures(summaries: Mapping[str, Mapping[str, Any]]) -> str:
     rows = [
         [name, _words(task), str(each["variation"]), str(each["seed"]), str(each["steps"])]
-        + [each["error"] or "goal not reached"]
+        + [f"refused: {each['refusal']}" if each["refusal"] else "goal not reached"]
         for name, summary in summaries.items()
         for task, row in summary.items()
         for each in row["failures"]
@@ -188,6 +192,21 @@ def _failures(summaries: Mapping[str, Mapping[str, Any]]) -> str:
     caption = "The seed and the variation start the same episode again."
     head = ["policy", "task", "variation", "seed", "steps", "why"]
     return pages.table(head, rows, caption, "words")
+
+
+def _errors(named: Documents) -> str:
+    """Return the episodes that ended with an error, which no rate counts."""
+    rows = [
+        [name, _words(each["task"]), str(each["variation"]), str(each["seed"]), each["error"]]
+        for name, document in named.items()
+        for each in document["errors"]
+    ]
+    if not rows:
+        return ""
+    count = _count(len(rows), "episode")
+    caption = f"{count} ended with an error; no rate above counts them."
+    head = ["policy", "task", "variation", "seed", "error"]
+    return pages.heading("Errors") + pages.table(head, rows, caption, "words")
 
 
 def _drawings(named: Documents, recordings: Sequence[Recording], assets: Assets) -> str:
@@ -231,8 +250,9 @@ def _strips(task: str, recordings: Sequence[Recording], assets: Assets) -> str:
 
 
 def _films(recordings: Sequence[Recording], assets: Assets) -> str:
-    if not recordings:
-        return pages.section("Rollouts", pages.paragraph("No episode was recorded."))
+    filmed = [each for each in recordings if each.film is not None]
+    if not filmed:
+        return pages.section("Rollouts", pages.paragraph("No episode was filmed."))
     body = [
         pages.paragraph(
             "The front camera at real speed; on the right, for policies that see pictures, what "
@@ -240,13 +260,15 @@ def _films(recordings: Sequence[Recording], assets: Assets) -> str:
             "until it is played."
         )
     ]
-    for task in dict.fromkeys(each.result.task for each in recordings):
-        group = [each for each in recordings if each.result.task == task]
+    for task in dict.fromkeys(each.result.task for each in filmed):
+        group = [each for each in filmed if each.result.task == task]
         body += [pages.heading(_words(task)), pages.films(*(_film(e, assets) for e in group))]
     return pages.section("Rollouts", *body)
 
 
 def _film(recording: Recording, assets: Assets) -> str:
+    assert recording.film is not None
+    assert recording.last is not None
     stem = f"film_{recording.result.task}_{recording.policy}_{recording.result.seed}"
     name, poster = assets.film(stem, recording.film), assets.picture(stem, recording.last)
     caption = f"{recording.policy}, {_outcome(recording)}: “{recording.instruction}”"
@@ -256,12 +278,12 @@ def _film(recording: Recording, assets: Assets) -> str:
 
 def _outcome(recording: Recording) -> str:
     result = recording.result
-    how = "solved" if result.success else "failed"
+    how = "solved" if result.success else "refused" if result.refusal else "failed"
     return f"{how} after {result.steps * CONTROL_PERIOD:.1f} s (seed {result.seed})"
 
 
 def _places(named: Documents, demonstrations: Path | str | None, assets: Assets) -> str:
-    """Return each task's table from above."""
+    """Return each task's table from above; nothing where nobody can tell."""
     tasks = dict.fromkeys(task for document in named.values() for task in document["summary"])
     body = [
         pages.paragraph(
@@ -269,14 +291,18 @@ def _places(named: Documents, demonstrations: Path | str | None, assets: Assets)
             "one corner, or outside of what the demonstrations cover."
         )
     ]
+    backend = next(iter(named.values()))["settings"].get("backend", BENCH)
     for task in tasks:
-        known = demonstrated_places(demonstrations, task) if demonstrations else []
-        figure = pose_scatter(_positions(named, task), known)
+        known = demonstrated_places(demonstrations, task, backend) if demonstrations else []
+        positions = _positions(named, task)
+        if not known and not any(places for each in positions.values() for places, _ in each):
+            continue
+        figure = pose_scatter(positions, known)
         grey = "; grey: where they stood in the demonstrations" if known else ""
         caption = f"Green circles: solved; orange crosses: failed{grey}."
         body.append(pages.heading(_words(task)))
         body.append(_chart(assets, f"places_{task}", figure, caption, "strip"))
-    return pages.section("Where the pieces stood", *body)
+    return pages.section("Where the pieces stood", *body) if len(body) > 1 else ""
 
 
 def _positions(named: Documents, task: str) -> dict[str, list[tuple[Positions, bool]]]:

@@ -1,94 +1,42 @@
-"""Policies: from an observation to the next K actions."""
+"""What a policy is, and how it is found: one file a policy, its name is the file's.
+
+A file `genima.py` holds a class `GenimaPolicy(Policy)`. It is imported only when it is asked for,
+since some need torch. `api.py` and `controller.py`, which some share, are no policies.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import pkgutil
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.expert import plan
+from genima_lite import policies
+from genima_lite.envs.api import BENCH, EnvSpec, RobotEnv, make_env
 from genima_lite.errors import UserError
 from genima_lite.observation import Observation
-from genima_lite.panda import LOWER, UPPER
-
-HORIZON = 20
-"""K, the actions of one decision (paper: 20 steps, one second)."""
-
-
-class Policy(Protocol):
-    """Decides what to do next."""
-
-    def reset(self, instruction: str, seed: int) -> None:
-        """Start an episode; called after the environment's reset.
-
-        Raises:
-            ValueError: the policy cannot do this episode (the expert cannot reach a waypoint).
-        """
-
-    def act(self, observation: Observation) -> np.ndarray:
-        """Return the actions to execute before it is asked again, (n, 8) float64, n from 1 to K:
-        joint targets in radians, gripper open.
-        """
+from genima_lite.provenance import fingerprint
 
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """What a policy can tell about its last decision, in its attribute `last`.
+    """What a policy decided.
 
     Attributes:
+        actions: (n, 8) float64, n from 1 to K: what to execute before the policy is asked again,
+            joint targets in radians and gripper open.
         drawn: by camera, (H, W, 3) uint8, the views with targets that the controller saw; `None`
             for a policy that draws none.
         seconds: wall-clock seconds by stage, for example "draw" and "control".
     """
 
-    drawn: dict[str, np.ndarray] | None
-    seconds: dict[str, float]
-
-
-class ExpertPolicy:
-    """The task's scripted expert; it sees the simulator's state, which no other policy may."""
-
-    def __init__(self, env: BenchEnv):
-        self._env = env
-
-    def reset(self, instruction: str, seed: int) -> None:
-        """Plan the whole episode."""
-        scene = self._env.scene
-        start = self._env.observation.joint_positions
-        assert start is not None
-        self.plan = plan(scene.task.waypoints(scene), start)
-        self._next = 0
-
-    def act(self, observation: Observation) -> np.ndarray:
-        """Return the next K planned actions; past the plan's end its last one is held."""
-        rows = np.arange(self._next, self._next + HORIZON)
-        self._next += HORIZON
-        return self.plan[np.minimum(rows, len(self.plan) - 1)]
-
-
-class RandomPolicy:
-    """Drives to random postures; the floor that every other policy must beat."""
-
-    def __init__(self, env: BenchEnv):
-        self._rng = np.random.default_rng(0)
-
-    def reset(self, instruction: str, seed: int) -> None:
-        """Seed the random numbers."""
-        self._rng = np.random.default_rng(seed)
-
-    def act(self, observation: Observation) -> np.ndarray:
-        """Return K actions on a straight line to a posture near the present one."""
-        start = np.clip(np.asarray(observation.joint_positions), LOWER, UPPER)
-        goal = np.clip(start + self._rng.normal(0, 0.4, 7), LOWER, UPPER)
-        share = np.linspace(0, 1, HORIZON + 1)[1:, None]
-        opening = np.full((HORIZON, 1), self._rng.integers(2))
-        way = np.clip((1 - share) * start + share * goal, LOWER, UPPER)  # rounding may leave them
-        return np.hstack([way, opening])
+    actions: np.ndarray
+    drawn: dict[str, np.ndarray] | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,7 +45,8 @@ class PolicySettings:
 
     Attributes:
         checkpoint: folder of the trained policy; `None` for the one in `data/`.
-        execute: how many of a decision's K actions are executed before the next; `None` for all.
+        n_action_steps: how many of a decision's K actions are executed before the next; `None`
+            for all.
         ensemble: temporal ensembling: decide at every step and average what was said about it.
     """
 
@@ -106,49 +55,125 @@ class PolicySettings:
     ensemble: bool = False
 
 
-POLICIES: dict[str, Any] = {"expert": ExpertPolicy, "random": RandomPolicy}
-"""Policies that need the environment only; they see no pictures."""
+class Policy(ABC):
+    """Decides what to do next in one environment.
 
-TRAINED = {
-    "genima": "genima_lite.policies.trained:GenimaPolicy",
-    "oracle": "genima_lite.policies.trained:OraclePolicy",
-    "act": "genima_lite.policies.trained:ActPolicy",
-}
-"""Policies with a checkpoint, as module:class, imported when asked for since they need torch.
-
-A class has `views(settings) -> Views`, which says what it wants to see, and is made with
-`(env, settings)`.
-"""
-
-
-def make_env(policy: str, task: str, settings: PolicySettings) -> BenchEnv:
-    """Return a task's environment with the views that a policy wants.
+    Args:
+        env: the environment, made from `env_spec`; only privileged policies look into it.
+        settings: see `PolicySettings`.
 
     Raises:
-        UserError: no such policy or task, or no checkpoint where one is needed.
+        UserError: no checkpoint where one is needed, or an environment that does not fit.
     """
-    if policy in TRAINED:
-        views = _trained(policy, settings).views(settings)
-        return BenchEnv(task, views.cameras, views.size)
-    _check_name(policy)
-    return BenchEnv(task, cameras=())
+
+    def __init__(self, env: RobotEnv, settings: PolicySettings = PolicySettings()):
+        self.env, self.settings = env, settings
+
+    @classmethod
+    def env_spec(cls, task: str, settings: PolicySettings) -> EnvSpec:
+        """Return the environment with what the policy wants to see; by default no pictures."""
+        return EnvSpec(task, cameras=())
+
+    @classmethod
+    def weights(cls, settings: PolicySettings) -> Path | None:
+        """Return the folder with all its weights; `None` for a policy that has none."""
+        return None
+
+    @abstractmethod
+    def reset(self, instruction: str, seed: int) -> None:
+        """Start an episode; called after the environment's reset.
+
+        Args:
+            instruction: what is asked for.
+            seed: of the policy's own chance.
+
+        Raises:
+            Refusal: the policy cannot do this episode (the expert cannot reach a waypoint).
+        """
+
+    @abstractmethod
+    def act(self, observation: Observation) -> Decision:
+        """Return what to do next.
+
+        Raises:
+            Refusal: the policy cannot go on.
+        """
 
 
-def make_policy(name: str, env: BenchEnv, settings: PolicySettings = PolicySettings()) -> Policy:
+@dataclass(frozen=True)
+class PolicyFactory:
+    """Makes a policy with its environment, one a task; picklable.
+
+    Attributes:
+        name: of the policy.
+        settings: for it.
+        backend: of the environments; see `genima_lite.envs.api.EnvSpec`.
+
+    Raises:
+        UserError: no such policy.
+    """
+
+    name: str
+    settings: PolicySettings = PolicySettings()
+    backend: str = BENCH
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+
+    def __call__(self, task: str) -> tuple[RobotEnv, Policy]:
+        """Return a task's environment and the policy in it.
+
+        Raises:
+            UserError: no such task, or no checkpoint where one is needed.
+        """
+        env = make_env(self.spec(task))
+        return env, make_policy(self.name, env, self.settings)
+
+    def spec(self, task: str) -> EnvSpec:
+        """Return which environment the policy wants for a task."""
+        return env_spec(self.name, task, self.settings, self.backend)
+
+    def fingerprint(self) -> str | None:
+        """Return digits that change with the policy's weights; `None` if it has none.
+
+        Raises:
+            UserError: no checkpoint where one is needed.
+        """
+        folder = _policy_class(self.name).weights(self.settings)
+        return None if folder is None else fingerprint(folder)
+
+
+def policy_names() -> list[str]:
+    """Return the names of all policies, from the files in this folder."""
+    names = (found.name for found in pkgutil.iter_modules(policies.__path__))
+    return sorted(name for name in names if name not in ("api", "controller"))
+
+
+def env_spec(
+    name: str,
+    task: str,
+    settings: PolicySettings = PolicySettings(),
+    backend: str = BENCH,
+) -> EnvSpec:
+    """Return a task's environment with the pictures that a policy wants.
+
+    Raises:
+        UserError: no such policy, or no checkpoint where one is needed.
+    """
+    return replace(_policy_class(name).env_spec(task, settings), backend=backend)
+
+
+def make_policy(
+    name: str,
+    env: RobotEnv,
+    settings: PolicySettings = PolicySettings(),
+) -> Policy:
     """Return a policy by name.
 
     Raises:
         UserError: no such policy, or no checkpoint where one is needed.
     """
-    if name in TRAINED:
-        return _trained(name, settings)(env, settings)
-    _check_name(name)
-    return POLICIES[name](env)
-
-
-def policy_names() -> Sequence[str]:
-    """Return the names of all policies."""
-    return [*POLICIES, *TRAINED]
+    return _policy_class(name)(env, settings)
 
 
 def _check_name(name: str) -> None:
@@ -156,12 +181,14 @@ def _check_name(name: str) -> None:
         raise UserError(f"unknown policy '{name}': choose from {', '.join(policy_names())}")
 
 
-def _trained(name: str, settings: PolicySettings) -> Any:
-    """Return the class of a trained policy."""
-    module, _, attribute = TRAINED[name].partition(":")
+def _policy_class(name: str) -> Any:
+    """Import a policy's file and return its class."""
+    _check_name(name)
     try:
-        return getattr(import_module(module), attribute)
-    except ImportError as error:
+        module = import_module(f"{policies.__name__}.{name}")
+    except ModuleNotFoundError as error:
         raise UserError(
             f"policy '{name}' needs {error.name}: pip install 'genima-lite[models]'"
         ) from error
+    words = name.split("_")
+    return getattr(module, "".join(map(str.capitalize, words)) + "Policy")

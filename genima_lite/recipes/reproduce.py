@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genima_lite.controller.keypoint_pretraining import KeypointPretraining
 from genima_lite.datasets.shards import shards_for
-from genima_lite.envs.bench.tasks import check_task, task_names
+from genima_lite.envs.api import check_task, task_names
 from genima_lite.errors import UserError
-from genima_lite.evaluation.episode_store import is_stored, load_stored, store
+from genima_lite.evaluation.episode_store import EpisodeStore, provenance
 from genima_lite.evaluation.recording import Recorder
 from genima_lite.evaluation.report import write_report
-from genima_lite.evaluation.rollout import evaluate, results_document
+from genima_lite.evaluation.rollout import evaluate
+from genima_lite.evaluation.statistics import results_document
 from genima_lite.files import write_json
-from genima_lite.policies.api import PolicySettings
+from genima_lite.policies.api import PolicyFactory, PolicySettings
 from genima_lite.recipes.stages import Report, Stage, run_stages
 from genima_lite.shipped import fingerprint, shipped
+from genima_lite.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from genima_lite.diffusion.finetune import FinetuneConfig
@@ -60,7 +62,9 @@ class Plan:
     controller_steps: int = 500
     """Of the controller."""
     keypoint_pretraining: KeypointPretraining = field(
-        default_factory=lambda: KeypointPretraining(30_000, 6000, 128, 3e-3)
+        default_factory=lambda: KeypointPretraining(
+            30_000, TrainingConfig(6000, 128, 1, 3e-3, warmup=0, ema=0.0, save_every=3000)
+        )
     )
     """The controller's first keypoint_pretraining, without pictures."""
     act_steps: int = 1800
@@ -158,6 +162,7 @@ def _evaluation(
 
 def _collect(out: Path, plan: Plan, task: str, report: Report) -> None:
     """Record a task's demonstrations, and those that are held out."""
+    from genima_lite.datasets.recovery_starts import NoiseLeads
     from genima_lite.demos.collect import CollectSettings, collect
 
     total, done = plan.demos + plan.held_out, 0
@@ -166,7 +171,10 @@ def _collect(out: Path, plan: Plan, task: str, report: Report) -> None:
         ("held_out", plan.held_out, HELD_OUT_SEED + plan.seed, 0.0),
     ):
         for _ in collect(
-            out / folder, [task], count, CollectSettings(seed, VIEW_SIZE, None, recovery)
+            out / folder,
+            [task],
+            count,
+            CollectSettings(seed, VIEW_SIZE, None, recovery, NoiseLeads()),
         ):
             done += 1
             report(done, total)
@@ -176,48 +184,57 @@ def _draw_moments(out: Path, plan: Plan, report: Report) -> None:
     """Draw single decisions where the fine-tuning looks for them."""
     from genima_lite.diffusion.finetune import draw_perturbed_states
 
-    files = draw_perturbed_states(out / "genima/diffusion", _finetuning(plan), VIEW_SIZE)
+    files = draw_perturbed_states(out / "genima/diffusion", _finetuning(out, plan))
     for number, _ in enumerate(files, 1):
         report(number, shards_for(plan.perturbed_states))
 
 
 def _train_diffusion(out: Path, plan: Plan, report: Report) -> None:
     """Fine-tune mini-turbo to draw targets."""
-    from genima_lite.diffusion.finetune import METADATA, finetune
+    from genima_lite.diffusion.finetune import finetune
 
-    def watch(stage: str, step: int, steps: int, _: float | None) -> None:
+    config = _finetuning(out, plan)
+    finetune(out / "genima/diffusion", config, report=_only_training(report))
+
+
+def _only_training(report: Report) -> Callable[[str, int, int, float | None], None]:
+    def watch(stage: str, done: int, total: int, _: float | None) -> None:
         if stage == "training":
-            report(step, steps)
+            report(done, total)
 
-    folder = out / "genima/diffusion"
-    if not (folder / METADATA).exists():  # written last
-        held_out = out / "held_out"
-        base, config = shipped("mini-turbo"), _finetuning(plan)
-        finetune(folder, base, [out / "demos"], config, report=watch, held_out=held_out)
+    return watch
 
 
-def _finetuning(plan: Plan) -> FinetuneConfig:
+def _finetuning(out: Path, plan: Plan) -> FinetuneConfig:
     from genima_lite.diffusion.augment import AugmentConfig
-    from genima_lite.diffusion.finetune import FinetuneConfig
+    from genima_lite.diffusion.finetune import DrawingMixture, FinetuneConfig
     from genima_lite.diffusion.step import StepConfig
-    from genima_lite.diffusion.train import TrainConfig
+    from genima_lite.diffusion.train import AdapterConfig
     from genima_lite.training.precision import fast_precision
 
-    training = TrainConfig(
+    training = TrainingConfig(
         steps=plan.diffusion_steps,
         batch_size=8,
         learning_rate=DRAWING_RATE,
+        final_rate=0.1,
+        weight_decay=0.01,
+        ema=0.995,
         precision=fast_precision(),
         seed=plan.seed,
         save_every=300,
         validate_every=800,
-        step=StepConfig(noise_power=3000),
     )
     return FinetuneConfig(
-        plan.tasks,
+        base=str(shipped("mini-turbo")),
+        tasks=plan.tasks,
+        demos=(str(out / "demos"),),
+        held_out=str(out / "held_out"),
+        view_size=VIEW_SIZE,
         frames_each=40,
-        augment=AugmentConfig(share=0),
         perturbed_states=plan.perturbed_states,
+        mixture=DrawingMixture(demonstrations=0.8, perturbed_states=0.2),
+        augment=AugmentConfig(share=0),
+        adapter=AdapterConfig(step=StepConfig(noise_power=3000)),
         training=training,
         seed=plan.seed,
     )
@@ -225,43 +242,54 @@ def _finetuning(plan: Plan) -> FinetuneConfig:
 
 def _train_controller(out: Path, plan: Plan, report: Report) -> None:
     """Train the controller that follows targets."""
-    _train_act_network(out, plan, "genima/controller", "lite", plan.controller_steps, report)
+    training = TrainingConfig(
+        plan.controller_steps, learning_rate=FOLLOWING_RATE, warmup=50, seed=plan.seed
+    )
+    _train_act_network(out, plan, "genima/controller", "lite", training, report)
 
 
 def _train_act(out: Path, plan: Plan, report: Report) -> None:
     """Train the baseline."""
-    _train_act_network(out, plan, "act", "lite-rgb", plan.act_steps, report)
+    training = TrainingConfig(plan.act_steps, warmup=50, seed=plan.seed)
+    _train_act_network(out, plan, "act", "lite-rgb", training, report)
 
 
 def _train_act_network(
-    out: Path, plan: Plan, folder: str, preset: str, steps: int, report: Report
+    out: Path, plan: Plan, folder: str, name: str, training: TrainingConfig, report: Report
 ) -> None:
-    from genima_lite.controller import recipe
-    from genima_lite.controller.train import TrainConfig, train
+    from genima_lite.controller.config import preset
+    from genima_lite.controller.run import (
+        ControllerRunConfig,
+        FollowingMixture,
+        train_controller,
+    )
 
-    config = recipe.preset(preset)
-    data = recipe.training_data(config, [out / "demos"], seed=plan.seed)
-    validation = recipe.validation_batch(config, out / "held_out")
-    settings = TrainConfig(steps=steps, seed=plan.seed)
-    if config.spheres:
-        settings = replace(
-            settings, learning_rate=FOLLOWING_RATE, keypoint_pretraining=plan.keypoint_pretraining
-        )
-    train(out / folder, data, settings, validation, report=lambda step, _: report(step, steps))
+    network = preset(name)
+    config = ControllerRunConfig(
+        network=network,
+        demos=(str(out / "demos"),),
+        held_out=str(out / "held_out"),
+        mixture=FollowingMixture(motions=float(network.spheres), demonstrations=1.0),
+        keypoint_pretraining=plan.keypoint_pretraining if network.spheres else None,
+        training=training,
+        seed=plan.seed,
+    )
+    train_controller(out / folder, config, report=_only_training(report))
 
 
 def _evaluate(
     out: Path, plan: Plan, policy: str, task: str, checkpoint: Path | None, report: Report
 ) -> None:
     """Run a policy's episodes of a task, unless they are there already."""
-    if is_stored(out, policy, task):
+    episodes, make = EpisodeStore(out), PolicyFactory(policy, PolicySettings(checkpoint))
+    made_from = provenance(make, task, plan.episodes, plan.evaluation)
+    if episodes.holds(policy, task, made_from):
         return
     recorder, results = Recorder(policy, each=1), []
-    settings = PolicySettings(checkpoint)
-    for result in evaluate(policy, [task], plan.episodes, plan.evaluation, settings, recorder):
+    for result in evaluate(make, [task], plan.episodes, plan.evaluation, recorder):
         results.append(result)
         report(len(results), plan.episodes)
-    store(out, policy, task, results, recorder.recordings)
+    episodes.keep(policy, task, made_from, results, recorder.recordings)
 
 
 def _evaluations(
@@ -272,7 +300,7 @@ def _evaluations(
     for policy in policies:
         results = []
         for task in plan.tasks:
-            episodes, recorded = load_stored(folder, policy, task)
+            episodes, recorded = EpisodeStore(folder).load(policy, task)
             results += episodes
             recordings += recorded
         settings = {"policy": policy, "tasks": list(plan.tasks), "episodes": plan.episodes}
@@ -305,6 +333,6 @@ def _curves(out: Path) -> list[dict[str, Any]]:
 def _logs(out: Path) -> dict[str, Path]:
     return {
         "diffusion": out / "genima/diffusion/logs",
-        "controller": out / "genima/controller/tensorboard",
-        "act": out / "act/tensorboard",
+        "controller": out / "genima/controller/logs",
+        "act": out / "act/logs",
     }

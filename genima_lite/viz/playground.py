@@ -6,16 +6,13 @@ Pictures are (2 S, 2 S, 3) uint8: the four tiled views, each enlarged to S pixel
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 from PIL import Image
 
 from genima_lite import panda
 from genima_lite.cameras import Camera
-from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.observe import Views, observe
-from genima_lite.envs.bench.render import Renderer
+from genima_lite.envs.api import EnvSpec, HasSnapshot, make_env, require
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo, Observation
 from genima_lite.targets import (
@@ -32,7 +29,7 @@ SHOWN_SIZE = 256
 
 
 class Stage:
-    """The bench with an arm that is put wherever one likes, without physics.
+    """The bench with an arm that is put wherever one likes; things stand where they stood.
 
     Args:
         task: whose things stand on the table.
@@ -41,10 +38,10 @@ class Stage:
     """
 
     def __init__(self, task: str = "push_button", seed: int = 0, size: int = 128):
-        env = BenchEnv(task, cameras=())  # pictures are taken in `pose` only
-        env.reset(seed=seed)
-        self._scene, self._views = env.scene, Views(TILE_ORDER, size)
-        self._renderer = Renderer(self._scene.model, size)
+        self._env = make_env(EnvSpec(task, TILE_ORDER, size))
+        self._env.reset(seed=seed)
+        self._snapshot = require(self._env, HasSnapshot, "a stage")
+        self._state = self._snapshot.state()
 
     def pose(self, joints: np.ndarray, gripper_open: float = 1.0) -> Observation:
         """Put the arm at joint angles (7,) in radians and return what is seen.
@@ -55,13 +52,9 @@ class Stage:
         joints = np.asarray(joints, dtype=np.float64)
         if wrong := np.flatnonzero((joints < panda.LOWER) | (joints > panda.UPPER)).tolist():
             raise UserError(f"joint {wrong[0] + 1} at {joints[wrong[0]]:.3f} rad is past its limit")
-        data = self._scene.data
-        for k in range(7):
-            data.joint(f"joint{k + 1}").qpos = joints[k]
-        for finger in ("finger1", "finger2"):
-            data.joint(finger).qpos = panda.FINGER_STROKE * (gripper_open > 0.5)
-        seen = observe(self._scene, self._views, self._renderer, None)
-        return replace(seen, gripper_open=float(gripper_open > 0.5))
+        self._snapshot.restore(self._state)
+        self._snapshot.place_arm(joints, gripper_open)
+        return self._env.observation
 
 
 def posed_picture(stage: Stage, joints: np.ndarray, gripper_open: float = 1.0) -> np.ndarray:

@@ -40,7 +40,7 @@ def success_figure(summaries: Mapping[str, Mapping[str, Any]]) -> Figure:
     """Draw success rates with their 95 % intervals, a row a task, a marker a policy.
 
     Args:
-        summaries: by policy, what `genima_lite.evaluation.rollout.summarize` gives.
+        summaries: by policy, what `genima_lite.evaluation.statistics.summarize` gives.
     """
     tasks = list(dict.fromkeys(task for summary in summaries.values() for task in summary))
     row = 0.3 + 0.17 * len(summaries)
@@ -48,8 +48,9 @@ def success_figure(summaries: Mapping[str, Mapping[str, Any]]) -> Figure:
     axes = figure.add_subplot()
     for index, (policy, summary) in enumerate(summaries.items()):
         offset = (index - (len(summaries) - 1) / 2) * 0.7 / max(len(summaries), 1)
-        places = [tasks.index(task) + offset for task in summary]
-        _intervals(axes, places, list(summary.values()), index, policy)
+        rows = {task: row for task, row in summary.items() if row["n"]}
+        places = [tasks.index(task) + offset for task in rows]
+        _intervals(axes, places, list(rows.values()), index, policy)
     for edge in range(1, len(tasks)):
         axes.axhline(edge - 0.5, color="#E4E4E4", lw=0.7, zorder=0)
     axes.set(xlim=(-2, 102), ylim=(len(tasks) - 0.5, -0.5), xlabel="episodes solved (%)")

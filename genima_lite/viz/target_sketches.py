@@ -11,8 +11,8 @@ from mpl_toolkits.mplot3d import Axes3D
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
 from genima_lite.cameras import Camera
-from genima_lite.envs.bench.task import TABLE
 from genima_lite.observation import Demo
+from genima_lite.rlbench import TABLE
 from genima_lite.targets import HORIZON, demo_targets, find_keyframes
 from genima_lite.targets.stripes import RING, RINGS
 from genima_lite.targets.triangulate import rays_of

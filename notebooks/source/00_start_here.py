@@ -45,10 +45,9 @@ rng = begin(seed=0)
 # given: here, the button's colour.
 
 # %%
-from genima_lite.policies.api import PolicySettings, make_env, make_policy
+from genima_lite.policies.api import PolicyFactory
 
-env = make_env("genima", "push_button", PolicySettings())
-genima = make_policy("genima", env)
+env, genima = PolicyFactory("genima")("push_button")
 _, info = env.reset(seed=2001, options={"variation": 0})
 instruction = info["instruction"]
 print(instruction)
@@ -84,7 +83,7 @@ show_views(seen)
 # nothing else.
 
 # %%
-from genima_lite.policies.expert_targets import ExpertTargets
+from genima_lite.targets.expert_targets import ExpertTargets
 from genima_lite.tiling import TILE_ORDER
 from genima_lite.viz.tiles import show_side_by_side
 
@@ -115,7 +114,7 @@ show_side_by_side({"true targets": true, "drawn by stage 1": drawn})
 
 # %%
 # NBVAL_CHECK_OUTPUT
-from genima_lite.policies.trained import predict_actions
+from genima_lite.policies.controller import predict_actions
 
 actions = predict_actions(genima.model, drawn, env.observation)
 print("actions:", actions.shape, "gripper open at the end:", actions[-1, 7] > 0.5)
@@ -188,7 +187,7 @@ check_loop(run_loop, seed=7)
 # %% [markdown]
 # ## Watch a whole episode
 #
-# The library's loop is `run_episode` in `genima_lite/evaluate.py`. It is yours, with a clock and
+# The library's loop is `run_episode` in `genima_lite/evaluation/rollout.py`. It is yours, with a clock and
 # with somebody who watches. In the film, the front camera is on the left, and on the right is
 # the drawing that the controller follows just then. (Some pages, GitHub's for example, play no
 # film. The strip below it shows the same.)
@@ -374,7 +373,7 @@ from genima_lite.evaluation.rollout import evaluate
 n = 2 if fast() else 5
 tasks = ("push_button", "lamp_on", "play_jenga")
 results = {
-    policy: {(r.task, r.seed): r for r in evaluate(policy, tasks, n, seed=1000)}
+    policy: {(r.task, r.seed): r for r in evaluate(PolicyFactory(policy), tasks, n, seed=1000)}
     for policy in ("expert", "oracle", "genima")
 }
 for policy, episodes in results.items():
@@ -410,9 +409,8 @@ else:
 strip = None
 if chosen is not None:
     failure = results["genima"][chosen]
-    scene = make_env("genima", failure.task, PolicySettings())
+    scene, policy = PolicyFactory("genima")(failure.task)
     watcher = Recorder("genima", each=1)
-    policy = make_policy("genima", scene)
     run_episode(scene, policy, failure.seed, failure.variation, watcher)
     episode = watcher.recordings[-1]
     strip = drawn_strip(episode.moments, failure.task, episode.instruction)
@@ -481,7 +479,7 @@ check_interval(interval, seed=7)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-from genima_lite.evaluation.rollout import wilson_interval
+from genima_lite.evaluation.statistics import wilson_interval
 
 for n_episodes in (5, 20, 50, 400):
     low, high = wilson_interval(round(0.8 * n_episodes), n_episodes)
@@ -590,8 +588,8 @@ hand
 # - **A control.** Give the controller the views *without* any spheres:
 #   `predict_actions(genima.model, seen, env.observation)`. What does it do, and what does that
 #   say about where the task's knowledge is?
-# - **An ablation.** Execute only five actions of each decision: `PolicySettings(n_action_steps=5)`, as
-#   the third argument of `make_policy` and `make_env`. Better or worse? Use `evaluate` and
+# - **An ablation.** Execute only five actions of each decision:
+#   `PolicyFactory("genima", PolicySettings(n_action_steps=5))`. Better or worse? Use `evaluate` and
 #   intervals.
 # - **A limitation.** Ask for something that no demonstration showed: "push the lamp", "open the
 #   cup". What is drawn? Would you have noticed from the actions alone?

@@ -325,7 +325,7 @@ check_excess(excess, seed=1)
 
 # %% [markdown]
 # The bench clips such a command and warns once per episode and joint; `out_of_limits="raise"` makes
-# it an error. Ask it for the posture zero. (`step_blindly` takes a step and no pictures.)
+# it an error. Ask it for the posture zero. (`execute` runs a chunk of actions and takes no pictures.)
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -334,7 +334,7 @@ import warnings
 env.reset(seed=28)
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    env.step_blindly(np.append(np.zeros(7), 1.0))
+    env.execute(np.append(np.zeros(7), 1.0)[None])
 print(caught[0].message)
 
 # %% [markdown]
@@ -639,10 +639,10 @@ side_views(clouds, seen.front_rgb)
 # both:
 
 # %%
-import mujoco
+from scipy.spatial.transform import Rotation
 
-simulator = np.zeros(4)
-mujoco.mju_mat2Quat(simulator, seen.gripper_matrix[:3, :3].ravel())
+turn = Rotation.from_matrix(seen.gripper_matrix[:3, :3])
+simulator = turn.as_quat(canonical=True, scalar_first=True)
 print("MuJoCo  w x y z ", simulator)
 print("RLBench x y z w ", seen.gripper_pose[3:])
 
@@ -735,8 +735,8 @@ from genima_lite.viz.target_pictures import picture_grid
 def view_after(extra: np.ndarray) -> np.ndarray:
     """Run the demonstration and then `extra` actions (n, 8); return the front view."""
     env.reset(seed=28)
-    for action in [*demo.actions(), *extra]:
-        env.step_blindly(action)
+    for action in [*demo.actions(), *extra]:  # `execute` of all would end at success
+        env.execute(action[None])
     return env.render()
 
 
@@ -940,7 +940,7 @@ for replayed in replay(root):
 def solves(commands: np.ndarray) -> bool:
     """Run commands (n, 8) from the start of the demonstration; return whether they solve it."""
     env.reset(seed=28)
-    return [env.step_blindly(command)[0] for command in commands][-1]
+    return [env.execute(command[None]).success for command in commands][-1]
 
 
 joint_4 = np.eye(8)[3]
@@ -984,8 +984,8 @@ temporary.cleanup()
 #   the two differ most?
 # - **An ablation.** How many degrees of error at joint 4 do the other seven tasks forgive? Guess
 #   first which forgives most.
-# - **Other data.** `CollectSettings(recovery=1.0)` makes episodes that start with the arm somewhere
-#   beside the expert's path. Collect some into a new folder and draw them with `filmstrip`. What do
+# - **Other data.** `CollectSettings(recovery=1.0, lead=NoiseLeads())` makes episodes that start with the
+#   arm somewhere beside the expert's path (`genima_lite/datasets/recovery_starts.py`). Collect some into a new folder and draw them with `filmstrip`. What do
 #   they show that no other demonstration shows, and when does a trained policy need it?
 # - **A limitation.** Draw the arm into the *wrist* camera's view of frame t, with that camera's
 #   pose of frame 0. Which line of a careless loader would do that? Then think about what a moving
@@ -999,7 +999,7 @@ temporary.cleanup()
 # | rigid inverse, seven-number poses | `genima_lite/transforms.py` |
 # | pinhole, axes, depth | `genima_lite/cameras.py` |
 # | observation, action, demonstration | `genima_lite/observation.py` |
-# | the environment, the expert | `genima_lite/envs/bench/env.py`, `genima_lite/envs/bench/expert.py` |
+# | the environment, the expert | `genima_lite/envs/bench/env.py`, `genima_lite/planner.py` |
 # | chunks and their mask | `genima_lite/controller/sources.py` |
 # | files | `genima_lite/demos/layout.py`, `images.py`, `read.py`, `inspection.py`, `replay.py` |
 #

@@ -639,14 +639,13 @@ check_target_of(target_of, seed=1)
 # are worth. A controller does better only if it knows from elsewhere what lies between them.
 
 # %%
-from genima_lite.envs.bench.expert import plan
 from genima_lite.targets import HORIZON, target_frames
 
 
 def expert_rows(env: BenchEnv) -> np.ndarray:
     """Return where the expert would be at every step from here, (T, 8): joints, gripper."""
     start = env.observation.joint_positions
-    return np.vstack([np.append(start, 1.0), plan(env.task.waypoints(env.scene), start)])
+    return np.vstack([np.append(start, 1.0), *env.expert_stretches()])
 
 
 # %%

@@ -1,1 +1,42 @@
 """The embedded benchmark: a Panda on a table in MuJoCo that speaks RLBench."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from genima_lite.envs.bench.registration import register
+from genima_lite.envs.bench.tasks import load_task, task_names
+
+if TYPE_CHECKING:  # MuJoCo takes a second to import, and not everybody needs it
+    from genima_lite.envs.api import EnvSpec
+    from genima_lite.envs.bench.env import BenchEnv
+    from genima_lite.envs.bench.random_scenes import RandomScenes
+
+__all__ = ["make", "make_random_scenes", "register", "task_names", "vocabulary"]
+
+
+def make(spec: EnvSpec) -> BenchEnv:
+    """Return one task on the bench.
+
+    Raises:
+        UserError: unknown task or camera, or an impossible size.
+    """
+    from genima_lite.envs.bench.env import BenchEnv
+
+    return BenchEnv(spec.task, spec.cameras, spec.image_size, spec.depth, spec.mask)
+
+
+def make_random_scenes(task: str, view_size: int) -> RandomScenes:
+    """Return what draws random scenes with a task's pieces."""
+    from genima_lite.envs.bench.random_scenes import RandomScenes
+
+    return RandomScenes(task, view_size)
+
+
+def vocabulary() -> tuple[list[str], list[str]]:
+    """Return all sentences that ask for the tasks, and the names of all pieces, as words."""
+    tasks = [load_task(name) for name in task_names()]
+    sentences = [s for task in tasks for v in range(task.variations) for s in task.instructions(v)]
+    bodies = [name for task in tasks for name in re.findall(r'<body name="(\w+)"', task.mjcf)]
+    return sentences, [name.replace("_", " ") for name in bodies]

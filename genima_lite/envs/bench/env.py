@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import gymnasium
+import mujoco
 import numpy as np
 from gymnasium import spaces
 
 from genima_lite import panda
+from genima_lite.envs.api import Outcome, RobotEnv
 from genima_lite.envs.bench.observe import Views, as_dict, observation_space, observe
 from genima_lite.envs.bench.render import Renderer
 from genima_lite.envs.bench.scene import Scene
@@ -18,12 +20,13 @@ from genima_lite.envs.bench.task import Task
 from genima_lite.envs.bench.tasks import load_task
 from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, Observation
+from genima_lite.planner import stretches
 
 _RENDER_SIZE = 512
 
 
 class BenchEnv(gymnasium.Env):
-    """One task on the bench.
+    """One task on the bench: gymnasium's interface, and `RobotEnv` with all its capabilities.
 
     Action: (8,) float64, seven absolute joint targets in radians (RLBench's angles), then
     gripper open in [0, 1]; one action lasts 50 ms, a change of the gripper takes its own time.
@@ -64,23 +67,57 @@ class BenchEnv(gymnasium.Env):
         if render_mode not in (None, "rgb_array"):
             raise UserError(f"render_mode is '{render_mode}'; choose 'rgb_array' or None")
         self.task_name = task
-        self.views = Views(tuple(cameras), image_size, depth, mask)
+        self.cameras, self.image_size = tuple(cameras), image_size
+        self._views = Views(self.cameras, image_size, depth, mask)
         self.scene = Scene(load_task(task))
         self.render_mode = render_mode
         self._out_of_limits = out_of_limits
         self._renderer: Renderer | None = None
-        self._viewer: Renderer | None = None
+        self._film: Renderer | None = None
+        self._film_size = 0
+        self._seen: Observation | None = None
+        self._command: np.ndarray | None = None
         self._steps = 0
         self._warned: set[int] = set()
         self._low, self._high = np.append(panda.LOWER, 0.0), np.append(panda.UPPER, 1.0)
         self.action_space = spaces.Box(self._low, self._high, dtype=np.float64)
-        self.observation = observe(self.scene, self.views, None, None)
-        self.observation_space = observation_space(self.observation, self.views)
+        self.random_state: tuple | None = None
+        self._changed(None)
+        states = observe(self.scene, self._views, None, None)
+        self.observation_space = observation_space(states, self._views)
 
     @property
     def task(self) -> Task:
         """The rules of the task."""
         return self.scene.task
+
+    @property
+    def variations(self) -> int:
+        """How many variations the task has."""
+        return self.task.variations
+
+    @property
+    def time_limit(self) -> int:
+        """Steps of 50 ms until an episode is truncated."""
+        return self.task.time_limit
+
+    @property
+    def observation(self) -> Observation:
+        """The present observation; pictures are taken when it is first read after a change."""
+        if self._seen is None:
+            if self.cameras and self._renderer is None:
+                self._renderer = Renderer(self.scene.model, self.image_size)
+            self._seen = observe(self.scene, self._views, self._renderer, self._command)
+        return self._seen
+
+    @property
+    def success(self) -> bool:
+        """Whether the task is done now."""
+        return self.task.success(self.scene)
+
+    def instructions(self, variation: int) -> list[str]:
+        """Return several sentences that ask for a variation; the first is the standard one."""
+        return self.task.instructions(variation)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -100,15 +137,13 @@ class BenchEnv(gymnasium.Env):
         rng = np.random.RandomState(self.np_random.integers(2**32))
         if "random_state" in chosen:
             rng.set_state(chosen["random_state"])
-        self.random_state: tuple = tuple(rng.get_state())
+        self.random_state = tuple(rng.get_state())
         if "scene_state" in chosen:
-            self._restore(chosen["scene_state"])
+            self.restore(chosen["scene_state"])
         else:
             self.scene.reset(chosen.get("variation", 0), rng)
-        self._steps = 0
-        self._warned.clear()
-        self.observation = self._observe(None)
-        return as_dict(self.observation), self._info(False)
+            self._begin()
+        return as_dict(self.observation), self._info(self.success)
 
     def step(
         self, action: np.ndarray
@@ -118,58 +153,110 @@ class BenchEnv(gymnasium.Env):
         Raises:
             ValueError: wrong shape, not finite, or out of limits where those are refused.
         """
-        command = self._move(action)
-        self.observation = self._observe(command)
-        success = self.task.success(self.scene)
-        truncated = self._steps >= self.task.time_limit
+        self._move(action)
+        success, truncated = self.success, self._steps >= self.time_limit
         return as_dict(self.observation), float(success), success, truncated, self._info(success)
 
-    def step_blindly(self, action: np.ndarray) -> tuple[bool, bool, dict[str, Any]]:
-        """Do as `step` without taking pictures, for the steps between two decisions.
-
-        `observation` has the new state, and no pictures.
-
-        Returns:
-            terminated, truncated, info.
+    def execute(
+        self, actions: np.ndarray, on_step: Callable[[RobotEnv], None] | None = None
+    ) -> Outcome:
+        """Execute actions (n, 8), n at least 1, until they or the episode end; no pictures.
 
         Raises:
-            ValueError: as `step`.
+            ValueError: no actions, or as `step`.
         """
-        command = self._move(action)
-        self.observation = observe(self.scene, Views((), self.views.size), None, command)
-        success = self.task.success(self.scene)
-        return success, self._steps >= self.task.time_limit, self._info(success)
+        if np.ndim(actions) != 2 or not len(actions):
+            raise ValueError(f"actions have shape {np.shape(actions)}, expected (n, 8), n >= 1")
+        before = self._steps
+        for action in actions:
+            self._move(action)
+            if on_step:
+                on_step(self)
+            success = self.success
+            done = success or self._steps >= self.time_limit
+            if done:
+                break
+        return Outcome(self._steps - before, success, done)
 
-    def _move(self, action: np.ndarray) -> np.ndarray:
-        """Execute an action; return it as it was executed."""
+    def expert_stretches(self) -> Iterator[np.ndarray]:
+        """Yield the expert's commands (n, 8) to each next waypoint, from where the arm is now.
+
+        Raises:
+            panda.Unreachable: the next waypoint lies outside the arm's reach.
+        """
+        scene = self.scene
+        ahead = scene.first if scene.at_start else self.task.recover(scene, scene.first)
+        yield from stretches(ahead, scene.robot.joints, float(scene.robot.commanded_open))
+
+    def state(self) -> dict[str, Any]:
+        """Return all that defines the present state, JSON-able; see `Scene.state`."""
+        return {"task": self.task_name, **self.scene.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned, with the time limit counted anew.
+
+        Raises:
+            UserError: incomplete, another task's, or another version's.
+        """
+        if state.get("task", self.task_name) != self.task_name:
+            raise UserError(f"scene state is of task '{state['task']}', not '{self.task_name}'")
+        self.scene.restore(state)
+        self._begin()
+
+    def place_arm(self, joints: np.ndarray, gripper_open: float) -> bool:
+        """Put the arm, at rest, into a posture (7,) in radians without moving there. Where it
+        touches something, half a second passes until both rest.
+
+        Returns:
+            Whether it stands there; `False` where it reaches more than 1 cm into something.
+        """
+        stands = self.scene.place_arm(joints, gripper_open)
+        self._changed(None)
+        return stands
+
+    def objects(self) -> dict[str, np.ndarray]:
+        """Return x, y, z (3,) in metres of each piece that can be put somewhere, by body name."""
+        return self.scene.pieces()
+
+    def film_frame(self, size: int) -> np.ndarray:
+        """Return a (size, size, 3) uint8 picture from the front camera."""
+        if self._film is None or self._film_size != size:
+            if self._film is not None:
+                self._film.close()
+            self._film, self._film_size = Renderer(self.scene.model, size), size
+        self._film.update(self.scene.data)
+        return self._film.rgb(self.scene.data, "front")
+
+    def _begin(self) -> None:
+        """Start counting: the scene was just set up."""
+        self._steps = 0
+        self._warned.clear()
+        self._changed(None)
+
+    def _changed(self, command: np.ndarray | None) -> None:
+        """Bring derived quantities up to date after a command (8,), and forget what was seen."""
+        mujoco.mj_forward(self.scene.model, self.scene.data)
+        self._command, self._seen = command, None
+
+    def _move(self, action: np.ndarray) -> None:
+        """Execute an action (8,)."""
         command = self._checked(action)
         self.scene.robot.move(command[:7])
         self.scene.robot.set_gripper(command[7])
         self.task.after_step(self.scene)
         self._steps += 1
-        return command
+        self._changed(command)
 
     def render(self) -> np.ndarray | None:
         """Return a (512, 512, 3) uint8 picture from the front camera, `None` without a mode."""
-        if self.render_mode is None:
-            return None
-        if self._viewer is None:
-            self._viewer = Renderer(self.scene.model, _RENDER_SIZE)
-        self._viewer.update(self.scene.data)
-        return self._viewer.rgb(self.scene.data, "front")
+        return None if self.render_mode is None else self.film_frame(_RENDER_SIZE)
 
     def close(self) -> None:
         """Free the GL contexts."""
-        for renderer in (self._renderer, self._viewer):
+        for renderer in (self._renderer, self._film):
             if renderer is not None:
                 renderer.close()
-        self._renderer = self._viewer = None
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        """Start from a stored scene, after a look at what it was stored for."""
-        if state.get("task", self.task_name) != self.task_name:
-            raise UserError(f"scene state is of task '{state['task']}', not '{self.task_name}'")
-        self.scene.restore(state)
+        self._renderer = self._film = None
 
     def _checked(self, action: np.ndarray) -> np.ndarray:
         """Return the action as float64 within the limits."""
@@ -195,11 +282,6 @@ class BenchEnv(gymnasium.Env):
         if worst not in self._warned:
             self._warned.add(worst)
             warnings.warn(f"{message}: clipped, from now on silently", stacklevel=5)
-
-    def _observe(self, command: np.ndarray | None) -> Observation:
-        if self.views.cameras and self._renderer is None:
-            self._renderer = Renderer(self.scene.model, self.views.size)
-        return observe(self.scene, self.views, self._renderer, command)
 
     def _info(self, success: bool) -> dict[str, Any]:
         """Return what gymnasium calls info; `instruction` is the goal's standard sentence."""

@@ -50,12 +50,11 @@ def observe(
     """Return what RLBench would report of a scene at this instant.
 
     Args:
-        scene: the simulation; its derived quantities are brought up to date here.
+        scene: the simulation, its derived quantities up to date (`mj_forward`).
         views: which pictures to take.
         renderer: takes them; `None` only where `views.cameras` is empty.
         command: (8,) action that led here, `None` right after a reset.
     """
-    mujoco.mj_forward(scene.model, scene.data)
     observation = Observation(misc=_misc(scene, views.size, command), **_state(scene))
     if renderer is not None:
         renderer.update(scene.data)

@@ -13,7 +13,6 @@ import mujoco
 import numpy as np
 
 from genima_lite import panda
-from genima_lite.diffusion.prompts import scene_caption
 from genima_lite.envs.bench.render import Renderer
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.task import COLORS
@@ -53,9 +52,9 @@ class RandomScenes:
         self._renderer = Renderer(self._model, view_size)
         self._original = {name: getattr(self._model, name).copy() for name in _CHANGED}
 
-    def draw(self, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray, str]:
-        """Return a tiled picture (2H, 2W, 3) uint8, the same without the things that its caption
-        names, and the caption. `rng` is the only source of chance.
+    def draw(self, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray, list[str]]:
+        """Return a tiled picture (2H, 2W, 3) uint8, the same without some things, and the words
+        that name these things. `rng` is the only source of chance.
         """
         things = self._arrange(rng)
         named = list(dict.fromkeys(words for _, words, _ in things))[:_MOST_THINGS]
@@ -63,7 +62,7 @@ class RandomScenes:
         for body, words, _ in things:
             if words in named:
                 self._model.geom_rgba[self._shown_geoms(body), 3] = 0
-        return picture, self._picture(), scene_caption(named)
+        return picture, self._picture(), named
 
     def point(self, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray, str]:
         """Return a picture, the same with one thing painted magenta, and the words that name it.

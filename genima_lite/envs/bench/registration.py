@@ -12,7 +12,7 @@ def environment_id(task: str) -> str:
     return f"genima_lite/{class_name(task)}-v0"
 
 
-def register_environments() -> None:
+def register() -> None:
     """Register every task once; importing the package again changes nothing."""
     for task in task_names():
         if environment_id(task) not in gymnasium.registry:

@@ -68,9 +68,34 @@ class Robot:
             self._weld(name, np.array(weld))
 
     @property
+    def joints(self) -> np.ndarray:
+        """Where the joints are, (7,) radians."""
+        return self._data.qpos[:7].copy()
+
+    @property
     def commanded_open(self) -> bool:
         """Whether the last gripper command was to open."""
         return bool(self._data.ctrl[7] > 0)
+
+    def stand(self, joints: np.ndarray, gripper_open: float) -> None:
+        """Put the arm, at rest and with an empty hand, into a posture (7,) in radians, without
+        simulating how it gets there.
+        """
+        data, stroke = self._data, panda.FINGER_STROKE * float(gripper_open > 0.5)
+        data.qpos[:7], data.qpos[7:9] = joints, stroke
+        data.ctrl[:7], data.ctrl[7:9] = joints, stroke
+        data.qvel[:] = 0
+        self._release()
+        self._reference = np.array(joints, dtype=np.float64)
+        mujoco.mj_forward(self._model, data)
+
+    def depth(self) -> float | None:
+        """Return how many metres the arm reaches into something but itself; `None`: it is free."""
+        own, base = self._model.body("right_finger").id, self._model.body("link1").id
+        bodies = self._model.geom_bodyid[self._data.contact.geom]
+        arm = (bodies >= base) & (bodies <= own)
+        touching = arm[:, 0] != arm[:, 1]
+        return float(-self._data.contact.dist[touching].min()) if touching.any() else None
 
     def move(self, target: np.ndarray) -> None:
         """Drive the joints towards a target (7,) in radians for one control period."""

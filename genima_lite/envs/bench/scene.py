@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import mujoco
 import numpy as np
 
 from genima_lite.envs.bench.robot import Robot, touches
-from genima_lite.envs.bench.task import TABLE, Task
+from genima_lite.envs.bench.task import TABLE, Task, Waypoint
 from genima_lite.envs.bench.world import build_model
 from genima_lite.errors import UserError
+
+_DEEP = 0.01
+"""Metres that a placed arm may reach into things."""
+
+_REST = 10
+"""Control periods until an arm that touches something rests."""
 
 _STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)
 
@@ -22,6 +29,7 @@ class Scene:
         task: the task's rules.
         robot: the arm and the gripper.
         variation: the variation of the present episode.
+        first: the expert's waypoints at the episode's start.
     """
 
     def __init__(self, task: Task):
@@ -30,6 +38,7 @@ class Scene:
         self.data = mujoco.MjData(self.model)
         self.robot = Robot(self.model, self.data, task.graspable)
         self.variation = 0
+        self.first: list[Waypoint] = []
         self._first_body = self.model.body("right_finger").id + 1
         self._paint = self.model.geom_rgba.copy()
         self.robot.reset()
@@ -44,6 +53,7 @@ class Scene:
         self.task.place(self, variation, rng)
         self.robot.hold(10)
         self._begin()
+        self.first = self.task.waypoints(self)
 
     def _clear(self, variation: int) -> None:
         mujoco.mj_resetData(self.model, self.data)
@@ -55,6 +65,28 @@ class Scene:
         """Make derived quantities current and remember where the joints started."""
         mujoco.mj_forward(self.model, self.data)
         self._start = self.data.qpos.copy()
+
+    @property
+    def at_start(self) -> bool:
+        """Whether nothing has moved since the episode's start."""
+        return bool((self.data.qpos == self._start).all())
+
+    def place_arm(self, joints: np.ndarray, gripper_open: float) -> bool:
+        """Put the arm into a posture (7,) and let it and what it touches settle.
+
+        Returns:
+            Whether it stands there; `False` where it reaches deep into something.
+        """
+        self.robot.stand(joints, gripper_open)
+        depth = self.robot.depth()
+        if depth is None:
+            return True
+        if depth > _DEEP:
+            return False
+        self.robot.hold(_REST)
+        self.data.qvel[:] = 0
+        mujoco.mj_forward(self.model, self.data)
+        return True
 
     def state(self) -> dict[str, Any]:
         """Return all that defines the scene at an episode's start or in its midst, JSON-able.
@@ -75,7 +107,7 @@ class Scene:
             "start": self._start.tolist(),
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` returned. Without `robot` and `start`, as older versions wrote
         it, the hand is empty and this is an episode's start.
 
@@ -92,13 +124,21 @@ class Scene:
                 "it was written for another task or by another version of the bench"
             )
         self._clear(state["variation"])
-        mujoco.mj_setState(self.model, self.data, np.array(state["mujoco"]), _STATE)
+        self._set(state["mujoco"])
+        if "start" in state:
+            self.data.qpos[:] = state["start"]
+        mujoco.mj_forward(self.model, self.data)
+        self.first = self.task.waypoints(self)
+        self._set(state["mujoco"])
         for index, rgba in state["geom_rgba"].items():
             self.model.geom_rgba[int(index)] = rgba
         self.robot.resume(state.get("robot", {}))
         self._begin()
         if "start" in state:
             self._start[:] = state["start"]
+
+    def _set(self, state: Sequence[float]) -> None:
+        mujoco.mj_setState(self.model, self.data, np.array(state), _STATE)
 
     def place(self, body: str, x: float, y: float, yaw: float = 0.0, z: float = TABLE) -> None:
         """Put a mocap or free body at x, y, z in metres, turned by `yaw` radians."""

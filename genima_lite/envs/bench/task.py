@@ -3,61 +3,44 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from genima_lite.transforms import from_axes, yaw_pose
+from genima_lite.envs.bench.recovery import waypoints_ahead
+from genima_lite.envs.bench.waypoint import NOTHING, Waypoint
+from genima_lite.planner import along, forward, top_down
+from genima_lite.rlbench import COLORS, TABLE
 
 if TYPE_CHECKING:
     from genima_lite.envs.bench.scene import Scene
 
-TABLE = 0.75
-"""metres, height of the table top."""
-
-COLORS: dict[str, tuple[float, float, float]] = {
-    "red": (1, 0, 0),
-    "maroon": (0.5, 0, 0),
-    "lime": (0, 1, 0),
-    "green": (0, 0.5, 0),
-    "blue": (0, 0, 1),
-    "navy": (0, 0, 0.5),
-    "yellow": (1, 1, 0),
-    "cyan": (0, 1, 1),
-    "magenta": (1, 0, 1),
-    "silver": (0.75, 0.75, 0.75),
-    "gray": (0.5, 0.5, 0.5),
-    "orange": (1, 0.5, 0),
-    "olive": (0.5, 0.5, 0),
-    "purple": (0.5, 0, 0.5),
-    "teal": (0, 0.5, 0.5),
-    "azure": (0, 0.5, 1),
-    "violet": (0.5, 0, 1),
-    "rose": (1, 0, 0.5),
-    "black": (0, 0, 0),
-    "white": (1, 1, 1),
-}
-"""RLBench's twenty colours, in its order; RGB in [0, 1]."""
-
-
-@dataclass(frozen=True, eq=False)
-class Waypoint:
-    """One stop of the expert.
-
-    Attributes:
-        tip: (4, 4) wanted tip pose in the world.
-        gripper: command given on arrival, 1.0 open or 0.0 closed; `None` keeps the last one.
-        straight: the tip moves on a straight line instead of a straight joint path.
-    """
-
-    tip: np.ndarray
-    gripper: float | None = None
-    straight: bool = False
+__all__ = ["COLORS", "NOTHING", "TABLE", "Task", "Waypoint", "along", "forward", "top_down"]
 
 
 class Task(ABC):
-    """One task. Subclasses set the class attributes and fill in the five methods.
+    """One task. Subclasses set the class attributes and fill in the five abstract methods.
+
+    The expert goes through `waypoints` in order, and from anywhere else through what `recover`
+    returns. For the default `recover` to work:
+
+    - `waypoints` returns equally many waypoints in every state, computed from the scene alone. It
+      is called at any moment, so a grasp lies where the thing is now, not where it began.
+    - Each thing that a task takes is named: `Waypoint(grasps="blue_cube")`. With one thing in
+      `graspable`, or one handle and nothing graspable, the default is right. Where the hand closes
+      in order to press after something was grasped, say `grasps=NOTHING`.
+    - Back off with a waypoint of its own after letting a thing go.
+    - A phase ends where a thing is let go and at a waypoint with `done`. By default a thing counts
+      as put when the expert would grasp it within 3 cm of where it lets it go, and nearer to there
+      than to where it took it. Say `done=` where that is wrong: for what falls (a ball through a
+      hoop), turns in place (a tap), is grasped on another side afterwards, or may be moved on.
+      Say it too for a press, a turn in place or a sweep that something else follows.
+    - With a thing in the hand the way is the one of the episode's start, and the arm goes on to the
+      end of the nearest stretch. Say `live=True` for waypoints that follow other pieces, as a tool
+      follows what it pushes and a block the stack, or that need a funnel, as a plug does.
+    - Where phases undo each other, or the pieces do not show how far the task has come, override
+      `recover`.
 
     Attributes:
         mjcf: scene pieces as an MJCF document without the outer `<mujoco>` element. A body
@@ -95,32 +78,15 @@ class Task(ABC):
 
     @abstractmethod
     def waypoints(self, scene: Scene) -> list[Waypoint]:
-        """Return the expert's stops for the scene as it stands after the reset."""
+        """Return the expert's waypoints for the scene as it stands, always equally many."""
 
+    def recover(self, scene: Scene, first: Sequence[Waypoint]) -> list[Waypoint]:
+        """Return the expert's waypoints from where the arm is now, at any moment of an episode.
 
-def top_down(position: np.ndarray, yaw: float = 0.0) -> np.ndarray:
-    """Return a (4, 4) tip pose pointing straight down; at yaw 0 the fingers open along y.
+        The default is `genima_lite.envs.bench.recovery.waypoints_ahead`.
 
-    The gripper is symmetric, so the yaw is folded into [-pi/2, pi/2).
-    """
-    folded = (yaw + np.pi / 2) % np.pi - np.pi / 2
-    down = from_axes(np.zeros(3), [-1, 0, 0], [0, 1, 0], [0, 0, -1])
-    return yaw_pose(position, folded) @ down
-
-
-def forward(position: np.ndarray, yaw: float = 0.0, dip: float = 0.0) -> np.ndarray:
-    """Return a (4, 4) tip pose that points along +x turned by `yaw`, lowered by `dip` radians.
-
-    The fingers open sideways. A dip of pi/2 is `top_down`; the arm folds near the table only
-    with a dip of about 0.9 or more.
-    """
-    c, s = np.cos(dip), np.sin(dip)
-    ahead = from_axes(np.zeros(3), [-s, 0, -c], [0, 1, 0], [c, 0, -s])
-    return yaw_pose(position, yaw) @ ahead
-
-
-def along(pose: np.ndarray, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> np.ndarray:
-    """Return a (4, 4) pose moved by metres along its own axes; `z=-0.1` backs a tip off."""
-    moved = pose.copy()
-    moved[:3, 3] += pose[:3, :3] @ [x, y, z]
-    return moved
+        Args:
+            scene: as it stands now; the answer depends on nothing else of the past than `first`.
+            first: what `waypoints` returned at the episode's start.
+        """
+        return waypoints_ahead(scene, first)

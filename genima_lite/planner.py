@@ -1,4 +1,4 @@
-"""The scripted expert: waypoints to joint paths within velocity and acceleration limits.
+"""Plans of the arm: waypoints to joint paths within velocity and acceleration limits.
 
 Free moves are straight lines in joint space, `straight` ones straight lines of the tip. Every
 stretch starts and ends at rest and follows the minimum-jerk profile s(u) = 10u^3 - 15u^4 + 6u^5,
@@ -7,15 +7,16 @@ slowed down until no joint exceeds its share of the arm's limits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation, Slerp
 
 from genima_lite import panda
-from genima_lite.envs.bench.task import Waypoint
 from genima_lite.observation import CONTROL_PERIOD
+from genima_lite.transforms import from_axes, yaw_pose
 
 MAX_VELOCITY = 0.6 * panda.VELOCITY_LIMIT
 """(7,) rad/s that the expert allows itself."""
@@ -24,6 +25,21 @@ MAX_ACCELERATION = 0.5 * panda.ACCELERATION_LIMIT
 """(7,) rad/s^2 that the expert allows itself."""
 
 _KNOT_SPACING = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Waypoint:
+    """One waypoint of a plan.
+
+    Attributes:
+        tip: (4, 4) wanted tip pose in the world.
+        gripper: command given on arrival, 1.0 open or 0.0 closed; `None` keeps the last one.
+        straight: the tip moves on a straight line instead of a straight joint path.
+    """
+
+    tip: np.ndarray
+    gripper: float | None = None
+    straight: bool = False
 
 
 def plan(waypoints: Sequence[Waypoint], start: np.ndarray, opening: float = 1.0) -> np.ndarray:
@@ -37,14 +53,16 @@ def plan(waypoints: Sequence[Waypoint], start: np.ndarray, opening: float = 1.0)
     Raises:
         panda.Unreachable: a waypoint lies outside the arm's reach.
     """
-    return np.vstack(stretches(waypoints, start, opening))
+    return np.vstack(list(stretches(waypoints, start, opening)))
 
 
 def stretches(
     waypoints: Sequence[Waypoint], start: np.ndarray, opening: float = 1.0
-) -> list[np.ndarray]:
-    """Return the commands of `plan` as one array (n, 8) for the way to each waypoint."""
-    q, ways = np.asarray(start), []
+) -> Iterator[np.ndarray]:
+    """Yield the commands of `plan`, one array (n, 8) for the way to each waypoint, planned when
+    it is asked for.
+    """
+    q = np.asarray(start)
     for waypoint in waypoints:
         knots = _joint_knots(q, waypoint)
         rows = [np.append(step, opening) for step in timed(knots)]
@@ -52,8 +70,7 @@ def stretches(
         if waypoint.gripper is not None and waypoint.gripper != opening:
             opening = waypoint.gripper
             rows.append(np.append(q, opening))
-        ways.append(np.stack(rows))
-    return ways
+        yield np.stack(rows)
 
 
 def _joint_knots(start: np.ndarray, waypoint: Waypoint) -> np.ndarray:
@@ -100,3 +117,31 @@ def timed(knots: np.ndarray) -> np.ndarray:
 def _minimum_jerk(u: np.ndarray) -> np.ndarray:
     """Return how far along the path one is at share u of the time, both in [0, 1]."""
     return u**3 * (10 - 15 * u + 6 * u**2)
+
+
+def top_down(position: np.ndarray, yaw: float = 0.0) -> np.ndarray:
+    """Return a (4, 4) tip pose pointing straight down; at yaw 0 the fingers open along y.
+
+    The gripper is symmetric, so the yaw is folded into [-pi/2, pi/2).
+    """
+    folded = (yaw + np.pi / 2) % np.pi - np.pi / 2
+    down = from_axes(np.zeros(3), [-1, 0, 0], [0, 1, 0], [0, 0, -1])
+    return yaw_pose(position, folded) @ down
+
+
+def forward(position: np.ndarray, yaw: float = 0.0, dip: float = 0.0) -> np.ndarray:
+    """Return a (4, 4) tip pose that points along +x turned by `yaw`, lowered by `dip` radians.
+
+    The fingers open sideways. A dip of pi/2 is `top_down`; the arm folds near the table only
+    with a dip of about 0.9 or more.
+    """
+    c, s = np.cos(dip), np.sin(dip)
+    ahead = from_axes(np.zeros(3), [-s, 0, -c], [0, 1, 0], [c, 0, -s])
+    return yaw_pose(position, yaw) @ ahead
+
+
+def along(pose: np.ndarray, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> np.ndarray:
+    """Return a (4, 4) pose moved by metres along its own axes; `z=-0.1` backs a tip off."""
+    moved = pose.copy()
+    moved[:3, 3] += pose[:3, :3] @ [x, y, z]
+    return moved

@@ -1,0 +1,138 @@
+"""What the policies with a trained controller share: look, predict K actions, execute some."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from genima_lite.controller.act import ACT
+from genima_lite.controller.checkpoint import load_config, load_controller
+from genima_lite.controller.config import ControllerConfig
+from genima_lite.controller.data import encode
+from genima_lite.controller.ensemble import TemporalEnsemble
+from genima_lite.controller.normalise import denormalise_actions, normalise_state
+from genima_lite.controller.pictures import stack_views, to_input
+from genima_lite.envs.api import EnvSpec, RobotEnv
+from genima_lite.errors import UserError
+from genima_lite.observation import Observation
+from genima_lite.policies.api import Decision, Policy, PolicySettings
+from genima_lite.shipped import shipped
+
+
+@torch.no_grad()
+def predict_actions(
+    model: ACT, views: Mapping[str, np.ndarray], observation: Observation, instruction: str = ""
+) -> np.ndarray:
+    """Return the next actions, (K, 8) float64: joint targets in radians, gripper open in [0, 1].
+
+    Args:
+        model: a controller, ready to use.
+        views: by camera, (H, W, 3) uint8, with targets drawn on them if the controller wants any.
+        observation: where the arm is.
+        instruction: for a controller with language.
+
+    Raises:
+        UserError: a view is missing or has another size.
+    """
+    config, device = model.config, next(model.parameters()).device
+    joints = np.asarray(observation.joint_positions)
+    state = normalise_state(joints, float(observation.gripper_open or 0.0))
+    length = config.text_features
+    out = model(
+        to_input(stack_views(config, views))[None].to(device),
+        torch.from_numpy(state)[None].to(device),
+        encode([instruction], length).to(device) if length else None,
+    )
+    return denormalise_actions(out.joints[0].cpu().numpy(), out.gripper[0].cpu().numpy(), joints)
+
+
+class ControllerPolicy(Policy):
+    """Looks, lets a controller decide, and says which of the K actions to execute.
+
+    Attributes:
+        model: the controller.
+        wants_spheres: whether it follows drawn targets.
+        shipped: the folder in `data/` that is used without a checkpoint.
+
+    Raises:
+        UserError: no controller in the checkpoint's folder, one of the other kind, or an
+            environment with other pictures than it takes.
+    """
+
+    wants_spheres = True
+    shipped = "genima/controller"
+
+    def __init__(self, env: RobotEnv, settings: PolicySettings = PolicySettings()):  # noqa: B008
+        super().__init__(env, settings)
+        self._instruction = ""
+        folder = self.controller_folder(settings)
+        self.model = load_controller(folder)
+        config = self.model.config
+        if config.spheres != self.wants_spheres:
+            right = "oracle or genima" if config.spheres else "act"
+            raise UserError(f"{folder}: a controller for policy {right}")
+        self._n_action_steps = _action_steps(settings, config.horizon)
+        self._ensemble = TemporalEnsemble() if settings.ensemble else None
+        _check_views(env, config)
+
+    @classmethod
+    def weights(cls, settings: PolicySettings) -> Path:
+        """Return the folder with all weights."""
+        return settings.checkpoint or shipped(cls.shipped)
+
+    @classmethod
+    def controller_folder(cls, settings: PolicySettings) -> Path:
+        """Return where the controller is."""
+        return cls.weights(settings)
+
+    @classmethod
+    def env_spec(cls, task: str, settings: PolicySettings) -> EnvSpec:
+        """Return the environment with the views that the controller takes."""
+        config = load_config(cls.controller_folder(settings))
+        return EnvSpec(task, config.cameras, config.image_size)
+
+    def reset(self, instruction: str, seed: int) -> None:
+        """Start an episode."""
+        self._instruction = instruction
+        if self._ensemble:
+            self._ensemble.reset()
+
+    def act(self, observation: Observation) -> Decision:
+        """Return the next actions, n from 1 to K, and the views that the controller saw."""
+        start = time.perf_counter()
+        views = self._views(observation)
+        drawn = time.perf_counter()
+        actions = predict_actions(self.model, views, observation, self._instruction)
+        seconds = {"draw": drawn - start, "control": time.perf_counter() - drawn}
+        shown = views if self.wants_spheres else None
+        if self._ensemble is None:
+            return Decision(actions[: self._n_action_steps], shown, seconds)
+        self._ensemble.add(actions)
+        return Decision(self._ensemble.next()[None], shown, seconds)
+
+    def _views(self, observation: Observation) -> dict[str, np.ndarray]:
+        """Return what the controller shall see, by camera."""
+        return {name: observation.image(name) for name in self.model.config.cameras}
+
+
+def _action_steps(settings: PolicySettings, horizon: int) -> int:
+    """Return how many of K actions are executed a decision."""
+    asked = horizon if settings.n_action_steps is None else settings.n_action_steps
+    if not 1 <= asked <= horizon:
+        raise UserError(f"--n-action-steps is {asked}; give 1 to {horizon}")
+    return 1 if settings.ensemble else asked
+
+
+def _check_views(env: RobotEnv, config: ControllerConfig) -> None:
+    """Refuse an environment whose pictures the controller cannot take."""
+    missing = [name for name in config.cameras if name not in env.cameras]
+    if missing or env.image_size != config.image_size:
+        raise UserError(
+            f"the controller looks through {', '.join(config.cameras)} at {config.image_size} "
+            f"pixels, the environment has {', '.join(env.cameras) or 'no camera'} at "
+            f"{env.image_size}"
+        )
