@@ -185,19 +185,22 @@ def train_diffusion(_: list[str]) -> Command:
     return _training(FinetuneConfig)
 
 
-def train_controller(_: list[str]) -> Command:
-    """Train a controller that follows drawn targets, or a baseline that sees none."""
-    from genima_lite.controller.run import ControllerRunConfig
+def train_controller(arguments: list[str]) -> Command:
+    """Train a controller, of a preset: `train-controller lite`, or lite-rgb, the baseline."""
+    from genima_lite.controller.run import ControllerRunConfig, preset_run
 
-    return _training(ControllerRunConfig)
+    named = bool(arguments) and not arguments[0].startswith("-")
+    default = preset_run(arguments.pop(0) if named else "lite", "demos")
+    object.__setattr__(default, "demos", tyro.MISSING)  # must be given
+    return _training(ControllerRunConfig, default)
 
 
-def _training(kind: type) -> Command:
+def _training(kind: Any, default: Any = tyro.MISSING) -> Command:
     from genima_lite.recipes._steps import run_step
 
     def run(
         out: Path,
-        config: Annotated[kind, FLAT],  # type: ignore[valid-type]
+        config: Annotated[tyro.conf.AvoidSubcommands[kind], FLAT] = default,
         max_minutes: float | None = None,
         device: str = "cpu",
         workers: int = 0,

@@ -39,6 +39,15 @@ def load_config(folder: Path) -> ControllerConfig:
     Raises:
         UserError: no controller in the folder, or one of another version of this package.
     """
+    return ControllerConfig.from_dict(load_metadata(folder)["config"])
+
+
+def load_metadata(folder: Path) -> dict[str, Any]:
+    """Read what a controller's run wrote about it: `config`, `training` and more.
+
+    Raises:
+        UserError: no controller in the folder, or nothing about its configuration.
+    """
     path = folder / METADATA
     try:
         metadata = json.loads(path.read_text(encoding="utf-8"))
@@ -50,7 +59,7 @@ def load_config(folder: Path) -> ControllerConfig:
         raise UserError(f"{path}: not readable as JSON ({error})") from error
     if not isinstance(metadata, dict) or not isinstance(metadata.get("config"), dict):
         raise UserError(f"{path}: holds no controller configuration")
-    return ControllerConfig.from_dict(metadata["config"])
+    return metadata
 
 
 def load_controller(folder: Path | str, device: torch.device | str = "cpu") -> ACT:

@@ -18,7 +18,8 @@ import numpy as np
 
 from genima_lite.controller.augment import AugmentConfig
 from genima_lite.controller.backgrounds import textures
-from genima_lite.controller.config import ControllerConfig
+from genima_lite.controller.checkpoint import METADATA, load_metadata
+from genima_lite.controller.config import ControllerConfig, preset
 from genima_lite.controller.data import Batch, ControllerData, collate
 from genima_lite.controller.decisions import (
     Artist,
@@ -151,6 +152,20 @@ class ControllerRunConfig:
             "kept": len(self.kept),
         }
         return [name for name, count in counts.items() if count]
+
+
+def preset_run(name: str, *demos: str) -> ControllerRunConfig:
+    """Return the run of a preset (`genima_lite.controller.config.PRESETS`) on some demonstrations.
+
+    Raises:
+        UserError: no such preset, or a baseline without demonstrations.
+    """
+    network = preset(name)
+    if not network.spheres:
+        mixture = FollowingMixture(motions=0, demonstrations=1)
+        return ControllerRunConfig(network, (), demos, mixture=mixture, keypoint_pretraining=None)
+    mixture = FollowingMixture(demonstrations=1.0 if demos else 0.0)
+    return ControllerRunConfig(network, (), demos, mixture=mixture)
 
 
 def train_controller(
