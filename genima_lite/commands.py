@@ -175,32 +175,41 @@ def train_base(_: list[str]) -> Command:
     """Make a base model that draws pictures of the bench from captions."""
     from genima_lite.diffusion.pretrain import PretrainConfig
 
-    return _training(PretrainConfig)
+    return _training(_must_give(PretrainConfig(("tasks",)), "tasks"))
 
 
 def train_diffusion(_: list[str]) -> Command:
     """Teach a base model to draw joint targets, from demonstrations."""
     from genima_lite.diffusion.finetune import FinetuneConfig
 
-    return _training(FinetuneConfig)
+    default = FinetuneConfig("base", ("tasks",), ("demos",))
+    return _training(_must_give(default, "base", "tasks", "demos"))
 
 
 def train_controller(arguments: list[str]) -> Command:
     """Train a controller, of a preset: `train-controller lite`, or lite-rgb, the baseline."""
-    from genima_lite.controller.run import ControllerRunConfig, preset_run
+    from genima_lite.controller.run import preset_run
 
     named = bool(arguments) and not arguments[0].startswith("-")
     default = preset_run(arguments.pop(0) if named else "lite", "demos")
-    object.__setattr__(default, "demos", tyro.MISSING)  # must be given
-    return _training(ControllerRunConfig, default)
+    return _training(_must_give(default, "demos"))
 
 
-def _training(kind: Any, default: Any = tyro.MISSING) -> Command:
+def _must_give(config: Any, *names: str) -> Any:
+    """Let some fields of a configuration have no default on the command line."""
+    for name in names:
+        object.__setattr__(config, name, tyro.MISSING)
+    return config
+
+
+def _training(default: Any) -> Command:
     from genima_lite.recipes._steps import run_step
+
+    kind = tyro.conf.AvoidSubcommands[type(default)]
 
     def run(
         out: Path,
-        config: Annotated[tyro.conf.AvoidSubcommands[kind], FLAT] = default,
+        config: Annotated[kind, FLAT] = default,  # type: ignore[valid-type]
         max_minutes: float | None = None,
         device: str = "cpu",
         workers: int = 0,
