@@ -205,11 +205,12 @@ def _must_give(config: Any, *names: str) -> Any:
 def _training(default: Any) -> Command:
     from genima_lite.recipes._steps import run_step
 
-    kind = tyro.conf.AvoidSubcommands[type(default)]
+    whole: Any = tyro.conf.AvoidSubcommands  # of an optional configuration
+    kind = whole[type(default)]
 
     def run(
         out: Path,
-        config: Annotated[kind, FLAT] = default,  # type: ignore[valid-type]
+        config: Annotated[kind, FLAT] = default,
         max_minutes: float | None = None,
         device: str = "cpu",
         workers: int = 0,
