@@ -210,7 +210,7 @@ def _training(default: Any) -> Command:
 
     def run(
         out: Path,
-        config: Annotated[kind, FLAT] = default,
+        config: Annotated[kind, FLAT] = default,  # type: ignore[valid-type]
         max_minutes: float | None = None,
         device: str = "cpu",
         workers: int = 0,
