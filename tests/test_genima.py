@@ -170,7 +170,7 @@ def test_a_missing_shard_or_card(pair):
 def test_a_pair_that_was_not_trained_alike(pair):
     other = replace(CONTROLLER, keyframes=False)
     save_new(other, pair / "controller")
-    assert "draws with stops True, the controller follows stops False" in refusal(pair)
+    assert "draws with keyframes True, the controller follows keyframes False" in refusal(pair)
 
 
 def test_weights_of_another_preset(pair):
@@ -305,7 +305,7 @@ def with_shares(example, share):
 
 def test_everything_shipped_is_safe_to_load():
     suffixes = {path.suffix for path in shipping.DATA.rglob("*") if path.is_file()}
-    assert suffixes <= {".safetensors", ".json", ".md", ".png", ".txt"}
+    assert suffixes <= {".safetensors", ".json", ".md", ".png", ".gif", ".txt"}
 
 
 def test_the_instruction_decides_where_the_shipped_agent_draws():
