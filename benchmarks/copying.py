@@ -1,9 +1,9 @@
 """Does a model look for its goal, or draw the arm where it stands? `python benchmarks/copying.py`
 
-Sets the arm down beside the expert's way in new scenes (`genima_lite.datasets.perturbed_states`), or lets a
-Genima come to decisions by itself (`genima_lite.datasets.dagger`), lets a model draw, and finds the
-gripper's sphere in space. It is a copy where it lies nearer to the gripper than to the true target,
-though these are 2 cm apart or more.
+Sets the arm down beside the expert's way in new scenes (`genima_lite.datasets.perturbed_states`),
+or lets a Genima come to decisions by itself (`genima_lite.datasets.dagger`), lets a model draw, and
+finds the gripper's sphere in space. It is a copy where it lies nearer to the gripper than to the
+true target, though these are 2 cm apart or more.
 
     TASKS            some (default all)
     --checkpoint DIR a diffusion model (default: the shipped one)

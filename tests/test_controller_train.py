@@ -8,7 +8,7 @@ import pytest
 import torch
 from launching import launch
 from tiny_training import FOLLOWING as CONFIG
-from tiny_training import PRETRAINING, TRAINING, Lessons, Motions, follow
+from tiny_training import PRETRAINING, TRAINING, ControllerTraining, Motions, follow
 
 from genima_lite.controller.augment import AugmentConfig
 from genima_lite.controller.checkpoint import METADATA, WEIGHTS, load_controller, save_controller
@@ -103,8 +103,8 @@ def test_training_leaves_other_random_numbers_alone(data):
 
 
 def test_max_minutes_stops_and_saves(tmp_path, data):
-    lessons = Lessons(keypoint_pretraining=None)
-    result, losses = follow(tmp_path, lessons, data, max_minutes=0)
+    config = ControllerTraining(keypoint_pretraining=None)
+    result, losses = follow(tmp_path, config, data, max_minutes=0)
     assert losses["training"] == []
     assert (result.steps, result.done) == (0, False)
     assert json.loads((tmp_path / METADATA).read_text())["step"] == 0
@@ -135,13 +135,13 @@ def test_validation_is_written_down(tmp_path, data):
 
 
 def test_other_runs_are_refused(tmp_path, data):
-    follow(tmp_path, Lessons(keypoint_pretraining=None), data)
-    larger = Lessons(replace(CONFIG, hidden=64), keypoint_pretraining=None)
+    follow(tmp_path, ControllerTraining(keypoint_pretraining=None), data)
+    larger = ControllerTraining(replace(CONFIG, hidden=64), keypoint_pretraining=None)
     with pytest.raises(UserError, match=r"another model: 'model\..*32.*64"):
         follow(tmp_path, larger, data)
     other = replace(TRAINING, batch_size=8)
     with pytest.raises(UserError, match=r"training.batch_size = 4, not 8"):
-        follow(tmp_path, Lessons(training=other, keypoint_pretraining=None), data)
+        follow(tmp_path, ControllerTraining(training=other, keypoint_pretraining=None), data)
     metadata = json.loads((tmp_path / METADATA).read_text())
     metadata["config"]["hidden"] = 64
     (tmp_path / METADATA).write_text(json.dumps(metadata))

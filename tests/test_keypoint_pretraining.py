@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tiny_controller import TINY_CONTROLLER as CONFIG
-from tiny_training import TRAINING, Lessons, Motions, follow
+from tiny_training import TRAINING, ControllerTraining, Motions, follow
 
 from genima_lite.controller import sources
 from genima_lite.controller.augment import AugmentConfig
@@ -104,14 +104,14 @@ def test_noise_is_as_large_as_said(truth):
 
 def test_a_run_may_begin_with_another_controllers_weights_and_is_not_taught_again(tmp_path):
     slow = replace(TRAINING, steps=1, ema=0.0, learning_rate=1e-9)
-    follow(tmp_path / "first", Lessons(training=slow))
-    lessons = Lessons(training=slow, begin=str(tmp_path / "first"))
-    seen = follow(tmp_path / "second", lessons)[1]
+    follow(tmp_path / "first", ControllerTraining(training=slow))
+    config = ControllerTraining(training=slow, begin=str(tmp_path / "first"))
+    seen = follow(tmp_path / "second", config)[1]
     assert seen["keypoint pretraining"] == []
     one, other = (load_controller(tmp_path / name).state_dict() for name in ("first", "second"))
     for name, value in one.items():
         torch.testing.assert_close(other[name], value, atol=1e-6, rtol=0)
-    other = replace(lessons, network=replace(CONFIG, hidden=64))
+    other = replace(config, network=replace(CONFIG, hidden=64))
     with pytest.raises(UserError, match="another preset"):
         follow(tmp_path / "third", other)
 

@@ -55,7 +55,7 @@ class Motions:
 
 
 @dataclass(frozen=True)
-class Lessons:
+class ControllerTraining:
     """What `genima_lite.controller.train.train` reads of a run's configuration."""
 
     network: ControllerConfig = FOLLOWING
@@ -64,7 +64,7 @@ class Lessons:
     begin: str | None = None
 
 
-def follow(out, lessons=None, data=None, report=lambda *_: None, **more):
+def follow(out, config=None, data=None, report=lambda *_: None, **more):
     """Train a controller; return the result, and losses by stage."""
     seen = {"keypoint pretraining": [], "training": []}
 
@@ -72,8 +72,8 @@ def follow(out, lessons=None, data=None, report=lambda *_: None, **more):
         seen.setdefault(stage, []).append(loss)
         report(stage, done, total, loss)
 
-    lessons = lessons or Lessons()
-    return train(out, data or Motions(), lessons, {"of": "motions"}, report=tell, **more), seen
+    config = config or ControllerTraining()
+    return train(out, data or Motions(), config, {"of": "motions"}, report=tell, **more), seen
 
 
 class Squares:

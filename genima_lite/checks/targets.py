@@ -189,7 +189,8 @@ def check_target_of(attempt: Attempt, seed: int = 0) -> None:
     expect(asked(0, keyframes) == first, "a keyframe that comes sooner than t + K is the target")
     expect(
         asked(first, keyframes) != first,
-        "at a keyframe the target is that keyframe, so the arm never leaves it: look for later ones",
+        "at a keyframe the target is that keyframe, so the arm never leaves it: "
+        "look for later ones",
     )
     expect(
         asked(first, keyframes) == first + 20,

@@ -48,7 +48,7 @@ Report = Callable[[str, int, int, float | None], None]
 """Called as `report(stage, done, total, loss)`."""
 
 
-class Lessons(Protocol):
+class ControllerTraining(Protocol):
     """How a controller is trained, of all that a run's configuration says."""
 
     @property
@@ -147,7 +147,7 @@ def new_controller(config: ControllerConfig, seed: int) -> ACT:
 def train(
     out: Path | str,
     data: PictureData,
-    config: Lessons,
+    config: ControllerTraining,
     made_from: Mapping[str, Any],
     validation: Batch | None = None,
     max_minutes: float | None = None,
@@ -215,7 +215,11 @@ def _validation(model: ACT, batch: Batch) -> Validate:
 
 
 def _keypoints(
-    folder: Path, data: PictureData, config: Lessons, made_from: Mapping[str, Any], report: Report
+    folder: Path,
+    data: PictureData,
+    config: ControllerTraining,
+    made_from: Mapping[str, Any],
+    report: Report,
 ) -> KeypointData | None:
     """Return what keypoint pretraining learns from, made once and kept in the folder."""
     pretraining, path = config.keypoint_pretraining, folder / "samples.safetensors"
@@ -249,7 +253,7 @@ def _pretrain(
     return Result(0, trainer.seconds / 60, trainer.done, trainer.trained)
 
 
-def _ratio(config: Lessons) -> float:
+def _ratio(config: ControllerTraining) -> float:
     """Return how many samples without pictures come on one with."""
     pretraining = config.keypoint_pretraining
     return pretraining.training.batch_size / config.training.batch_size if pretraining else 1.0
