@@ -14,7 +14,7 @@ from genima_lite.evaluation.report import write_report
 from genima_lite.evaluation.rollout import evaluate
 from genima_lite.evaluation.statistics import results_document
 from genima_lite.policies.api import PolicyFactory, PolicySettings
-from genima_lite.provenance import claim, fingerprint
+from genima_lite.provenance import claim, model_fingerprint
 from genima_lite.recipes._run import claim_run, recipe_stages
 from genima_lite.recipes._stages import Stage, run_stages
 from genima_lite.recipes.api import Recipe
@@ -77,7 +77,8 @@ def demo(out: Path, episodes: int = 4, seed: int = 1000) -> Path:
     evaluations = Evaluations(tuple(task_names()), episodes, seed)
     claim(out, {"demo": vars(evaluations)})
     policies: dict[str, Path | None] = dict.fromkeys(("oracle", "genima", "act"))
-    folder = out / fingerprint(shipped("genima"), shipped("act"))
+    weights = [model_fingerprint(shipped(name)) for name in ("genima", "act")]
+    folder = out / "-".join(weights)
     run_stages(_evaluation_stages(folder, policies, evaluations, {}))
     return write_report(out, *_results(folder, policies, evaluations))
 

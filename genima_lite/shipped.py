@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from genima_lite.errors import UserError
@@ -25,13 +24,3 @@ def shipped(name: str) -> Path:
             "or train one and give its folder with --checkpoint"
         )
     return folder
-
-
-def fingerprint(*names: str) -> str:
-    """Return eight hexadecimal digits that change with the weights of shipped models.
-
-    Raises:
-        UserError: a model is not there.
-    """
-    files = sorted(path for name in names for path in shipped(name).rglob("*.safetensors"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:8]

@@ -5,9 +5,8 @@ import shutil
 from dataclasses import replace
 
 import pytest
-import torch
 from miniature import TASK, miniature
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from genima_lite import reproduce as reproducing
 from genima_lite import shipped as shipping
@@ -50,7 +49,9 @@ def test_a_demo_is_done_again_where_the_weights_are_others(tmp_path, monkeypatch
     demo(tmp_path / "demo", episodes=1)
     assert done() == first
     changed = shutil.copytree(shipping.DATA, tmp_path / "data")
-    save_file({"x": torch.zeros(1)}, changed / "act" / "more.safetensors")
+    weights = load_file(changed / "act/controller.safetensors")
+    name = next(iter(weights))
+    save_file(weights | {name: weights[name] * 1.001}, changed / "act/controller.safetensors")
     monkeypatch.setattr(shipping, "DATA", changed)
     demo(tmp_path / "demo", episodes=1)
     assert len(done()) == 6

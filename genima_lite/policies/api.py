@@ -19,7 +19,7 @@ from genima_lite import policies
 from genima_lite.envs.api import BENCH, EnvSpec, RobotEnv, make_env
 from genima_lite.errors import UserError
 from genima_lite.observation import Observation
-from genima_lite.provenance import fingerprint
+from genima_lite.provenance import model_fingerprint
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +140,7 @@ class PolicyFactory:
             UserError: no checkpoint where one is needed.
         """
         folder = _policy_class(self.name).weights(self.settings)
-        return None if folder is None else fingerprint(folder)
+        return None if folder is None else model_fingerprint(folder)
 
 
 def policy_names() -> list[str]:
