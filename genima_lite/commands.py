@@ -17,6 +17,7 @@ from genima_lite.console import console, progress, success_table, training_bars
 from genima_lite.files import write_json
 
 FLAT = tyro.conf.arg(name="")
+WHOLE: Any = tyro.conf.AvoidSubcommands  # of an optional configuration, too
 Folder = Annotated[Path, tyro.conf.Positional]
 Command = Callable[..., int]
 
@@ -134,7 +135,7 @@ def train(arguments: list[str]) -> Command:
     from genima_lite.recipes._run import train_recipe
 
     known: Any = load_recipe(arguments.pop(0))
-    kind = type(known)
+    kind = WHOLE[type(known)]
 
     def run(
         out: Path,
@@ -205,8 +206,7 @@ def _must_give(config: Any, *names: str) -> Any:
 def _training(default: Any) -> Command:
     from genima_lite.recipes._steps import run_step
 
-    whole: Any = tyro.conf.AvoidSubcommands  # of an optional configuration
-    kind = whole[type(default)]
+    kind = WHOLE[type(default)]
 
     def run(
         out: Path,
