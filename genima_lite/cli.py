@@ -40,13 +40,14 @@ def _run(name: str, arguments: list[str]) -> int:
 
 def _with_lists(arguments: list[str]) -> list[str]:
     """Return arguments in which `all` tasks, and lists with commas, are written out."""
-    from genima_lite.envs.api import check_task, task_names
+    from genima_lite.envs.api import BENCH, check_task, task_names
 
-    found: list[str] = []
+    options = dict(zip(arguments, arguments[1:], strict=False))
+    backend, found = options.get("--backend", BENCH), list[str]()
     for before, word in zip(["", *arguments], arguments, strict=False):
         if before == "--tasks" or before.endswith(".tasks"):
-            names = task_names() if word == "all" else word.split(",")
-            found += [check_task(name.strip()) for name in names]
+            names = task_names(backend) if word == "all" else word.split(",")
+            found += [check_task(name.strip(), backend) for name in names]
         else:
             found += word.split(",") if before.endswith("variations") else [word]
     return found
