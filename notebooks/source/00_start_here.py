@@ -217,7 +217,7 @@ Video(
 # true targets.
 
 # %%
-drawn_strip(episode.moments, "push_button", episode.instruction)
+drawn_strip(episode.steps, "push_button", episode.instruction)
 
 # %% [markdown]
 # Compare the last two rows, column by column. Where a sphere is smeared, the model is not sure: a
@@ -359,7 +359,7 @@ check_verdict(verdict, seed=7)
 # model may draw well on every view that an expert would have, and badly only where the arm's own
 # small errors have led. `benchmarks/drift.py` tells the two apart. The cure is to show the way
 # back: `collect --recovery` starts demonstrations beside the expert's path, and
-# `train-diffusion --moments` sets the arm down there for single decisions.
+# `train-diffusion --perturbed-states` sets the arm down there for single decisions.
 
 # %% [markdown]
 # Let us run it: the same episodes, three policies. There are few episodes, so that the notebook
@@ -413,7 +413,7 @@ if chosen is not None:
     watcher = Recorder("genima", each=1)
     run_episode(scene, policy, failure.seed, failure.variation, watcher)
     episode = watcher.recordings[-1]
-    strip = drawn_strip(episode.moments, failure.task, episode.instruction)
+    strip = drawn_strip(episode.steps, failure.task, episode.instruction)
 strip
 
 # %% [markdown]
@@ -427,7 +427,7 @@ strip
 # - If drawn and true agree in all columns, the error is too small for these views: a few
 #   millimetres beside a small button. Exercise 5 says how much a pixel is.
 #
-# The table in the repository's README has all eight tasks with fifty episodes each.
+# The table in the repository's `docs/results.md` has all eight tasks with fifty episodes each.
 
 # %% [markdown] exercise="interval" difficulty=2 minutes=10
 # ### Exercise 4: How sure are you?
@@ -571,8 +571,8 @@ hand
 # | [02 Rendering joint targets](02_rendering_joint_targets.ipynb) | how do joints become spheres, and spheres joints? | NumPy |
 #
 # Notebooks on fine-tuning the diffusion model, training the controller, evaluation, RLBench and a
-# real arm are to follow; until then `genima-lite train-diffusion --help`, `genima-lite
-# train-controller --help` and the README lead through them.
+# real arm are to follow; until then `genima-lite train laptop --help` and the pages in `docs/`
+# lead through them.
 #
 # What stands behind the same interfaces:
 #
