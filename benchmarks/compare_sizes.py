@@ -142,7 +142,10 @@ def scored(words: argparse.Namespace, name: str) -> tuple[DrawingScore, list[lis
     scale = SHIPPED_VIEW / size
     by_joint = {joint: scale * pixels for joint, pixels in score.by_joint.items()}
     shown = [
-        [_enlarged(tile(views)) for views in (examples[i].views, drawn[i], examples[i].truth.views)]
+        [
+            _enlarged(tile(views))
+            for views in (examples[i].views, drawn[i], examples[i].expert_targets.views)
+        ]
         for i in np.linspace(0, len(examples) - 1, SHOWN).astype(int)
     ]
     return replace(score, pixels=scale * score.pixels, by_joint=by_joint), shown

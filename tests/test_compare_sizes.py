@@ -51,7 +51,10 @@ def test_pixels_are_of_64_and_each_arm_is_judged_on_views_of_its_size(tmp_path, 
     parts["read_demos"] = lambda demos: demos
     parts["decision_examples"] = lambda demos: [seen(size=collected[-1], level=i) for i in range(3)]
     parts["DiffusionAgent"] = argparse.Namespace(load=lambda folder: folder)
-    parts["score_drawings"] = lambda agent, examples: (score, [e.truth.views for e in examples])
+    parts["score_drawings"] = lambda agent, examples: (
+        score,
+        [e.expert_targets.views for e in examples],
+    )
     found, shown = script["scored"](words(tmp_path), arm)
     assert found.pixels == pytest.approx(pixels)
     assert found.by_joint == pytest.approx({k: v * pixels / 3 for k, v in joints.items()})

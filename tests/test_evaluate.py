@@ -144,9 +144,10 @@ def test_the_command_names_refusals_and_errors(breaks_once, monkeypatch, capsys)
     monkeypatch.setattr(sys, "argv", ["genima-lite", *words, "--keep-going"])
     with pytest.raises(SystemExit) as end:
         cli.main()
-    assert end.value.code == 0
+    assert end.value.code == 1
     shown = capsys.readouterr().out
     assert "errors" in shown
+    assert "error, not counted: push_button, variation" in shown
     (line,) = [line for line in shown.splitlines() if line.split("│")[1:2] == [" push_button "]]
     assert line.replace("│", " ").split()[-1] == "1"
 

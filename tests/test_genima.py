@@ -243,9 +243,9 @@ def test_changed_frames_are_drawn_on_with_their_own_camera(dataset):
 def test_decisions_come_before_random_frames(dataset):
     demo, sentences = next(read_demos(dataset))
     examples = decision_examples([(demo, sentences)])
-    frames = [example.truth.frame for example in examples]
+    frames = [example.expert_targets.frame for example in examples]
     assert frames[0] == 0
-    assert frames[1:] == [example.truth.target for example in examples][:-1]
+    assert frames[1:] == [example.expert_targets.target for example in examples][:-1]
     rng = np.random.default_rng(0)
     few = target_pictures([(demo, sentences)], len(examples), rng, keyframes=True)
     assert len(few) == len(examples)
@@ -256,7 +256,7 @@ class TruePictures:
     """Draws what it is told to."""
 
     def __init__(self, examples):
-        self.left = [example.truth.views for example in examples]
+        self.left = [example.expert_targets.views for example in examples]
 
     def draw(self, views, instruction, seed):
         return self.left.pop(0)
@@ -272,7 +272,7 @@ def test_the_truth_scores_well_and_plain_views_badly(tmp_path):
     assert 0 <= score.misses_interval[0] <= score.misses <= score.misses_interval[1]
     assert score.gripper == 1.0
     assert score.millimetres < 20
-    blank = [replace(e, truth=replace(e.truth, views=e.views)) for e in examples]
+    blank = [replace(e, expert_targets=replace(e.expert_targets, views=e.views)) for e in examples]
     assert score_drawings(TruePictures(blank), examples)[0].misses > 0.8
     hidden = [with_shares(example, 0.4) for example in blank]
     score, _ = score_drawings(TruePictures(blank), hidden)
@@ -298,9 +298,9 @@ def with_shares(example, share):
     """Return an example in whose labels every sphere shows in part only."""
     labels = {
         camera: replace(each, shares=np.full(4, share))
-        for camera, each in example.truth.labels.items()
+        for camera, each in example.expert_targets.labels.items()
     }
-    return replace(example, truth=replace(example.truth, labels=labels))
+    return replace(example, expert_targets=replace(example.expert_targets, labels=labels))
 
 
 def test_everything_shipped_is_safe_to_load():

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genima_lite import cli
+from genima_lite import cli, commands
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo, Observation
 from genima_lite.tiling import TILE_ORDER, tile, untile
@@ -280,7 +280,7 @@ def test_importing_viz_needs_no_ipython():
 
 
 def test_view_writes_both_files(tmp_path, capsys):
-    assert cli.view(ROOT, out=tmp_path / "new/folder") == 0
+    assert commands.view([])(ROOT, out=tmp_path / "new/folder") == 0
     name = tmp_path / "new/folder/open_box_variation0_episode0"
     png, mp4 = name.with_suffix(".png"), name.with_suffix(".mp4")
     assert capsys.readouterr().out.split() == [str(png), str(mp4)]
@@ -294,9 +294,9 @@ def test_view_takes_the_episode_asked_for(tmp_path):
     data = tmp_path / "data"
     for task, variation, episode in [("open_box", 0, 10), ("open_box", 0, 9), ("close_jar", 2, 0)]:
         shutil.copytree(SAMPLE, data / task / f"variation{variation}/episodes/episode{episode}")
-    cli.view(data, out=tmp_path / "a")
-    cli.view(data, task="open_box", out=tmp_path / "a")
-    cli.view(data, episode=10, out=tmp_path / "a")
+    commands.view([])(data, out=tmp_path / "a")
+    commands.view([])(data, task="open_box", out=tmp_path / "a")
+    commands.view([])(data, episode=10, out=tmp_path / "a")
     assert sorted(path.stem for path in (tmp_path / "a").glob("*.png")) == [
         "close_jar_variation2_episode0",
         "open_box_variation0_episode10",
@@ -323,8 +323,8 @@ def test_view_says_what_is_there(tmp_path, monkeypatch, capsys, words, message):
 def test_view_of_a_dataset_without_pictures_or_episodes(tmp_path):
     shutil.copytree(ROOT, tmp_path / "data", ignore=shutil.ignore_patterns("*_rgb"))
     with pytest.raises(UserError, match=r"no RGB views of wrist, front.*front_depth"):
-        cli.view(tmp_path / "data", out=tmp_path / "out")
+        commands.view([])(tmp_path / "data", out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=re.escape(f"{tmp_path / 'empty'}: no episodes")):
-        cli.view(tmp_path / "empty")
+        commands.view([])(tmp_path / "empty")
