@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from inspect import cleandoc
+from itertools import pairwise
 
 import tyro
 from rich.markup import escape
@@ -42,9 +43,9 @@ def _with_lists(arguments: list[str]) -> list[str]:
     """Return arguments in which `all` tasks, and lists with commas, are written out."""
     from genima_lite.envs.api import BENCH, check_task, task_names
 
-    options = dict(zip(arguments, arguments[1:], strict=False))
+    options = dict(pairwise(arguments))
     backend, found = options.get("--backend", BENCH), list[str]()
-    for before, word in zip(["", *arguments], arguments, strict=False):
+    for before, word in pairwise(["", *arguments]):
         if before == "--tasks" or before.endswith(".tasks"):
             names = task_names(backend) if word == "all" else word.split(",")
             found += [check_task(name.strip(), backend) for name in names]

@@ -22,10 +22,10 @@ def words(tmp_path):
 
 
 def seen(size, level):
-    """Stand in for an example whose views have one level, and their truth another."""
+    """Stand in for an example whose views have one level, and its true ones another."""
     shape = (size, size, 3)
-    views, truth = ({c: np.full(shape, n, np.uint8) for c in TILE_ORDER} for n in (level, 100))
-    return argparse.Namespace(views=views, truth=argparse.Namespace(views=truth))
+    views, true = ({c: np.full(shape, n, np.uint8) for c in TILE_ORDER} for n in (level, 100))
+    return argparse.Namespace(views=views, expert_targets=argparse.Namespace(views=true))
 
 
 def test_arms_differ_in_what_they_say_alone(tmp_path):

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from genima_lite.datasets.shards import shards_for
+from genima_lite.demos.collect import claim_folder
+from genima_lite.diffusion.finetune import FinetuneConfig, draw_perturbed_states
 from genima_lite.errors import UserError
 from genima_lite.provenance import claim
 from genima_lite.recipes._collection import CollectConfig
 from genima_lite.recipes._stages import Stage, run_stages
 from genima_lite.recipes._steps import run_step
 from genima_lite.recipes.api import Recipe, needs, placed, steps_of
+
+EACH_STATE = 0.0011
+"""Minutes that a single decision, such as a perturbed state, takes on one core of a laptop."""
 
 
 def train_recipe(out: Path, recipe: Recipe, processes: int = 2, device: str = "cpu") -> None:
@@ -34,12 +40,15 @@ def train_recipe(out: Path, recipe: Recipe, processes: int = 2, device: str = "c
 
 
 def claim_run(out: Path, recipe: Recipe) -> None:
-    """Make a folder this recipe's run, or refuse if it is another one's.
+    """Make a folder this recipe's run, with its datasets, or refuse if it is another one's.
 
     Raises:
         UserError: it is.
     """
     claim(out, {"recipe": recipe.name, "version": recipe.version, "steps": asdict(recipe)})
+    for folder, config in steps_of(recipe).items():
+        if isinstance(config, CollectConfig):  # workers collect task by task into it
+            claim_folder(out / folder, config.settings)
 
 
 def recipe_stages(out: Path, recipe: Recipe, device: str = "cpu") -> list[Stage]:
@@ -47,16 +56,44 @@ def recipe_stages(out: Path, recipe: Recipe, device: str = "cpu") -> list[Stage]
     steps = steps_of(recipe)
     for folder, config in steps.items():
         _check_order(folder, needs(config, steps), list(steps))
-    return [
-        Stage(
-            folder,
-            _run_stage,
-            (out / folder, placed(config, steps, out), device),
-            _minutes(config),
-            needs(config, steps),
-        )
-        for folder, config in steps.items()
-    ]
+    ahead = {folder: _ahead(folder, config, out) for folder, config in steps.items()}
+    names = {folder: tuple(stage.name for stage in stages) for folder, stages in ahead.items()}
+    stages = [stage for folder in steps for stage in ahead[folder]]
+    for folder, config in steps.items():
+        if isinstance(config, CollectConfig):
+            continue
+        wanted = [name for other in needs(config, steps) for name in names[other] or (other,)]
+        placed_config = placed(config, steps, out)
+        do = (out / folder, placed_config, device)
+        stages.append(Stage(folder, _run_stage, do, _minutes(config), (*names[folder], *wanted)))
+    return stages
+
+
+def _ahead(folder: str, config: Any, out: Path) -> list[Stage]:
+    """Return what of a step waits for nothing: a task's episodes each, or perturbed states."""
+    if isinstance(config, CollectConfig):
+        return [
+            Stage(
+                f"{folder}: {task}",
+                _run_stage,
+                (out / folder, replace(config, tasks=(task,)), "cpu"),
+                0.02 * config.episodes,
+            )
+            for task in config.tasks
+        ]
+    if isinstance(config, FinetuneConfig) and config.perturbed_states:
+        minutes = EACH_STATE * config.perturbed_states
+        do = (out / folder, config)
+        return [Stage(f"{folder}: perturbed states", _make_perturbed_states, do, minutes)]
+    return []
+
+
+def _make_perturbed_states(
+    out: Path, config: FinetuneConfig, report: Callable[[int, int], None]
+) -> None:
+    """Make them where fine-tuning looks for them."""
+    for number, _ in enumerate(draw_perturbed_states(out, config), 1):
+        report(number, shards_for(config.perturbed_states))
 
 
 def _check_order(folder: str, wanted: tuple[str, ...], order: list[str]) -> None:
@@ -79,9 +116,7 @@ def _run_stage(out: Path, config: Any, device: str, report: Callable[[int, int],
 
 def _minutes(config: Any) -> float:
     """Return about how many minutes a step takes on one core of a laptop."""
-    if isinstance(config, CollectConfig):
-        return 0.02 * config.total
     steps = config.training.steps + getattr(config, "even_steps", 0)
-    made = sum(getattr(config, name, 0) for name in ("perturbed_states", "dagger", "drawings"))
+    made = sum(getattr(config, name, 0) for name in ("dagger", "drawings"))
     each = 0.0007 if hasattr(config, "adapter") or hasattr(config, "base") else 0.00025
-    return 0.0011 * made + each * steps * config.training.batch_size
+    return EACH_STATE * made + each * steps * config.training.batch_size
