@@ -1,9 +1,19 @@
 """The pages that people read first: short where they must be, without a broken link."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
+
+from genima_lite import policies
+from genima_lite.demos.collect import CollectSettings, collect
+from genima_lite.demos.inspection import inspect_dataset
+from genima_lite.demos.layout import iterate_episodes
+from genima_lite.demos.read import read_episode
+from genima_lite.evaluation.rollout import evaluate
+from genima_lite.policies.api import PolicyFactory
+from genima_lite.targets.views import draw_targets
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -78,3 +88,33 @@ def test_every_card_names_its_recipe():
     for folder, recipe in cards.items():
         text = (ROOT / "data" / folder / "README.md").read_text(encoding="utf-8")
         assert re.search(rf"`recipe: {recipe}, version \d+`", text), folder
+
+
+def example(page: str) -> str:
+    """Return the only Python code on a page of docs/."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    return code
+
+
+def test_the_example_of_a_policy_stands_still(tmp_path, monkeypatch):
+    (tmp_path / "hold_still.py").write_text(example("add-a-policy.md"))
+    monkeypatch.setattr(policies, "__path__", [*policies.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "genima_lite.policies.hold_still", raising=False)
+    (result,) = evaluate(PolicyFactory("hold_still"), ["push_button"], 1, 7)
+    assert (result.success, result.steps, result.error) == (False, 200, None)
+
+
+def test_the_example_of_a_backend_is_evaluated_collected_and_drawn(tmp_path, monkeypatch):
+    (tmp_path / "robots_of_docs").mkdir()
+    (tmp_path / "robots_of_docs/my_robot.py").write_text(example("add-a-backend.md"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    backend = "robots_of_docs.my_robot"
+    results = list(evaluate(PolicyFactory("expert", backend=backend), ["go_there"], 4, 7))
+    assert [(each.success, each.steps) for each in results] == [(True, 20)] * 4
+    chance = list(evaluate(PolicyFactory("random", backend=backend), ["go_there"], 1, 7))
+    assert [(each.success, each.steps) for each in chance] == [(False, 60)]
+    list(collect(tmp_path / "set", ["go_there"], 2, CollectSettings(0, 64, backend=backend)))
+    assert inspect_dataset(tmp_path / "set")["problems"] == []
+    demo = read_episode(next(iterate_episodes(tmp_path / "set")).path)
+    assert (draw_targets(demo, 0).views["front"] != 128).any()
