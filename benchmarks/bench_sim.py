@@ -98,7 +98,7 @@ def picture_costs() -> tuple[float, float]:
 
 @contextmanager
 def timed_calls(names: tuple[str, ...]):
-    """Give a dict that sums the seconds spent in functions of the mujoco module."""
+    """Yield a dict that sums the seconds spent in functions of the mujoco module."""
     spent = dict.fromkeys(names, 0.0)
 
     def timed(name: str, call: Callable) -> Callable:

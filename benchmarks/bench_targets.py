@@ -94,9 +94,9 @@ def pyrender_draw(size: int) -> tuple[Callable[[Camera, Spheres, int], np.ndarra
         for pose, color, radius in zip(
             spheres.poses[n], spheres.colors[n], spheres.radii[n], strict=True
         ):
-            ball = trimesh.creation.uv_sphere(radius=radius, count=[32, 32])
-            ball.visual.vertex_colors = color
-            scene.add(pyrender.Mesh.from_trimesh(ball), pose=pose)
+            sphere = trimesh.creation.uv_sphere(radius=radius, count=[32, 32])
+            sphere.visual.vertex_colors = color
+            scene.add(pyrender.Mesh.from_trimesh(sphere), pose=pose)
         return renderer.render(scene, flags=pyrender.RenderFlags.FLAT)[0]
 
     return draw, "installed"

@@ -1,15 +1,15 @@
 """Does a model look for its goal, or draw the arm where it stands? `python benchmarks/copying.py`
 
 Sets the arm down beside the expert's way in new scenes (`genima_lite.datasets.perturbed_states`),
-or lets a Genima come to decisions by itself (`genima_lite.datasets.dagger`), lets a model draw, and
+or lets a Genima act (`genima_lite.datasets.dagger`), lets a model draw, and
 finds the gripper's sphere in space. It is a copy where it lies nearer to the gripper than to the
 true target, though these are 2 cm apart or more.
 
     TASKS            some (default all)
     --checkpoint DIR a diffusion model (default: the shipped one)
-    --dagger-by DIR decisions of this Genima instead of moments; its folder, or "shipped"
-    --count N        moments a task (default 48)
-    --seed N         of the moments (default 999; training takes its own, small numbers)
+    --dagger-by DIR  decisions of this Genima instead (its folder, or "shipped")
+    --count N        perturbed states a task (default 48)
+    --seed N         of the perturbed states (default 999; training takes its own, small numbers)
     --json FILE      writes the numbers
 """
 
@@ -46,7 +46,7 @@ Shown = Iterable[tuple[Demo, list[str]]]
 
 
 def decisions(task: str, count: int, seed: int, dagger_by: str | None) -> Shown:
-    """Return moments of a task, or decisions to which a Genima comes."""
+    """Return perturbed states of a task, or decisions to which a Genima comes."""
     if dagger_by is None:
         env = make_env(EnvSpec(task, TILE_ORDER, 64))
         return perturbed_states(env, PerturbedStates(seed), 0, count)
@@ -83,11 +83,11 @@ def _find(
 
 
 def summarize(rows: np.ndarray) -> dict[str, float]:
-    """Return what the table shows: numbers of moments, medians in mm, shares."""
+    """Return what the table shows: numbers of decisions, medians in mm, shares."""
     way, off, from_arm = rows.T
     far = (way >= WAY) & np.isfinite(off)
     return {
-        "moments": len(rows),
+        "decisions": len(rows),
         "not_found": float(np.isnan(off).mean()),
         "median_mm": float(1000 * np.nanmedian(off)),
         "judged": int(far.sum()),
@@ -111,11 +111,11 @@ def main() -> None:
         for task in args.tasks
     }
     measured["all"] = np.concatenate(list(measured.values()))
-    table = Table("task", "moments", "gripper not found", "off, median mm", "copies", "of")
+    table = Table("task", "decisions", "gripper not found", "off, median mm", "copies", "of")
     summaries = {task: summarize(rows) for task, rows in measured.items()}
     for task, row in summaries.items():
         cells = (f"{row['not_found']:.0%}", f"{row['median_mm']:.0f}", f"{row['copies']:.0%}")
-        table.add_row(task, str(row["moments"]), *cells, str(row["judged"]))
+        table.add_row(task, str(row["decisions"]), *cells, str(row["judged"]))
     Console().print(table)
     if args.json is not None:
         write_json(args.json, summaries)

@@ -1,7 +1,7 @@
 """What targets tell, without any network: `python benchmarks/drive_to_targets.py`.
 
 Drives straight to the exact joints of each target, 20 steps a decision, and counts successes: by
-the paper's rule (t + 20) and with targets cut at stops. No controller can be expected to do much
+the paper's rule (t + 20) and with targets cut at keyframes. No controller can do much
 better, so this is the ceiling that the rule sets. With --noise every target's joints are wrong by
 a normal error, which says how exactly a drawing must be read.
 

@@ -2,7 +2,7 @@
 
 Draws the targets of random frames of a dataset on their own views, corrupts the pictures as a
 diffusion model does, finds the spheres, and compares with the truth: one row for each way of
-spoiling, for the fixed cameras and the wrist's, over spheres whose centre is in view and of which
+corruption, for the fixed cameras and the wrist's, over spheres whose centre is in view and of which
 at least a quarter shows. "false" is the share of views with a detection before anything is drawn.
 
     --frames N       frames of each episode (default 10)
@@ -39,7 +39,7 @@ from genima_lite.targets import (
 LEAST_SHARE = 0.25
 
 
-class Spoil(NamedTuple):
+class Corruption(NamedTuple):
     """Blur in 64ths of the width, share of background, noise in levels."""
 
     blur: float
@@ -47,7 +47,7 @@ class Spoil(NamedTuple):
     noise: float
 
     @classmethod
-    def parse(cls, text: str) -> Spoil:
+    def parse(cls, text: str) -> Corruption:
         blur, pale, noise = map(float, text.split("/"))
         return cls(blur, pale, noise)
 
@@ -61,12 +61,12 @@ class Spoil(NamedTuple):
 
 
 USUAL = (
-    Spoil(0, 0, 0),
-    Spoil(0.5, 0, 0),
-    Spoil(0.7, 0, 0),
-    Spoil(1.0, 0, 0),
-    Spoil(0.7, 0.2, 6),
-    Spoil(0.7, 0.3, 6),
+    Corruption(0, 0, 0),
+    Corruption(0.5, 0, 0),
+    Corruption(0.7, 0, 0),
+    Corruption(1.0, 0, 0),
+    Corruption(0.7, 0.2, 6),
+    Corruption(0.7, 0.3, 6),
 )
 
 
@@ -75,7 +75,7 @@ def find(view: np.ndarray, camera: Camera, name: str) -> dict[str, FoundSphere]:
 
 
 class Tally:
-    """What was found with one way of spoiling."""
+    """What was found with one way of corruption."""
 
     def __init__(self) -> None:
         self.scores: dict[str, list[ViewScore]] = defaultdict(list)
@@ -95,9 +95,9 @@ class Tally:
 
 
 def measure(
-    episodes: list[Path], frames: int, corrupts: list[Spoil], seed: int
-) -> dict[Spoil, Tally]:
-    rng, tallies = np.random.default_rng(seed), {corrupt: Tally() for corrupt in corrupts}
+    episodes: list[Path], frames: int, corruptions: list[Corruption], seed: int
+) -> dict[Corruption, Tally]:
+    rng, tallies = np.random.default_rng(seed), {corrupt: Tally() for corrupt in corruptions}
     for path in episodes:
         demo = read_episode(path)
         chosen = rng.choice(len(demo), min(frames, len(demo)), replace=False).tolist()
@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=10)
     parser.add_argument("--episodes", type=int)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--corrupt", type=Spoil.parse, action="append")
+    parser.add_argument("--corrupt", type=Corruption.parse, action="append")
     words = parser.parse_args()
     paths = [episode.path for episode in iterate_episodes(words.dataset)]
     order = np.random.default_rng(words.seed).permutation(len(paths))[: words.episodes]

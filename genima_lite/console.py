@@ -35,7 +35,7 @@ def progress(items: Iterable[T], total: int, label: str) -> Iterator[T]:
 
 @contextmanager
 def training_bars() -> Iterator[Callable[[str, int, int, float | None], None]]:
-    """Give a function `report(stage, done, total, loss)` that shows a bar for each stage.
+    """Yield a function `report(stage, done, total, loss)` that shows a bar for each stage.
 
     Where stderr is no terminal it prints a line every 50 steps instead.
     """

@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def written_whole(path: Path | str) -> Iterator[Path]:
-    """Give a temporary name beside `path`, with its suffix, and rename it when all went well.
+    """Yield a temporary name beside `path`, with its suffix, and rename it when all went well.
 
     Whatever goes wrong inside leaves an older file at `path` as it was.
     """

@@ -46,7 +46,7 @@ def plan(waypoints: Sequence[Waypoint], start: np.ndarray, opening: float = 1.0)
     """Return the expert's commands, (T, 8) float64: joint targets in radians, gripper open.
 
     Args:
-        waypoints: stops in order; a gripper command adds one step at its stop.
+        waypoints: in order; a gripper command adds one step at its waypoint.
         start: (7,) radians, where the arm is.
         opening: 1.0 where the gripper is open at the start, 0.0 where it is closed.
 

@@ -52,12 +52,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("models", nargs="+", type=shared)
-    words = parser.parse_args()
-    if words.out.exists():
-        parser.error(f"{words.out} is there already; choose another folder")
-    if abs(sum(share for share, _ in words.models) - 1) > 1e-6:
+    args = parser.parse_args()
+    if args.out.exists():
+        parser.error(f"{args.out} is there already; choose another folder")
+    if abs(sum(share for share, _ in args.models) - 1) > 1e-6:
         parser.error("the shares do not add up to 1")
-    average(words.out, words.models)
+    average(args.out, args.models)
 
 
 if __name__ == "__main__":

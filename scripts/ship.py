@@ -53,10 +53,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in PLACES:
         parser.add_argument(f"--{name}", type=Path)
-    words = vars(parser.parse_args())
+    args = vars(parser.parse_args())
     for name, (place, files) in PLACES.items():
-        if words[name] is not None:
-            ship(words[name], DATA / place, files)
+        if args[name] is not None:
+            ship(args[name], DATA / place, files)
             print(DATA / place)
 
 

@@ -1,4 +1,4 @@
-"""The command line: every field of every configuration is an option; wrong words end with 2."""
+"""The command line: every field of every configuration is an option; wrong arguments end with 2."""
 
 import sys
 from dataclasses import fields, is_dataclass
@@ -86,7 +86,7 @@ def test_all_tasks_and_lists_with_commas():
         (("train", "laptop", "--out", "x", "--scale", "0"), "--scale is 0"),
     ],
 )
-def test_wrong_words_end_with_a_sentence_and_2(arguments, said, monkeypatch, capsys):
+def test_wrong_arguments_end_with_a_sentence_and_2(arguments, said, monkeypatch, capsys):
     assert run(monkeypatch, *arguments) == 2
     assert said in capsys.readouterr().err.replace("\n", " ")
 

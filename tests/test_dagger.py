@@ -1,4 +1,4 @@
-"""Decisions to which a policy comes by itself, and what the expert would do there."""
+"""Decisions that a policy reaches, and what the expert would do there."""
 
 import numpy as np
 import pytest

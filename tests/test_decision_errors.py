@@ -18,7 +18,9 @@ measure = runpy.run_path(str(SCRIPT))["measure"]
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
-def test_a_model_that_draws_the_truth_errs_like_the_oracle_and_ways_are_those_of_the_tip(tmp_path):
+def test_a_model_that_draws_expert_targets_errs_like_the_oracle_and_ways_are_those_of_the_tip(
+    tmp_path,
+):
     list(collect(tmp_path, ["push_button"], 1, CollectSettings(5000, 64, None)))
     ((demo, sentences),) = read_demos(tmp_path)
     targets = demo_targets(demo)

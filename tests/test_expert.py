@@ -27,9 +27,9 @@ def test_it_arrives_and_the_gripper_changes_there(waypoints):
     actions = expert.plan(waypoints, panda.HOME)
     change = int(np.argmax(actions[:, 7] == 0.0))
     np.testing.assert_allclose(actions[change, :7], actions[change - 1, :7], atol=1e-12)
-    for row, stop in ((change, waypoints[0]), (-1, waypoints[1])):
+    for row, waypoint in ((change, waypoints[0]), (-1, waypoints[1])):
         _, tip = panda.forward_kinematics(actions[row, :7])
-        np.testing.assert_allclose(tip, stop.tip, atol=2e-3)
+        np.testing.assert_allclose(tip, waypoint.tip, atol=2e-3)
 
 
 def test_a_straight_stretch_is_straight(waypoints):

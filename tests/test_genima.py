@@ -160,7 +160,7 @@ def test_a_task_that_was_never_seen_is_tried_with_a_warning(trained):
     env.close()
 
 
-def test_a_missing_shard_or_card(pair):
+def test_missing_weights_or_metadata(pair):
     (pair / "diffusion/unet/diffusion_pytorch_model.safetensors").unlink()
     assert str(pair / "diffusion") in refusal(pair)
     (pair / "diffusion/genima.json").unlink()
@@ -262,7 +262,7 @@ class TruePictures:
         return self.left.pop(0)
 
 
-def test_the_truth_scores_well_and_plain_views_badly(tmp_path):
+def test_expert_targets_score_well_and_plain_views_badly(tmp_path):
     list(collect(tmp_path, ["push_button"], 1, CollectSettings(0, 64, None)))
     examples = decision_examples(read_demos(tmp_path))
     score, drawn = score_drawings(TruePictures(examples), examples)

@@ -234,7 +234,7 @@ def test_seconds_decisions_and_objects_of_an_episode(followed):
     np.testing.assert_allclose(result.objects["button"], env.scene.pose("button")[:3, 3])
 
 
-def test_a_recording_holds_what_was_drawn_beside_the_truth(followed):
+def test_a_recording_holds_what_was_drawn_beside_expert_targets(followed):
     result, (recording,) = followed
     assert recording.result is result
     assert recording.instruction.startswith("push the")
@@ -266,7 +266,7 @@ def test_the_first_later_failure_is_recorded_too(monkeypatch):
     assert recorder.recordings[0].last.shape == (FILM_SIZE, FILM_SIZE, 3)
 
 
-def test_a_scene_without_a_plan_is_recorded_without_truth(monkeypatch):
+def test_a_scene_without_a_plan_is_recorded_without_expert_targets(monkeypatch):
     env = BenchEnv(TASK, TILE_ORDER, 32)
     policy, recorder = FollowsThePlan(env), Recorder("follower")
 

@@ -13,7 +13,7 @@ SHOWN = ("genima-lite", "numpy", "mujoco", "torch", "diffusers")
 
 
 def fast() -> bool:
-    """Return whether loops shall be short: the environment variable GENIMA_FAST is 1.
+    """Return whether loops are to be short: the environment variable GENIMA_FAST is 1.
 
     Tests set it. It changes how often a notebook repeats something, never what it does.
     """

@@ -175,7 +175,7 @@ class ACT(nn.Module):
 
 
 class PictureEncoder(nn.Module):
-    """A ResNet applied to each view by itself, conditioned on language by FiLM if wanted."""
+    """A ResNet applied to each view separately, conditioned on language by FiLM if wanted."""
 
     def __init__(self, config: ControllerConfig, pretrained: bool):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Spoils drawn views as a diffusion model would: pale, soft, displaced or missing spheres.
+"""Corrupt drawn views as a diffusion model would: pale, soft, displaced or missing spheres.
 
 The controller is trained on perfectly drawn targets but later sees generated ones.
 """

@@ -1,7 +1,7 @@
 """Single decisions as samples for a controller: what it sees there, and the way on.
 
 Both kinds of controllers learn from perturbed states (`genima_lite.datasets.perturbed_states`) and
-from decisions that their policy comes to by itself (`genima_lite.datasets.dagger`), as the
+from decisions that their policy reaches (`genima_lite.datasets.dagger`), as the
 diffusion model does, so that neither decides between Genima and the baseline. The baseline sees
 the views, Genima's controller what a diffusion model draws on them
 (`genima_lite.datasets.drawings`). Deviation from the paper, which learns from demonstrations.
@@ -97,8 +97,8 @@ def decision_rows(
 
 def _row(config: ControllerConfig, demo: Demo) -> dict[str, np.ndarray]:
     """Return the arrays of one decision."""
-    stop = len(demo) - 1 if config.spheres and config.keyframes else None
-    actions, valid = chunk(demo.actions(), 0, config.horizon, stop)
+    keyframe = len(demo) - 1 if config.spheres and config.keyframes else None
+    actions, valid = chunk(demo.actions(), 0, config.horizon, keyframe)
     now = demo[0]
     return {
         "views": stack_views(config, {name: now.image(name) for name in config.cameras}),
@@ -212,7 +212,7 @@ def make_dagger(
     weights: str,
     artist: Artist | None = None,
 ) -> Iterator[Path]:
-    """Keep decisions to which a policy comes by itself, in shards.
+    """Keep decisions that a policy reaches, in shards.
 
     Args:
         folder, config, settings, count, artist: as for `make_perturbed_states`.

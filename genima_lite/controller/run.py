@@ -64,7 +64,7 @@ class FollowingMixture:
     perturbed_states: float = 0.0
     """The arm set down beside the expert's way."""
     dagger: float = 0.0
-    """Decisions to which a trained policy comes by itself."""
+    """Decisions that a trained policy reaches."""
     kept: float = 0.0
     """Decisions that earlier runs have kept."""
 
@@ -89,7 +89,7 @@ class ControllerRunConfig:
     perturbed_states: int = 0
     """Single decisions, each with the arm set down beside the expert's way in a new scene."""
     dagger: int = 0
-    """Decisions to which a trained policy comes by itself."""
+    """Decisions that a trained policy reaches."""
     dagger_by: str | None = None
     """Folder of that policy: a Genima, or a baseline for one without spheres."""
     kept: tuple[str, ...] = ()

@@ -66,7 +66,7 @@ class Backgrounds(Protocol):
 
 
 def chunk(
-    actions: np.ndarray, frame: int, horizon: int, stop: int | None = None
+    actions: np.ndarray, frame: int, horizon: int, keyframe: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the next K actions of a frame, (K, 8), and which of them are real, (K,) bool.
 
@@ -77,11 +77,11 @@ def chunk(
         actions: (T - 1, 8); row t leads from frame t to t + 1.
         frame: t, from 0 to T - 2.
         horizon: K.
-        stop: the frame at which to wait, from t + 1 to T - 1; `None` for no waiting.
+        keyframe: the frame at which to wait, from t + 1 to T - 1; `None` for no waiting.
     """
     rows = frame + np.arange(horizon)
-    if stop is not None:
-        rows = np.minimum(rows, stop - 1)
+    if keyframe is not None:
+        rows = np.minimum(rows, keyframe - 1)
     return actions[np.minimum(rows, len(actions) - 1)], rows < len(actions)
 
 
@@ -162,8 +162,8 @@ class _Path:
     def chunk(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
         """Return a frame's K actions and which are real; waiting is for who sees the target."""
         waits = self.config.spheres and self.config.keyframes
-        stop = int(self.targets[frame]) if waits else None
-        return chunk(self.actions, frame, self.config.horizon, stop)
+        keyframe = int(self.targets[frame]) if waits else None
+        return chunk(self.actions, frame, self.config.horizon, keyframe)
 
 
 def noisy(rng: np.random.Generator, joints: np.ndarray, augment: AugmentConfig) -> np.ndarray:

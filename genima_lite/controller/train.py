@@ -71,7 +71,7 @@ class ControllerTraining(Protocol):
 
 
 class PictureData(Data[Batch], Protocol):
-    """Gives batches with pictures."""
+    """Makes batches with pictures."""
 
     @property
     def bare(self) -> Sequence[tuple[Source[Samples], float]]:

@@ -1,4 +1,4 @@
-"""DAgger rollouts: decisions to which a policy comes by itself, each with what the expert would do.
+"""DAgger rollouts: decisions of a policy, each with what the expert would do there.
 
 What a policy's own errors lead to, it has never seen done right (Ross and Bagnell, 2010). In
 DAgger (Ross, Gordon and Bagnell, 2011) the policy acts and the expert names, at every decision,

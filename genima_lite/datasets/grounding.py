@@ -1,4 +1,4 @@
-"""Random scenes in which the one thing shall be painted that a sentence names.
+"""Random scenes with a sentence that names one thing, which the model must paint.
 
 They teach which word belongs to which pixels, as the billions of captions do of which Stable
 Diffusion's text encoder has learned, and hold no target spheres. Learned beside demonstrations,

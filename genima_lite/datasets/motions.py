@@ -18,7 +18,7 @@ from genima_lite.targets.horizon import HORIZON
 
 _STOPS = (2, 6)
 _X, _Y, _HEIGHT = (-0.05, 0.5), (-0.4, 0.4), (0.0, 0.45)
-"""metres: where stops lie over the table (RLBench's workspace is 0.65 m by 0.91 m)."""
+"""metres: where keyframes lie over the table (RLBench's workspace is 0.65 m by 0.91 m)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ def random_motion(rng: np.random.Generator) -> Motion:
 def _random_stop(
     rng: np.random.Generator, tip: np.ndarray, opening: float
 ) -> tuple[Waypoint, float]:
-    """Return the next stop: a short straight move from the last, or a free one to anywhere."""
+    """Return the next keyframe: a short straight move from the last, or a free one to anywhere."""
     straight = bool(rng.random() < 0.6)
     if straight:
         way = rng.normal(size=3) * [0.4, 0.4, 1.0]

@@ -40,7 +40,7 @@ def task_of(tasks: Sequence[str], part: int) -> str:
 
 @contextmanager
 def one_each(tasks: Sequence[str], make: Callable[[str], T]) -> Iterator[Callable[[int], T]]:
-    """Give what returns the environment of a part's task, made when it is first asked for.
+    """Yield a function from a part to its task's environment, made when it is first asked for.
 
     All are closed at the end.
     """
@@ -61,6 +61,6 @@ def one_each(tasks: Sequence[str], make: Callable[[str], T]) -> Iterator[Callabl
 
 @contextmanager
 def driven(tasks: Sequence[str], pilot: MakePolicy) -> Iterator[Callable[[int], Driven]]:
-    """Give what returns the environment of a part's task with a policy that acts in it."""
+    """Yield a function from a part to its environment and the policy that acts in it."""
     with one_each(tasks, lambda task: Driven(*pilot(task))) as made:
         yield made

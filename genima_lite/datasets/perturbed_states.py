@@ -2,7 +2,7 @@
 
 A picture in which the arm stands where the expert leads it tells where that is. A network that
 sees only such pictures learns to draw the arm a little farther on, not to look for the thing that
-the arm shall reach (causal confusion, de Haan et al., 2019). Here the arm stands somewhere else in
+the arm must reach (causal confusion, de Haan et al., 2019). Here the arm stands somewhere else in
 every picture. Deviation from the paper, which learns from demonstrations only.
 """
 

@@ -44,7 +44,7 @@ def write_shards(
         folder: gets `provenance.json` and `00000.safetensors`, `00001.safetensors`, ...
         made_from: JSON-able, all that the rows depend on, except how many there are: the
             configuration, and fingerprints of weights and data (`genima_lite.provenance`).
-        shards: how many there shall be at least. A second call may ask for more.
+        shards: the least number of them. A second call may ask for more.
         make: gives the rows of the shard with some number, the same ones whenever it is called.
 
     Yields:

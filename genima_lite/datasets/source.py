@@ -25,7 +25,7 @@ the first needs pictures; the last is the target."""
 
 
 class Source(Protocol[S_co]):
-    """Gives samples; the same generator state gives the same samples."""
+    """Makes samples; the same generator state makes the same samples."""
 
     def sample(self, rng: np.random.Generator, count: int) -> S_co:
         """Return `count` samples."""

@@ -2,7 +2,7 @@
 
 Every image folder is optional: Genima's trees have no depth, four-camera trees no overhead.
 Images come at the size they are stored in. Depth is packed into three bytes, so resize it after
-reading, never the PNG: each byte would be rounded by itself, and half a step of the high byte is
+reading, never the PNG: each byte would be rounded separately, and half a step of the high byte is
 a 512th of the range between the planes, about a centimetre for these cameras.
 """
 

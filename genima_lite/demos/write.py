@@ -125,7 +125,7 @@ def _check_descriptions(folder: Path, descriptions: Sequence[str]) -> None:
 
 @contextmanager
 def _partial_folder(root: Path) -> Iterator[Path]:
-    """Give a fresh folder under `<root>/.partial/` and remove it in the end, come what may."""
+    """Yield a fresh folder under `<root>/.partial/`; remove it at the end, also on errors."""
     folder = root / PARTIAL / uuid4().hex
     for _ in range(100):
         with suppress(FileNotFoundError):  # another writer has just removed .partial

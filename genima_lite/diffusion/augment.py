@@ -52,7 +52,7 @@ def augmented(
 
 
 def change(seen: Observation, config: AugmentConfig, rng: np.random.Generator) -> Observation:
-    """Return an observation with every tiled view cropped by itself and all recoloured alike."""
+    """Return an observation with each tiled view cropped separately and all recoloured alike."""
     factors = rng.uniform(1 - config.color, 1 + config.color, 3)
     views: dict[str, Any] = {}
     misc = dict(seen.misc)

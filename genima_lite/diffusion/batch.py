@@ -16,8 +16,8 @@ class DrawingBatch:
 
     Attributes:
         prompts: (B,) int64, numbers in `DrawingData.prompts`; 0 is the empty prompt.
-        pictures: (B, 2H, 2W, 3) uint8, what shall be drawn; `None` where latents are kept.
-        conditions: (B, 2H, 2W, 3) uint8, what it shall be drawn on.
+        pictures: (B, 2H, 2W, 3) uint8, what to draw; `None` where latents are kept.
+        conditions: (B, 2H, 2W, 3) uint8, what to draw on.
         latents, condition_latents: (B, C, h, w) float16, scaled latents of both, where the
             autoencoder is not the lossless one (`genima_lite.diffusion.latents`).
     """

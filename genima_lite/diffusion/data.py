@@ -250,7 +250,7 @@ def make_dagger(
 
 
 def make_grounding(folder: Path | str, settings: PictureSettings, count: int) -> Iterator[Path]:
-    """Draw scenes in which one thing shall be painted (`genima_lite.datasets.grounding`).
+    """Draw scenes in which one thing must be painted (`genima_lite.datasets.grounding`).
 
     Yields:
         Each file, old or new.

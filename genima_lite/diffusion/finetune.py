@@ -63,7 +63,7 @@ class DrawingMixture:
     perturbed_states: float = 0.0
     """The arm set down beside the expert's way."""
     dagger: float = 0.0
-    """Decisions to which a trained Genima comes by itself."""
+    """Decisions that a trained Genima reaches."""
     grounding: float = 0.0
     """Scenes in which the thing is painted that the prompt names."""
 
@@ -88,7 +88,7 @@ class FinetuneConfig:
     """Single decisions, each with the arm set down beside the expert's way in a new scene
     (`genima_lite.datasets.perturbed_states`)."""
     dagger: int = 0
-    """Decisions to which a trained Genima comes by itself, each with what the expert would do
+    """Decisions that a trained Genima reaches, each with what the expert would do
     there (`genima_lite.datasets.dagger`)."""
     dagger_by: str | None = None
     """Folder of that Genima."""
@@ -119,7 +119,7 @@ class FinetuneConfig:
         if not self.tasks:
             raise UserError("fine-tuning needs at least one task")
         if self.adapter.name == "base":
-            raise UserError("adapter 'base' is pre-training; choose how the base shall be changed")
+            raise UserError("adapter 'base' is pre-training; choose how to change the base")
         if (self.dagger > 0) != (self.dagger_by is not None):
             raise UserError("dagger and dagger_by belong together: how many, and whose decisions")
         check_weights(weights_of(self.mixture), self.sources)

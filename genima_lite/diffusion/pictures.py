@@ -15,9 +15,9 @@ class Pictures:
     """N tiled pictures to learn to draw, in memory.
 
     Attributes:
-        pictures: (N, 2H, 2W, 3) uint8, what shall be drawn.
+        pictures: (N, 2H, 2W, 3) uint8, what to draw.
         prompts: N.
-        conditions: (N, 2H, 2W, 3) uint8, what it shall be drawn on; in pre-training, the
+        conditions: (N, 2H, 2W, 3) uint8, what to draw on; in pre-training, the
             scene without the things that its caption names.
     """
 

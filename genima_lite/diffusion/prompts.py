@@ -21,7 +21,7 @@ def task_prompt(instruction: str) -> str:
         UserError: an empty instruction.
     """
     if not instruction.strip():
-        raise UserError("the instruction is empty: say what the robot shall do")
+        raise UserError("the instruction is empty: say what the robot must do")
     return f"{_VIEWS} executing '{instruction.strip()}'"
 
 

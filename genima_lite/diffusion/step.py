@@ -25,7 +25,7 @@ class StepConfig:
     """Share of samples whose timestep is said to be later than it is. In pre-training it teaches
     the decoder to draw sharply at the timestep at which it will draw later."""
     changed_weight: float = 8.0
-    """Added to the loss's weight 1 where the picture shall differ from its condition: the spheres,
+    """Added to the loss's weight 1 where the picture must differ from its condition: the spheres,
     or in pre-training the things that the caption names, are a small share of the pixels. The
     larger, the stronger is what is unlikely drawn too: a sphere that is there with probability p
     at (1 + weight) p / (1 + weight p)."""

@@ -226,7 +226,7 @@ def _drawings(named: Documents, recordings: Sequence[Recording], assets: Assets)
 _HOW_TO_READ_STRIPS = (
     "Each column is one decision: four views, tiled (wrist, front, right shoulder, left "
     "shoulder). The spheres say where four points of the arm should be a second later, or at the "
-    "next stop. Compare the rows drawn and true: is every sphere there, in the right place, with "
+    "next keyframe. Compare drawn and true: is every sphere there, in the right place, with "
     "the right stripes, and is the gripper's sphere of the right colour? True targets come from "
     "the expert's plan, at its posture nearest to the arm's."
 )

@@ -115,7 +115,7 @@ class ControllerPolicy(Policy):
         return Decision(self._ensemble.next()[None], shown, seconds)
 
     def _views(self, observation: Observation) -> dict[str, np.ndarray]:
-        """Return what the controller shall see, by camera."""
+        """Return what the controller sees, by camera."""
         return {name: observation.image(name) for name in self.model.config.cameras}
 
 

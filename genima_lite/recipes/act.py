@@ -1,6 +1,6 @@
 """The recipe `act`: the baseline on all tasks, with as much training as Genima, in five rounds.
 
-Each round after the first learns from decisions that the round before came to by itself, and keeps
+Each round after the first learns from decisions that the round before reached, and keeps
 those of the rounds before. Estimated from measured rates, not measured: seven hours.
 """
 

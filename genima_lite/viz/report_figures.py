@@ -140,7 +140,7 @@ def curves_figure(curves: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def _finish_curves(axes: Axes, name: str, values: np.ndarray) -> None:
-    """Give a chart its scale, title and legend; `values` are all numbers in it."""
+    """Set scale, title and legend of a chart; `values` are all numbers in it."""
     values = values[np.isfinite(values)]
     if values.size and values.min() > 0 and values.max() > 20 * values.min():
         axes.set_yscale("log")

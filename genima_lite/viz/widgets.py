@@ -111,7 +111,7 @@ def scrub_episode(demo: Demo, horizon: int = HORIZON) -> Playground:
         {
             "frame": _whole("frame t", 0, len(demo) - 1, 0),
             "horizon": _whole("horizon K", 1, 40, horizon),
-            "keyframes": _box("cut at stops"),
+            "keyframes": _box("cut at keyframes"),
         },
     )
 

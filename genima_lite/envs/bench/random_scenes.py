@@ -100,7 +100,7 @@ class RandomScenes:
         self._renderer.close()
 
     def _paint_things(self, rng: np.random.RandomState) -> list[Thing]:
-        """Give half of the task's bodies another colour; return all."""
+        """Recolour half of the task's bodies; return all."""
         things = []
         for body in range(self._model.body("right_finger").id + 1, self._model.nbody):
             shown = self._shown_geoms(body)

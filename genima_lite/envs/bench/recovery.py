@@ -3,8 +3,8 @@
 A picture does not tell how the arm came to be where it is. So that the same picture always asks
 for the same motion, the expert's way on depends on where the arm and the pieces are, and on
 nothing else. Nor do pictures that look the same ask for different motions: what the expert
-tolerates is wider than a pixel. Where it is not, whoever learns from pictures draws the average of
-"go on" and "go back", and stands still (`benchmarks/blurred_expert.py`).
+tolerates is wider than a pixel. Where it is not, a model that learns from pictures draws the
+average of "go on" and "go back", and stands still (`benchmarks/blurred_expert.py`).
 """
 
 from __future__ import annotations

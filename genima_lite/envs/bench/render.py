@@ -138,7 +138,7 @@ class Renderer:
         return self._bodies
 
     def close(self) -> None:
-        """Free the GL context; happens by itself when nothing refers to the renderer any more."""
+        """Free the GL context; also happens when nothing refers to the renderer any more."""
         self._free()
 
 

@@ -154,7 +154,7 @@ class Scene:
         mujoco.mj_kinematics(self.model, self.data)
 
     def paint(self, geom: str, color: tuple[float, float, float]) -> None:
-        """Give a geom a colour, RGB in [0, 1]."""
+        """Set the colour of a geom, RGB in [0, 1]."""
         self.model.geom(geom).rgba[:3] = color
 
     def pose(self, name: str) -> np.ndarray:
