@@ -18,16 +18,7 @@ from safetensors.torch import load_file, save_file
 
 NETWORK = "diffusion_pytorch_model.safetensors"
 WEIGHTS = (f"unet/{NETWORK}", f"controlnet/{NETWORK}", "controller.safetensors")
-LEFT = (
-    "training.*",
-    "logs",
-    "tensorboard",
-    "*.md",
-    "*.npz",
-    "keypoint_pretraining.*",
-    "moments",
-    "dagger",
-)
+LEFT = ("training.*", "provenance.json", "logs", "data", "keypoints", "weighed", "*.md")
 
 
 def average(out: Path, models: list[tuple[float, Path]]) -> None:
