@@ -1,13 +1,13 @@
-"""Ways to fine-tune the base, side by side on one budget: `python benchmarks/compare_settings.py`.
+"""Ways to fine-tune the base, side by side on one budget: `python benchmarks/compare_adapters.py`.
 
-Trains each setting of `genima_lite.diffusion.adapters` for as many steps on the same pictures and
+Trains each adapter of `genima_lite.diffusion.adapters` for as many steps on the same pictures and
 scores drawings of held-out decisions. Killed and started again it goes on.
 
     --demos DIR      demonstrations with 64-pixel views
     --held-out DIR   other demonstrations of the same tasks
     --base DIR       what is fine-tuned (default the shipped mini-turbo)
-    --out DIR        keeps the trainings (default runs/settings)
-    --settings A,B   which (default all five)
+    --out DIR        keeps the trainings (default runs/adapters)
+    --adapters A,B   which (default all five)
     --tasks A,B      of the dataset (default all)
     --steps N        of each (default 600)
 """
@@ -49,8 +49,8 @@ def main() -> None:
     parser.add_argument("--demos", type=Path, required=True)
     parser.add_argument("--held-out", type=Path, required=True)
     parser.add_argument("--base", type=Path, default=shipped("mini-turbo"))
-    parser.add_argument("--out", type=Path, default=Path("runs/settings"))
-    parser.add_argument("--settings", default=",".join(ADAPTERS[1:]))
+    parser.add_argument("--out", type=Path, default=Path("runs/adapters"))
+    parser.add_argument("--adapters", default=",".join(ADAPTERS[1:]))
     parser.add_argument("--tasks", default=",".join(task_names()))
     parser.add_argument("--steps", type=int, default=600)
     words = parser.parse_args()
@@ -59,7 +59,7 @@ def main() -> None:
     measured = ("minutes", "spheres", "px median", "missed", "95 %", "gripper right", "mm")
     table = Table(Column("adapter", no_wrap=True), *measured)
     rows: dict[str, DrawingScore] = {}
-    for adapter in words.settings.split(","):
+    for adapter in words.adapters.split(","):
         folder = train(words, adapter, tasks)
         score, _ = score_drawings(DiffusionAgent.load(folder), examples)
         rows[adapter] = score
@@ -72,7 +72,7 @@ def main() -> None:
         shares = (*missed, f"{score.gripper:.1%}", f"{score.millimetres:.0f}")
         table.add_row(adapter, *cells, *shares)
     Console().print(table)
-    write_json(words.out / "settings.json", {name: vars(score) for name, score in rows.items()})
+    write_json(words.out / "adapters.json", {name: vars(score) for name, score in rows.items()})
 
 
 if __name__ == "__main__":
