@@ -47,7 +47,9 @@ def collect(_: list[str]) -> Command:
         console.print(f"{out}: {config.total} episodes, {len(new)} of them new")
         for each in new:
             if each.unsolved_seeds:
-                console.print(f"the expert could not solve {each.job}: {each.unsolved_seeds}")
+                job, seeds = each.job, ", ".join(map(str, each.unsolved_seeds))
+                which = f"{job.task}, variation {job.variation}, episode {job.episode}"
+                console.print(f"{which}: the expert failed with environment seeds {seeds}")
         return 0
 
     return run

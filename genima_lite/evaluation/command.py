@@ -23,7 +23,7 @@ class Evaluation:
     """A policy's episodes, and what is written of them."""
 
     policy: str = "expert"
-    """Name of the policy: expert, random, genima, oracle, act."""
+    """Name of the policy: expert, random, genima, oracle, act, or any other file in policies/."""
     tasks: tuple[str, ...] = ()
     """Task names; none: all."""
     episodes: int = 20
