@@ -2,9 +2,8 @@
 
 Each pair is one picture with two instructions that lead to different places: two cups, or two
 drawers of a chest. Both drawings must put the gripper's sphere nearer to their own target than to
-the other's. Scenes have evaluation seeds; for drawers the arm first goes to the
-keyframe from which the
-ways part. AGENT is a folder that train-diffusion wrote, by default the shipped one.
+the other's. Scenes have evaluation seeds; for drawers the arm first goes to the keyframe from
+which the ways part. AGENT is a folder that train-diffusion wrote, by default the shipped one.
 
     --scenes N     scenes a task (default 50); a chest gives three pairs
     --seed S       the first evaluation seed's base (default 3000)

@@ -23,8 +23,7 @@ class ControllerConfig:
     """K, actions of one prediction; the drawn targets lie as many steps ahead."""
     keyframes: bool = True
     """The drawn targets are cut at keyframes (`genima_lite.targets.horizon.target_frames`),
-    and where
-    one is nearer than K the arm waits there. Without spheres there is nothing to cut."""
+    and where one is nearer than K the arm waits there. Without spheres there is nothing to cut."""
     spheres: bool = True
     """Find the drawn spheres in each view, with their true keypoints as extra labels. Off for the
     baseline that sees plain pictures."""

@@ -93,7 +93,7 @@ class FinetuneConfig:
     dagger_by: str | None = None
     """Folder of that Genima."""
     grounding: int = 0
-    """Random scenes in which the thing that the prompt names shall be painted
+    """Random scenes in which the thing that the prompt names must be painted
     (`genima_lite.datasets.grounding`)."""
     mixture: DrawingMixture = field(default_factory=DrawingMixture)
     """How a batch is dealt among all these."""
