@@ -56,7 +56,7 @@ CASES = [
         full=14,
         mistakes={
             "project": ("np.linalg.inv(pose)", "pose"),
-            "target_of": ("stop > t", "stop >= t"),
+            "target_of": ("frame > t", "frame >= t"),
             "nearest_point": ("b + across @ origin", "b + origin"),
         },
         partial=7,
