@@ -1,31 +1,153 @@
-"""Files that are written whole or not at all."""
+"""Files: written whole or not at all, and read only if they are what they should be."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+from genima_lite.errors import UserError
+
+MEBIBYTE = 1 << 20
+
+JSON_LIMIT = 64 * MEBIBYTE
+"""No JSON file of this package comes near."""
 
 
 @contextmanager
 def written_whole(path: Path | str) -> Iterator[Path]:
     """Yield a temporary name beside `path`, with its suffix, and rename it when all went well.
 
-    Whatever goes wrong inside leaves an older file at `path` as it was.
+    The content is on the disk before the file has its name, so a power cut leaves the old file or
+    the new one. Whatever goes wrong inside leaves an older file at `path` as it was.
     """
     path = Path(path)
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    mode = _new_mode(partial)
     try:
         yield partial
+        partial.chmod(mode)
+        sync(partial)
         partial.replace(path)
+        sync(path.parent)
     finally:
         partial.unlink(missing_ok=True)
 
 
 def write_json(path: Path | str, content: object) -> None:
-    """Write a JSON file whole or not at all; missing folders are made."""
+    """Write a JSON file whole or not at all; missing folders are made.
+
+    Raises:
+        ValueError: a number that JSON does not know: NaN or infinity.
+    """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(content, indent=1, allow_nan=False)
     with written_whole(path) as partial:
-        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        partial.write_text(text + "\n", encoding="utf-8")
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's content, or the names in a folder, are on the disk."""
+    with suppress(OSError):  # Windows cannot open folders, some file systems cannot sync
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _new_mode(path: Path) -> int:
+    """Return the permissions that new files have; some libraries let nobody else read theirs."""
+    path.touch()
+    mode = stat.S_IMODE(path.stat().st_mode)
+    path.unlink()
+    return mode
+
+
+def check_file(path: Path | str, limit: int | None = None) -> int:
+    """Return the size of a regular file, or a link to one, in bytes.
+
+    Pipes, sockets and devices are refused before anything waits for them.
+
+    Args:
+        path: the file.
+        limit: how many bytes it may have; `None` for any number.
+
+    Raises:
+        UserError: no such file, no regular file, a larger one, or one that may not be read.
+    """
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({_reason(error)})") from None
+    if not stat.S_ISREG(found.st_mode):
+        what = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe, socket or device"
+        raise UserError(f"{path}: {what}, not a file")
+    if limit is not None and found.st_size > limit:
+        raise UserError(f"{path}: {found.st_size} bytes, such a file has at most {limit}")
+    if not os.access(path, os.R_OK):
+        raise UserError(f"{path}: may not be read; change its permissions")
+    return found.st_size
+
+
+def read_bytes(path: Path | str, limit: int) -> bytes:
+    """Return the content of a regular file of at most `limit` bytes.
+
+    Raises:
+        UserError: see `check_file`.
+    """
+    check_file(path, limit)
+    try:
+        with open(path, "rb") as file:
+            return file.read(limit)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({_reason(error)})") from None
+
+
+def read_json(path: Path | str, limit: int = JSON_LIMIT) -> Any:
+    """Return what a JSON file holds; all numbers in it are finite.
+
+    Raises:
+        UserError: see `check_file`; or the file is no JSON, which the message explains.
+    """
+    return parse_json(read_bytes(path, limit), path)
+
+
+def parse_json(content: bytes | str, what: Path | str) -> Any:
+    """Return what JSON text says; all numbers in it are finite.
+
+    Args:
+        content: UTF-8 or text.
+        what: where it is from, for the message.
+
+    Raises:
+        UserError: no JSON, or nested so deep that nobody meant it.
+    """
+    try:
+        text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{what}: not readable as JSON ({_reason(error)})") from None
+
+
+def _refuse(word: str) -> float:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    return number if math.isfinite(number) else _refuse(digits)
+
+
+def _reason(error: BaseException) -> str:
+    """Return the words of an error without the path, which the message has already."""
+    if isinstance(error, RecursionError):
+        return "nested too deep"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

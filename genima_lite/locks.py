@@ -1,0 +1,79 @@
+"""One process at a time writes into a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from genima_lite.errors import UserError
+
+NAME = ".lock"
+"""The file in the folder; it is gone when nobody writes."""
+
+PATIENCE = 20.0
+"""seconds: as long a second process waits, for example for what is left of a killed run."""
+
+
+@contextmanager
+def writing(
+    folder: Path | str,
+    tell: Callable[[str], None] = lambda _: None,
+    patience: float = PATIENCE,
+) -> Iterator[None]:
+    """Be the only process that writes into a folder; it is made if it is missing.
+
+    The operating system frees the lock of a process that died.
+
+    Args:
+        folder: of a dataset, a run or a report.
+        tell: gets a sentence if this must wait.
+        patience: seconds to wait at most.
+
+    Raises:
+        UserError: another process still writes there; the message says which.
+    """
+    folder = Path(folder)
+    _make(folder)
+    lock = FileLock(folder / NAME)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        tell(f"{folder}: waiting for {_holder(folder)}, which is writing there")
+        _wait(lock, folder, patience)
+    try:
+        (folder / NAME).write_text(f"{os.getpid()}\n", encoding="ascii")
+        yield
+    finally:
+        (folder / NAME).unlink(missing_ok=True)
+        lock.release()
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made ({error.strerror}); choose another") from None
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{folder}: may not be written to; choose another folder")
+
+
+def _wait(lock: FileLock, folder: Path, patience: float) -> None:
+    try:
+        lock.acquire(timeout=patience)
+    except Timeout:
+        raise UserError(
+            f"{folder}: {_holder(folder)} is writing there; wait for it, stop it, or choose "
+            "another folder"
+        ) from None
+
+
+def _holder(folder: Path) -> str:
+    """Return who holds the lock, for a message."""
+    try:
+        return f"process {int((folder / NAME).read_text(encoding='ascii'))}"
+    except (OSError, ValueError):
+        return "another process"
