@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genima_lite.envs.api import task_names
 from genima_lite.evaluation.episode_store import EpisodeStore, provenance
 from genima_lite.evaluation.recording import Recorder
 from genima_lite.evaluation.report import write_report
@@ -17,6 +16,7 @@ from genima_lite.policies.api import PolicyFactory, PolicySettings
 from genima_lite.provenance import claim, model_fingerprint
 from genima_lite.recipes._run import claim_run, recipe_stages
 from genima_lite.recipes._stages import Stage, run_stages
+from genima_lite.recipes._tasks import TASKS
 from genima_lite.recipes.api import Recipe
 from genima_lite.shipped import shipped
 
@@ -67,14 +67,14 @@ def reproduce(out: Path, recipe: Recipe, evaluations: Evaluations, processes: in
 
 
 def demo(out: Path, episodes: int = 4, seed: int = 1000) -> Path:
-    """Let the shipped policies do all tasks and return the report's path.
+    """Let the shipped policies do the tasks they know and return the report's path.
 
     Episodes of other weights than today's are kept beside, and not shown.
 
     Raises:
         UserError: nothing is shipped with this installation, or `out` holds another demo.
     """
-    evaluations = Evaluations(tuple(task_names()), episodes, seed)
+    evaluations = Evaluations(TASKS, episodes, seed)
     claim(out, {"demo": vars(evaluations)})
     policies: dict[str, Path | None] = dict.fromkeys(("oracle", "genima", "act"))
     weights = [model_fingerprint(shipped(name)) for name in ("genima", "act")]

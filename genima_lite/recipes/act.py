@@ -12,8 +12,8 @@ from typing import ClassVar
 
 from genima_lite.controller.config import preset
 from genima_lite.controller.run import ControllerRunConfig, FollowingMixture
-from genima_lite.envs.api import task_names
 from genima_lite.recipes._collection import CollectConfig
+from genima_lite.recipes._tasks import TASKS
 from genima_lite.recipes.api import Recipe
 from genima_lite.recipes.shipped import demos_config, held_out_config
 from genima_lite.training.config import TrainingConfig
@@ -22,7 +22,7 @@ from genima_lite.training.config import TrainingConfig
 def _first() -> ControllerRunConfig:
     return ControllerRunConfig(
         network=preset("lite-rgb"),
-        tasks=tuple(task_names()),
+        tasks=TASKS,
         demos=("demos",),
         held_out="held_out",
         perturbed_states=16_000,
@@ -40,7 +40,7 @@ def _further(before: tuple[str, ...], steps: int, dagger: int, seed: int) -> Con
     ]
     return ControllerRunConfig(
         network=preset("lite-rgb"),
-        tasks=tuple(task_names()),
+        tasks=TASKS,
         demos=("demos",),
         held_out="held_out",
         perturbed_states=dagger // 2,

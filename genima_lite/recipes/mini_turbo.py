@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from genima_lite.diffusion.base import preset
 from genima_lite.diffusion.pretrain import PretrainConfig
-from genima_lite.envs.api import task_names
+from genima_lite.recipes._tasks import TASKS
 from genima_lite.recipes.api import Recipe
 from genima_lite.training.config import TrainingConfig
 
@@ -25,7 +25,7 @@ def base_config() -> PretrainConfig:
         steps=6000, batch_size=16, final_rate=0.1, weight_decay=0.01, ema=0.995, precision="auto"
     )
     return PretrainConfig(
-        tasks=tuple(task_names()),
+        tasks=TASKS,
         base=preset("small", 2 * VIEW_SIZE),
         pictures=16_384,
         training=training,

@@ -14,8 +14,8 @@ from typing import ClassVar
 from genima_lite.controller.run import ControllerRunConfig, FollowingMixture
 from genima_lite.diffusion.finetune import DrawingMixture, FinetuneConfig
 from genima_lite.diffusion.pretrain import PretrainConfig
-from genima_lite.envs.api import task_names
 from genima_lite.recipes._collection import CollectConfig
+from genima_lite.recipes._tasks import TASKS
 from genima_lite.recipes.api import Group, Recipe
 from genima_lite.recipes.mini_turbo import VIEW_SIZE, base_config
 from genima_lite.training.config import TrainingConfig
@@ -25,12 +25,12 @@ DEMOS = ("demos", "recovery")
 
 def demos_config() -> CollectConfig:
     """Return which demonstrations from home Genima and the baseline learn from."""
-    return CollectConfig(tuple(task_names()), episodes=150, image_size=VIEW_SIZE)
+    return CollectConfig(TASKS, episodes=150, image_size=VIEW_SIZE)
 
 
 def held_out_config() -> CollectConfig:
     """Return which demonstrations training is watched on."""
-    return CollectConfig(tuple(task_names()), episodes=6, image_size=VIEW_SIZE, seed=5000)
+    return CollectConfig(TASKS, episodes=6, image_size=VIEW_SIZE, seed=5000)
 
 
 def _recovery() -> CollectConfig:
@@ -43,7 +43,7 @@ def _first_diffusion() -> FinetuneConfig:
     )
     return FinetuneConfig(
         base="base",
-        tasks=tuple(task_names()),
+        tasks=TASKS,
         demos=DEMOS,
         held_out="held_out",
         perturbed_states=20_000,
@@ -70,7 +70,7 @@ def _second_diffusion() -> FinetuneConfig:
 
 def _first_controller() -> ControllerRunConfig:
     return ControllerRunConfig(
-        tasks=tuple(task_names()),
+        tasks=TASKS,
         demos=DEMOS,
         held_out="held_out",
         drawings=5000,
