@@ -12,7 +12,7 @@ from genima_lite.targets import (
     find_spheres,
     random_texture,
 )
-from genima_lite.targets.textures import FAMILIES
+from genima_lite.textures import FAMILIES
 
 
 @pytest.mark.parametrize("family", FAMILIES)

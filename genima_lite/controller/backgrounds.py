@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genima_lite.targets.textures import random_texture
+from genima_lite.textures import random_texture
 
 
 def textures(rng: np.random.Generator, count: int, size: int) -> np.ndarray:

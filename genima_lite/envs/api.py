@@ -36,6 +36,9 @@ class EnvSpec:
         image_size: pixels along each side.
         depth, mask: also take depth pictures or masks.
         backend: a sub-package of `genima_lite.envs`, or the dotted name of another module.
+        perturbations: names of what changes the scene's looks, such as "light"; the backend says
+            which it knows.
+        strength: of the perturbations, from 0 to 1.
     """
 
     task: str
@@ -44,6 +47,8 @@ class EnvSpec:
     depth: bool = False
     mask: bool = False
     backend: str = BENCH
+    perturbations: tuple[str, ...] = ()
+    strength: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from genima_lite.targets.joints import (
 )
 from genima_lite.targets.labels import ViewLabels
 from genima_lite.targets.score import Score, ViewScore, position_errors, score_view, summarize
-from genima_lite.targets.textures import random_texture
 from genima_lite.targets.triangulate import triangulate
 from genima_lite.targets.views import TargetViews, demo_targets, draw_targets, draw_targets_of
+from genima_lite.textures import random_texture
 
 __all__ = [
     "HORIZON",

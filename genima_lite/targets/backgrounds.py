@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from genima_lite.errors import UserError
-from genima_lite.targets.textures import random_texture
+from genima_lite.textures import random_texture
 
 BLEND = 0.7
 """Share of the random texture, as in the paper's settings; the rest is the view."""

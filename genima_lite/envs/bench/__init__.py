@@ -24,7 +24,9 @@ def make(spec: EnvSpec) -> BenchEnv:
     """
     from genima_lite.envs.bench.env import BenchEnv
 
-    return BenchEnv(spec.task, spec.cameras, spec.image_size, spec.depth, spec.mask)
+    views = (spec.cameras, spec.image_size, spec.depth, spec.mask)
+    changes = {"perturbations": spec.perturbations, "strength": spec.strength}
+    return BenchEnv(spec.task, *views, **changes)  # type: ignore[arg-type]
 
 
 def make_random_scenes(task: str, view_size: int) -> RandomScenes:

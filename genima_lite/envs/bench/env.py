@@ -14,6 +14,7 @@ from gymnasium import spaces
 from genima_lite import panda
 from genima_lite.envs.api import Outcome, RobotEnv
 from genima_lite.envs.bench.observe import Views, as_dict, observation_space, observe
+from genima_lite.envs.bench.perturbed import Perturbed
 from genima_lite.envs.bench.render import Renderer
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.task import Task
@@ -45,6 +46,7 @@ class BenchEnv(gymnasium.Env):
         out_of_limits: "clip" joint targets to the limits with one warning an episode and joint,
             or "raise".
         render_mode: "rgb_array" for `render()`, or `None`.
+        perturbations, strength: what changes the scene, and how much (`Perturbed`).
 
     Raises:
         ValueError: unknown task, camera or setting.
@@ -61,6 +63,8 @@ class BenchEnv(gymnasium.Env):
         mask: bool = False,
         out_of_limits: Literal["clip", "raise"] = "clip",
         render_mode: str | None = None,
+        perturbations: Sequence[str] = (),
+        strength: float = 1.0,
     ):
         if out_of_limits not in ("clip", "raise"):
             raise UserError(f"out_of_limits is '{out_of_limits}'; choose 'clip' or 'raise'")
@@ -69,7 +73,7 @@ class BenchEnv(gymnasium.Env):
         self.task_name = task
         self.cameras, self.image_size = tuple(cameras), image_size
         self._views = Views(self.cameras, image_size, depth, mask)
-        self.scene = Scene(load_task(task))
+        self.scene = Scene(load_task(task), Perturbed(tuple(perturbations), strength))
         self.render_mode = render_mode
         self._out_of_limits = out_of_limits
         self._renderer: Renderer | None = None
@@ -106,7 +110,7 @@ class BenchEnv(gymnasium.Env):
         """The present observation; pictures are taken when it is first read after a change."""
         if self._seen is None:
             if self.cameras and self._renderer is None:
-                self._renderer = Renderer(self.scene.model, self.image_size)
+                self._renderer = Renderer(self.scene.model, self.image_size, self.scene.looks)
             self._seen = observe(self.scene, self._views, self._renderer, self._command)
         return self._seen
 
@@ -223,7 +227,7 @@ class BenchEnv(gymnasium.Env):
         if self._film is None or self._film_size != size:
             if self._film is not None:
                 self._film.close()
-            self._film, self._film_size = Renderer(self.scene.model, size), size
+            self._film, self._film_size = Renderer(self.scene.model, size, self.scene.looks), size
         self._film.update(self.scene.data)
         return self._film.rgb(self.scene.data, "front")
 
@@ -291,6 +295,8 @@ class BenchEnv(gymnasium.Env):
             "instructions": sentences,
             "variation": self.scene.variation,
             "success": success,
+            "perturbations": self.scene.perturbed.names,
+            "strength": self.scene.perturbed.strength,
         }
 
 

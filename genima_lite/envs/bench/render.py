@@ -16,6 +16,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from genima_lite.envs.bench.looks import Looks
 from genima_lite.errors import UserError
 
 _SEGMENT = int(mujoco.mjtRndFlag.mjRND_SEGMENT)
@@ -60,12 +61,18 @@ class Renderer:
     Not to be shared between threads; after a fork only processes that never rendered may use
     one (start workers with spawn).
 
+    Args:
+        model: the scene's.
+        size: pixels along each side.
+        looks: tells which textures are drawn anew; `None` where none is.
+
     Raises:
         GLError: no GL backend works; the message says what to install.
     """
 
-    def __init__(self, model: mujoco.MjModel, size: int):
-        self._model = model
+    def __init__(self, model: mujoco.MjModel, size: int, looks: Looks | None = None):
+        self._model, self._looks = model, looks
+        self._textures_known = len(looks.changed) if looks else 0
         model.vis.global_.offwidth = model.vis.global_.offheight = size
         try:
             self._gl = _make_context(size)
@@ -94,6 +101,15 @@ class Renderer:
         )
         self._scene.flags[[_SHADOW, _REFLECTION]] = 0
         self._bodies = None
+        self._upload()
+
+    def _upload(self) -> None:
+        """Bring textures that were drawn anew into the GL context."""
+        if self._looks is None:
+            return
+        for texture in dict.fromkeys(self._looks.changed[self._textures_known :]):
+            mujoco.mjr_uploadTexture(self._model, self._context, texture)
+        self._textures_known = len(self._looks.changed)
 
     def rgb(self, data: mujoco.MjData, camera: str) -> np.ndarray:
         """Return the colour picture, (H, W, 3) uint8, row 0 on top."""

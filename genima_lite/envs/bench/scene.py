@@ -8,6 +8,8 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from genima_lite.envs.bench.looks import Looks
+from genima_lite.envs.bench.perturbed import Perturbed, perturbation_seed
 from genima_lite.envs.bench.robot import Robot, touches
 from genima_lite.envs.bench.task import TABLE, Task, Waypoint
 from genima_lite.envs.bench.world import build_model
@@ -21,6 +23,9 @@ _REST = 10
 
 _STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)
 
+_NO_COLOR = (0.5, 0.5, 0.5, 1.0)
+"""A geom of this colour has its material's."""
+
 
 class Scene:
     """A compiled task with its simulation state.
@@ -32,32 +37,36 @@ class Scene:
         first: the expert's waypoints at the episode's start.
     """
 
-    def __init__(self, task: Task):
-        self.task = task
-        self.model = build_model(task)
+    def __init__(self, task: Task, perturbed: Perturbed = Perturbed()):  # noqa: B008
+        self.task, self.perturbed = task, perturbed
+        self.model = build_model(task, perturbed.mjcf)
         self.data = mujoco.MjData(self.model)
         self.robot = Robot(self.model, self.data, task.graspable)
         self.variation = 0
         self.first: list[Waypoint] = []
-        self._first_body = self.model.body("right_finger").id + 1
-        self._paint = self.model.geom_rgba.copy()
+        self._bodies = _task_bodies(self.model)
+        self.looks = Looks(self.model)
+        self._perturbed_by = 0
         self.robot.reset()
         self._begin()
 
     def reset(self, variation: int, rng: np.random.RandomState) -> None:
         """Start an episode: home the arm, let the task place its pieces, let them settle.
 
-        `rng` is the only source of chance: the same generator state gives the same scene.
+        `rng` is the only source of chance: the same generator state gives the same scene. With
+        perturbations the pieces stand where they stand without.
         """
+        seed = perturbation_seed(rng)
         self._clear(variation)
         self.task.place(self, variation, rng)
+        self._perturb(seed)
         self.robot.hold(10)
         self._begin()
         self.first = self.task.waypoints(self)
 
     def _clear(self, variation: int) -> None:
         mujoco.mj_resetData(self.model, self.data)
-        self.model.geom_rgba[:] = self._paint
+        self.looks.restore()
         self.variation = variation
         self.robot.reset()
 
@@ -97,14 +106,15 @@ class Scene:
         """
         vector = np.empty(mujoco.mj_stateSize(self.model, _STATE))
         mujoco.mj_getState(self.model, self.data, vector, _STATE)
-        painted = np.flatnonzero((self.model.geom_rgba != self._paint).any(axis=1))
-        colors = {str(i): self.model.geom_rgba[i].tolist() for i in painted}
+        colors = {str(i): self.model.geom_rgba[i].tolist() for i in self.looks.painted()}
+        perturbed = self.perturbed.described(self._perturbed_by)
         return {
             "variation": self.variation,
             "mujoco": vector.tolist(),
             "geom_rgba": colors,
             "robot": self.robot.state(),
             "start": self._start.tolist(),
+            **({"perturbed": perturbed} if self.perturbed.names else {}),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -117,6 +127,7 @@ class Scene:
         missing = {"variation", "mujoco", "geom_rgba"} - set(state)
         if missing:
             raise UserError(f"scene state lacks '{missing.pop()}': it was not written by the bench")
+        seed = self.perturbed.check(state.get("perturbed"))
         size = mujoco.mj_stateSize(self.model, _STATE)
         if len(state["mujoco"]) != size:
             raise UserError(
@@ -129,6 +140,7 @@ class Scene:
             self.data.qpos[:] = state["start"]
         mujoco.mj_forward(self.model, self.data)
         self.first = self.task.waypoints(self)
+        self._perturb(seed)
         self._set(state["mujoco"])
         for index, rgba in state["geom_rgba"].items():
             self.model.geom_rgba[int(index)] = rgba
@@ -136,6 +148,11 @@ class Scene:
         self._begin()
         if "start" in state:
             self._start[:] = state["start"]
+
+    def _perturb(self, seed: int) -> None:
+        mujoco.mj_forward(self.model, self.data)
+        self.perturbed.apply(self, seed)
+        self._perturbed_by = seed
 
     def _set(self, state: Sequence[float]) -> None:
         mujoco.mj_setState(self.model, self.data, np.array(state), _STATE)
@@ -170,7 +187,43 @@ class Scene:
         """Return where each body is that `place` can put somewhere: (3,) metres by body name."""
         free = self.model.jnt_bodyid[self.model.jnt_type == mujoco.mjtJoint.mjJNT_FREE]
         placed = np.union1d(free, np.flatnonzero(self.model.body_mocapid >= 0))
-        return {self.model.body(i).name: self.data.xpos[i].copy() for i in placed}
+        ours = np.intersect1d(placed, self._bodies)
+        return {self.model.body(i).name: self.data.xpos[i].copy() for i in ours}
+
+    def footprints(self) -> np.ndarray:
+        """Return a rectangle around each geom of the task seen from above, (n, 2, 2) metres: lower
+        and upper corner, x and y.
+        """
+        geoms = self._task_geoms(drawn=False)
+        middle, half = np.split(self.model.geom_aabb[geoms], 2, axis=1)
+        turn = self.data.geom_xmat[geoms].reshape(-1, 3, 3)
+        center = self.data.geom_xpos[geoms] + np.einsum("nij,nj->ni", turn, middle)
+        reach = np.einsum("nij,nj->ni", np.abs(turn), half)
+        return np.stack([center - reach, center + reach], axis=1)[..., :2]
+
+    def plain_parts(self) -> list[np.ndarray]:
+        """Return the task's drawn geoms in groups of one material, geom numbers (n,) each.
+
+        Geoms without a material are groups of their own. Left out is what has a colour that counts:
+        what the task has painted, and the materials in `Task.named`.
+        """
+        named = [self.model.material(name).id for name in self.task.named]
+        geoms = np.setdiff1d(self._task_geoms(drawn=True), self.looks.painted())
+        materials = self.model.geom_matid[geoms]
+        groups = [geoms[materials == m] for m in np.unique(materials) if m >= 0 and m not in named]
+        return groups + [geom[None] for geom in geoms[materials < 0]]
+
+    def color_of(self, geom: int) -> np.ndarray:
+        """Return the colour in which a geom is drawn, RGB (3,) in [0, 1], its texture left out."""
+        material, own = self.model.geom_matid[geom], self.model.geom_rgba[geom]
+        plain = material >= 0 and np.allclose(own, _NO_COLOR)
+        return (self.model.mat_rgba[material] if plain else own)[:3].copy()
+
+    def _task_geoms(self, drawn: bool) -> np.ndarray:
+        """Return the numbers of the task's geoms, zones left out: those that are drawn, or all."""
+        ours = np.isin(self.model.geom_bodyid, self._bodies)
+        group = self.model.geom_group
+        return np.flatnonzero(ours & (group < 3 if drawn else group != 4))
 
     def travel(self, joint: str) -> float:
         """Return how far a joint has moved since the episode's start, metres or radians, >= 0."""
@@ -190,11 +243,17 @@ class Scene:
 
         Opaque, as in RLBench, and of fixed length for a task.
         """
-        quaternions = self.data.xquat[self._first_body :]
-        poses = np.concatenate([self.data.xpos[self._first_body :], np.roll(quaternions, -1, 1)], 1)
-        sliding = (self.model.jnt_type >= 2) & (self.model.jnt_bodyid >= self._first_body)
+        quaternions = self.data.xquat[self._bodies]
+        poses = np.concatenate([self.data.xpos[self._bodies], np.roll(quaternions, -1, 1)], 1)
+        sliding = (self.model.jnt_type >= 2) & np.isin(self.model.jnt_bodyid, self._bodies)
         return np.concatenate([poses.ravel(), self.data.qpos[self.model.jnt_qposadr[sliding]]])
 
     def handles(self) -> dict[int, str]:
         """Return what the numbers in a mask picture mean: MuJoCo body id to body name."""
         return {i: self.model.body(i).name for i in range(1, self.model.nbody)}
+
+
+def _task_bodies(model: mujoco.MjModel) -> np.ndarray:
+    """Return the numbers of the task's bodies, (n,): those after the robot, but no distractors."""
+    after = range(model.body("right_finger").id + 1, model.nbody)
+    return np.array([i for i in after if not model.body(i).name.startswith("distractor_")])

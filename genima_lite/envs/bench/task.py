@@ -50,12 +50,15 @@ class Task(ABC):
         graspable: names of the free bodies that the closing gripper may take.
         variations: how many variations there are.
         time_limit: steps of 50 ms before an episode is truncated.
+        named: materials whose colour a sentence says; perturbations leave them, as they leave
+            what `place` paints.
     """
 
     mjcf: ClassVar[str]
     graspable: ClassVar[tuple[str, ...]] = ()
     variations: ClassVar[int] = 1
     time_limit: ClassVar[int] = 200
+    named: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
@@ -36,9 +37,14 @@ def _grasp_welds(task: Task) -> str:
     return f"<equality>{''.join(welds)}</equality>"
 
 
-def build_model(task: Task) -> mujoco.MjModel:
-    """Compile room, robot and task into one model, with RLBench's cameras in place."""
-    pieces = f"<mujoco>{task.mjcf}{_grasp_welds(task)}</mujoco>"
+def build_model(task: Task, more: Iterable[str] = ()) -> mujoco.MjModel:
+    """Compile room, robot and task into one model, with RLBench's cameras in place.
+
+    Args:
+        task: its pieces come first.
+        more: further MJCF, as in `Task.mjcf`.
+    """
+    pieces = f"<mujoco>{task.mjcf}{''.join(more)}{_grasp_welds(task)}</mujoco>"
     assets = {**_assets(), "task.xml": pieces.encode()}
     model = mujoco.MjModel.from_xml_string(assets["world.xml"].decode(), assets)
     for name, mount in RLBENCH_MOUNTS.items():

@@ -28,6 +28,7 @@ class LampOn(Task):
     RLBench's full turn the arm would have to reach past the lamp's head.
     """
 
+    named = ("bulb", "lamp_button")
     mjcf = f"""
     <asset>
       {rounded_box("foot", (0.095, 0.06, 0.013), 0.011)}

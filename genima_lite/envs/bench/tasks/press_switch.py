@@ -21,6 +21,7 @@ class PressSwitch(Task):
     A spring across the hinge pulls the rocker away from level, to the side that it leans to.
     """
 
+    named = ("rocker",)
     mjcf = f"""
     <asset>
       {rounded_box("plate", (0.095, 0.072, 0.012), 0.01)}

@@ -22,6 +22,7 @@ class SlideBlockToTarget(Task):
     line may point anywhere, since the closed gripper can come from any side.
     """
 
+    named = ("block", "target")
     mjcf = f"""
     <asset>
       {rounded_box("block", (_HALF, _HALF, _HALF), 0.006)}

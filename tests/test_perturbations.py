@@ -1,0 +1,179 @@
+"""Perturbations change what a scene looks like, and nothing else of it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from genima_lite.envs.api import EnvSpec, make_env
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.bench.perturbations import load_perturbations, perturbation_names
+from genima_lite.envs.bench.tasks import load_task, task_names
+from genima_lite.errors import UserError
+from genima_lite.rlbench import COLORS
+
+SEEN = {"front": 1.0, "left_shoulder": 1.0}
+"""Cameras in these tests."""
+
+
+def make(task: str, *names: str, strength: float = 1.0, size: int = 48) -> BenchEnv:
+    spec = EnvSpec(task, tuple(SEEN), size, perturbations=names, strength=strength)
+    env = make_env(spec)
+    assert isinstance(env, BenchEnv)
+    return env
+
+
+def pictures(env: BenchEnv) -> np.ndarray:
+    """Return both views, (2, H, W, 3) int."""
+    return np.stack([env.observation.image(name) for name in SEEN]).astype(int)
+
+
+@pytest.fixture(scope="module")
+def clean() -> BenchEnv:
+    return make("open_drawer")
+
+
+@pytest.mark.parametrize("name", perturbation_names())
+def test_a_perturbed_episode_looks_different_and_stands_where_its_clean_twin_does(
+    name: str, clean: BenchEnv
+) -> None:
+    env = make("open_drawer", name)
+    for seed in (1, 2):
+        clean.reset(seed=seed)
+        _, info = env.reset(seed=seed)
+        assert np.abs(pictures(env) - pictures(clean)).mean() > 0.5
+        for piece, place in clean.objects().items():
+            np.testing.assert_allclose(env.objects()[piece], place, atol=1e-6)
+        low = clean.observation.task_low_dim_state
+        np.testing.assert_allclose(env.observation.task_low_dim_state, low, atol=1e-6)
+        assert info["perturbations"] == (name,)
+        assert info["strength"] == 1.0
+    env.close()
+
+
+@pytest.mark.parametrize("name", perturbation_names())
+def test_half_the_strength_changes_less(name: str, clean: BenchEnv) -> None:
+    change = {}
+    for strength in (0.0, 0.25, 1.0):
+        env, off = make("open_drawer", name, strength=strength), []
+        for seed in range(3):
+            clean.reset(seed=seed)
+            env.reset(seed=seed)
+            off.append(np.abs(pictures(env) - pictures(clean)).mean())
+        change[strength] = np.mean(off)
+        env.close()
+    assert change[0.0] < 0.05  # distractors that wait behind the robot change no pixel
+    assert change[0.0] < change[0.25] < change[1.0]
+
+
+def test_the_same_seed_gives_the_same_pictures_after_other_episodes() -> None:
+    env = make("take_lid_off_saucepan", *perturbation_names())
+    env.reset(seed=3)
+    first = pictures(env)
+    env.reset(seed=4)
+    assert (pictures(env) != first).any()
+    env.reset(seed=3)
+    np.testing.assert_array_equal(pictures(env), first)
+    env.close()
+
+
+def test_what_one_perturbation_draws_does_not_depend_on_the_others() -> None:
+    alone, both = make("lamp_on", "camera_pose"), make("lamp_on", "camera_pose", "distractors")
+    for env in (alone, both):
+        env.reset(seed=5)
+    name = "front_camera_extrinsics"
+    np.testing.assert_array_equal(alone.observation.misc[name], both.observation.misc[name])
+
+
+def test_moved_cameras_are_told_in_the_observation_and_the_wrist_keeps_its_own() -> None:
+    env, clean = make("push_button", "camera_pose"), make("push_button")
+    for each in (env, clean):
+        each.reset(seed=6)
+    for camera in ("front", "left_shoulder", "right_shoulder", "overhead"):
+        name = f"{camera}_camera_extrinsics"
+        moved, before = env.observation.misc[name], clean.observation.misc[name]
+        shift = np.abs(moved[:3, 3] - before[:3, 3])
+        assert 0 < shift.max() <= 0.1
+        cosine = (np.trace(moved[:3, :3].T @ before[:3, :3]) - 1) / 2
+        assert 0 < np.arccos(cosine) <= 0.05 * np.sqrt(3) + 1e-6
+    name = "wrist_camera_extrinsics"
+    np.testing.assert_array_equal(env.observation.misc[name], clean.observation.misc[name])
+
+
+def test_a_stored_scene_comes_back_with_its_looks() -> None:
+    names = tuple(perturbation_names())
+    env, other = make("open_drawer", *names), make("open_drawer", *names)
+    env.reset(seed=7)
+    other.reset(seed=8)
+    seen, state = pictures(env), env.state()
+    other.restore(state)
+    np.testing.assert_array_equal(pictures(other), seen)
+    assert other.state() == state
+
+
+def test_a_scene_is_refused_where_other_perturbations_are() -> None:
+    perturbed, clean = make("lamp_on", "light"), make("lamp_on")
+    weaker, other = make("lamp_on", "light", strength=0.5), make("lamp_on", "distractors")
+    perturbed.reset(seed=1)
+    clean.reset(seed=1)
+    for env in (clean, weaker, other):
+        with pytest.raises(UserError, match="scene state has perturbations light at strength 1"):
+            env.restore(perturbed.state())
+    with pytest.raises(UserError, match="scene state has none, the environment perturbations"):
+        perturbed.restore(clean.state())
+
+
+@pytest.mark.parametrize(
+    ("names", "strength", "message"),
+    [
+        (("lihgt",), 1.0, "unknown perturbation 'lihgt': did you mean 'light'"),
+        (("light", "light"), 1.0, "'light' is named twice"),
+        (("light",), 1.5, "strength is 1.5; give 0 to 1"),
+        (("light",), -0.1, "strength is -0.1; give 0 to 1"),
+        (("light",), float("nan"), "strength is nan; give 0 to 1"),
+    ],
+)
+def test_wrong_perturbations_are_refused(
+    names: tuple[str, ...], strength: float, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        make("lamp_on", *names, strength=strength)
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_what_a_sentence_calls_by_its_colour_keeps_it(task: str) -> None:
+    """Every colour that is said is among those that perturbations leave."""
+    env = make(task, "object_color", "object_texture", size=8)
+    for variation in {0, load_task(task).variations - 1}:
+        env.reset(seed=1, options={"variation": variation})
+        said = set(re.findall("[a-z]+", " ".join(env.instructions(variation)))) & set(COLORS)
+        changed = np.concatenate([*env.scene.plain_parts(), []]).astype(int)
+        model, bodies = env.scene.model, env.scene._bodies
+        ours = np.flatnonzero(np.isin(model.geom_bodyid, bodies) & (model.geom_group < 3))
+        kept = np.setdiff1d(ours, changed)
+        for color in said:
+            off = [np.abs(env.scene.color_of(geom) - COLORS[color]).max() for geom in kept]
+            assert min(off, default=1.0) < 0.45, f"{color} is said and nothing of it is kept"
+    env.close()
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_the_expert_still_solves_its_task_among_distractors(task: str) -> None:
+    env = make(task, "distractors", "light", size=8)
+    solved = 0
+    for seed in range(1, 11, 2):
+        env.reset(seed=seed)
+        plan = np.vstack(list(env.expert_stretches()))
+        solved += any(env.execute(row[None]).success for row in [*plan, *[plan[-1]] * 10])
+    env.close()
+    assert solved >= 4
+
+
+def test_the_files_are_what_is_offered() -> None:
+    assert set(perturbation_names()) >= {
+        *("background_texture", "camera_pose", "distractors", "light"),
+        *("object_color", "object_texture", "table_texture"),
+    }
+    assert list(load_perturbations(["light", "camera_pose"])) == ["camera_pose", "light"]
