@@ -32,7 +32,8 @@ class Observation:
       plane along the optical axis; `genima_lite.cameras.depth_in_metres` gives metres.
     - `<camera>_mask`: (H, W) int32, one handle per object, 0 where there is none.
     - `<camera>_point_cloud`: (H, W, 3) float32, metres, world frame.
-    - `joint_velocities` (7,) rad/s, `joint_positions` (7,) rad, `joint_forces` (7,) N m.
+    - `joint_velocities` (7,) rad/s, `joint_positions` (7,) rad, `joint_forces` (7,) N m: the load
+      that each joint feels, as in RLBench, so minus what its motor exerts.
     - `gripper_open`: 1.0 when the fingers are more than 90 % open, else 0.0.
     - `gripper_pose`: (7,) tip in the world, x y z in metres, then quaternion xyzw.
     - `gripper_matrix`: (4, 4) tip to world.

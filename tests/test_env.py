@@ -16,6 +16,7 @@ from gymnasium.utils.env_checker import check_env
 import genima_lite  # noqa: F401  (registers the environments)
 from genima_lite import panda
 from genima_lite.demos.read import read_episode
+from genima_lite.envs.api import EnvSpec, make_env
 from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.envs.bench.observe import as_dict
 from genima_lite.envs.bench.registration import environment_id
@@ -315,3 +316,15 @@ def test_executing_a_chunk_is_stepping_without_pictures():
     assert envs[1].observation is blind
     for env in envs:
         env.close()
+
+
+def test_joint_forces_at_rest_have_the_signs_that_rlbench_reports() -> None:
+    """RLBench's arm at rest says [0, 23.8, 0, -16.2, -0.1, -4.4, 0] N m (CoppeliaSim 4.1)."""
+    env = make_env(EnvSpec("push_button", cameras=()))
+    env.reset(seed=1)
+    hold = np.append(env.observation.joint_positions, 1.0)
+    env.execute(np.repeat(hold[None], 10, axis=0))
+    forces = env.observation.joint_forces
+    assert 15 < forces[1] < 35
+    assert -25 < forces[3] < -10
+    assert -8 < forces[5] < 0

@@ -71,7 +71,7 @@ def _state(scene: Scene) -> dict[str, Any]:
     return {
         "joint_velocities": data.qvel[:7].copy(),
         "joint_positions": data.qpos[:7].copy(),
-        "joint_forces": data.qfrc_actuator[:7].copy(),
+        "joint_forces": -data.qfrc_actuator[:7],  # RLBench's sign: of the load
         "gripper_open": float(fingers.min() > 0.9 * panda.FINGER_STROKE),
         "gripper_pose": pose_vector(tip),
         "gripper_matrix": tip,
