@@ -11,6 +11,8 @@ from genima_lite.demos.collect import CollectSettings, collect
 from genima_lite.demos.inspection import inspect_dataset
 from genima_lite.demos.layout import iterate_episodes
 from genima_lite.demos.read import read_episode
+from genima_lite.envs.api import EnvSpec, make_env
+from genima_lite.envs.bench import perturbations
 from genima_lite.evaluation.rollout import evaluate
 from genima_lite.policies.api import PolicyFactory
 from genima_lite.targets.views import draw_targets
@@ -90,11 +92,32 @@ def test_every_card_names_its_recipe():
         assert re.search(rf"`recipe: {recipe}, version \d+`", text), folder
 
 
+def examples(page: str) -> list[str]:
+    """Return the Python code on a page of docs/."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+
+
 def example(page: str) -> str:
     """Return the only Python code on a page of docs/."""
-    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    (code,) = examples(page)
     return code
+
+
+def test_the_example_of_a_perturbation_makes_the_scene_paler(tmp_path, monkeypatch):
+    use, fog = examples("add-a-perturbation.md")
+    made: dict = {}
+    exec(use, made)
+    assert made["info"]["perturbations"] == ("camera_pose", "light")
+    (tmp_path / "fog.py").write_text(fog)
+    monkeypatch.setattr(perturbations, "__path__", [*perturbations.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "genima_lite.envs.bench.perturbations.fog", raising=False)
+    brightness = {}
+    for names in ((), ("fog",)):
+        env = make_env(EnvSpec("push_button", ("front",), 32, perturbations=names))
+        env.reset(seed=1)
+        brightness[names] = env.observation.image("front").mean()
+    assert brightness["fog",] > brightness[()] + 5
 
 
 def test_the_example_of_a_policy_stands_still(tmp_path, monkeypatch):

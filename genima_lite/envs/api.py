@@ -3,7 +3,7 @@
 A backend is a sub-package of `genima_lite.envs`, or any other module that can be imported, with
 two functions: `make(spec) -> RobotEnv` and `task_names() -> list[str]`. Others are optional:
 `register()` makes gymnasium ids; `make_random_scenes(task, view_size)` and `vocabulary()` help to
-train a base model.
+train a base model; `perturbation_names()` says what `EnvSpec.perturbations` may name.
 Units everywhere: metres, radians, steps of 50 ms; joint angles are RLBench's.
 """
 
@@ -215,9 +215,15 @@ def make_env(spec: EnvSpec) -> RobotEnv:
     """Return the environment that a spec describes.
 
     Raises:
-        UserError: unknown backend, task or camera, or an impossible size.
+        UserError: unknown backend, task, camera or perturbation, or an impossible size.
     """
     check_task(spec.task, spec.backend)
+    known = perturbation_names(spec.backend)
+    for name in spec.perturbations:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean '{near[0]}'? " if near else ""
+            raise UserError(f"unknown perturbation '{name}': {hint}known: {', '.join(known)}")
     return _backend(spec.backend).make(spec)
 
 
@@ -233,6 +239,16 @@ def task_names(backend: str = BENCH) -> list[str]:
         UserError: unknown backend.
     """
     return sorted(_backend(backend).task_names())
+
+
+def perturbation_names(backend: str = BENCH) -> list[str]:
+    """Return the names of a backend's perturbations, sorted; none if it has none.
+
+    Raises:
+        UserError: unknown backend.
+    """
+    tell = getattr(_backend(backend), "perturbation_names", None)
+    return sorted(tell()) if tell else []
 
 
 def check_task(name: str, backend: str = BENCH) -> str:

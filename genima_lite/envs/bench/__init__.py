@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from genima_lite.envs.bench.perturbations import perturbation_names
 from genima_lite.envs.bench.registration import register
 from genima_lite.envs.bench.tasks import load_task, task_names
 
@@ -13,7 +14,14 @@ if TYPE_CHECKING:  # MuJoCo takes a second to import, and not everybody needs it
     from genima_lite.envs.bench.env import BenchEnv
     from genima_lite.envs.bench.random_scenes import RandomScenes
 
-__all__ = ["make", "make_random_scenes", "register", "task_names", "vocabulary"]
+__all__ = [
+    "make",
+    "make_random_scenes",
+    "perturbation_names",
+    "register",
+    "task_names",
+    "vocabulary",
+]
 
 
 def make(spec: EnvSpec) -> BenchEnv:

@@ -41,5 +41,5 @@ def _check(name: str) -> str:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
-        raise UserError(f"unknown perturbation '{name}': {hint}known ones: {', '.join(known)}")
+        raise UserError(f"unknown perturbation '{name}': {hint}known: {', '.join(known)}")
     return name
