@@ -22,14 +22,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-MIN_PYTHON = (3, 10)
+MIN_PYTHON, MAX_PYTHON = (3, 10), (3, 13)
 MIN_MEMORY_GB = 4.0
 MIN_DISK_GB = 5.0
 GL_SECONDS = 60.0
 """A software GL needs a second for its first picture; a driver that hangs must not hold us up."""
 
-GL_REMEDY = "apt install libegl1 libgl1   (or libosmesa6), as root or with sudo"
+GL_REMEDY = "apt install libegl1 libgl1, as root or with sudo; then: unset MUJOCO_GL"
 MODELS_REMEDY = "make setup   (CPU build), or your own torch, then: pip install -e '.[models]'"
+CUDA_REMEDY = (
+    "rm -rf .venv && make setup TORCH_BACKEND=auto   (with a driver that nvidia-smi finds)"
+)
 NOTEBOOKS_REMEDY = "make setup   or   pip install -e '.[notebooks]'"
 PYREP_REMEDY = "pip install git+https://github.com/stepjam/PyRep"
 RLBENCH_REMEDY = "pip install git+https://github.com/stepjam/RLBench"
@@ -39,19 +42,24 @@ unpack CoppeliaSim Edu 4.1.0 (Linux), then in every shell, before Python starts:
   export LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$COPPELIASIM_ROOT
   export QT_QPA_PLATFORM_PLUGIN_PATH=$COPPELIASIM_ROOT"""
 
+GL_SETTING = "export MUJOCO_GL={backend}   (it is set to another one, which fails)"
+
 RENDER_ONE_FRAME = """\
-import mujoco
-model = mujoco.MjModel.from_xml_string(
-    '<mujoco><worldbody><light pos="0 0 3"/><geom type="sphere" size=".3" rgba="1 0 0 1"/>'
-    '</worldbody></mujoco>'
-)
-data = mujoco.MjData(model)
-mujoco.mj_forward(model, data)
-renderer = mujoco.Renderer(model, 64, 64)
-renderer.update_scene(data)
-picture = renderer.render()
-renderer.close()
-print("spread", picture.max() - picture.min())
+from threading import Thread
+from genima_lite.envs.api import EnvSpec, make_env
+env = make_env(EnvSpec("push_button", cameras=("front",), image_size=64))
+pictures = []
+def draw():
+    env.reset(seed=0)
+    pictures.append(env.observation.front_rgb)
+draw()
+other = Thread(target=draw)
+other.start()
+other.join()
+env.close()
+if len(pictures) < 2 or (pictures[0] != pictures[1]).any():
+    raise RuntimeError("another thread draws no such picture")
+print("spread", int(pictures[0].max()) - int(pictures[0].min()))
 """
 
 
@@ -91,10 +99,11 @@ def package_folder(module: str) -> Path | None:
 
 
 def check_python() -> Check:
-    """Python 3.10 or newer."""
+    """Python 3.10 or newer; newer than 3.13 is taken, and named as not tried."""
     ok = sys.version_info[:2] >= MIN_PYTHON
     remedy = "" if ok else "apt install python3.11 python3.11-venv, then make setup"
-    return Check("Python", ok, True, platform.python_version(), remedy)
+    untried = ", newer than any that was tried" if sys.version_info[:2] > MAX_PYTHON else ""
+    return Check("Python", ok, True, platform.python_version() + untried, remedy)
 
 
 def check_distribution(name: str) -> Check:
@@ -121,7 +130,18 @@ def check_device() -> Check:
         return Check("device", True, False, f"cuda: {torch.cuda.get_device_name()}")
     if torch.backends.mps.is_available():
         return Check("device", True, False, "mps: Apple GPU")
-    return Check("device", True, False, f"cpu, {torch.get_num_threads()} threads")
+    if nvidia_gpu() and torch.version.cuda is None:
+        detail = f"cpu: NVIDIA GPU here, but torch {torch.__version__} is a build without CUDA"
+        return Check("device", False, False, detail, CUDA_REMEDY)
+    if nvidia_gpu():
+        detail = f"cpu: torch is built for CUDA {torch.version.cuda}, but cannot use this GPU"
+        return Check("device", False, False, detail, CUDA_REMEDY)
+    return Check("device", True, False, f"cpu, {torch.get_num_threads()} threads, no GPU found")
+
+
+def nvidia_gpu() -> bool:
+    """Return whether an NVIDIA driver with a GPU is on this machine, whatever torch can do."""
+    return any(Path("/proc/driver/nvidia/gpus").glob("*")) or shutil.which("nvidia-smi") is not None
 
 
 def render_with(backend: str | None) -> str:
@@ -157,7 +177,7 @@ def gl_candidates() -> list[str | None]:
 
 
 def check_gl() -> Check:
-    """A GL backend with which MuJoCo really draws a picture.
+    """A GL backend with which the bench really draws a picture, in two threads.
 
     If MUJOCO_GL is set to one that fails, that is a failure even where another works, because
     the setting decides what MuJoCo uses; the remedy then names the one that works.
@@ -170,9 +190,9 @@ def check_gl() -> Check:
         if problem:
             problems.append(f"{name}: {problem}")
         elif problems and os.environ.get("MUJOCO_GL"):
-            return Check("GL", False, True, problems[0], f"export MUJOCO_GL={name}")
+            return Check("GL", False, True, problems[0], GL_SETTING.format(backend=backend))
         else:
-            return Check("GL", True, True, f"{name} renders")
+            return Check("GL", True, True, f"{name} renders, in any thread")
     return Check("GL", False, True, "; ".join(problems), GL_REMEDY)
 
 

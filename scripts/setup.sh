@@ -71,7 +71,7 @@ install_gl() {
             apt-get install -y -qq --no-install-recommends libegl1 libgl1 >/dev/null &&
         has_gl; then return; fi
     fail "no GL library to render with, and none could be installed from here. On Debian and" \
-        "Ubuntu: apt install libegl1 libgl1 (or libosmesa6), then run the same command again."
+        "Ubuntu: apt install libegl1 libgl1, then run the same command again."
 }
 
 # On Linux the plain `pip install torch` brings gigabytes of CUDA libraries. The CPU build has a

@@ -81,7 +81,7 @@ def test_main_returns_the_exit_code(monkeypatch, capsys):
     broken = Check("GL", False, True, "egl: no driver", doctor.GL_REMEDY)
     monkeypatch.setattr(doctor, "run_checks", lambda: [broken])
     assert doctor.main() == 1
-    assert "libosmesa6" in capsys.readouterr().out
+    assert "libegl1 libgl1" in capsys.readouterr().out
 
 
 def test_every_check_runs_here_and_says_how_to_mend_what_is_missing(monkeypatch):
@@ -129,8 +129,9 @@ def test_no_gl_at_all_names_the_packages(monkeypatch):
     assert check.required
     assert "egl: no driver" in check.detail
     assert "osmesa: no driver" in check.detail
-    for package in ("libegl1", "libgl1", "libosmesa6"):
+    for package in ("libegl1", "libgl1"):
         assert package in check.remedy
+    assert "osmesa" not in check.remedy  # newer systems no longer have it
 
 
 def test_a_setting_that_fails_is_told_apart_from_a_missing_library(monkeypatch):
@@ -139,7 +140,7 @@ def test_a_setting_that_fails_is_told_apart_from_a_missing_library(monkeypatch):
     check = doctor.check_gl()
     assert tried == ["glfw", "egl", "osmesa"]
     assert not check.ok
-    assert check.remedy == "export MUJOCO_GL=osmesa"
+    assert check.remedy.startswith("export MUJOCO_GL=osmesa ")
 
 
 @pytest.mark.parametrize(
@@ -182,6 +183,42 @@ def test_missing_required_package(monkeypatch):
 def test_old_python(monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 9, 18, "final", 0))
     assert not doctor.check_python().ok
+
+
+def test_a_python_newer_than_what_was_tried_is_taken_and_named(monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 15, 0, "final", 0))
+    check = doctor.check_python()
+    assert check.ok
+    assert "newer than any that was tried" in check.detail
+
+
+@pytest.mark.parametrize(
+    ("gpu", "cuda", "told"),
+    [
+        (False, None, "no GPU found"),
+        (True, None, "build without CUDA"),
+        (True, "13.0", "built for CUDA 13.0, but cannot use this GPU"),
+    ],
+)
+def test_torchs_build_against_the_gpu(monkeypatch, gpu, cuda, told):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    monkeypatch.setattr(doctor, "nvidia_gpu", lambda: gpu)
+    check = doctor.check_device()
+    assert told in check.detail
+    assert check.ok != gpu
+    assert ("TORCH_BACKEND=auto" in check.remedy) == gpu
+
+
+@pytest.mark.slow
+def test_a_setting_that_mujoco_does_not_know_is_named_with_one_that_works(monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "nonsense")
+    check = doctor.check_gl()
+    assert not check.ok
+    assert "'nonsense', which MuJoCo does not know" in check.detail
+    assert check.remedy.startswith("export MUJOCO_GL=egl")
 
 
 @pytest.mark.parametrize(("gigabytes", "ok"), [(3.9, False), (4.0, True), (None, True)])

@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
+from genima_lite.checks import whole_cells
+
 SHOWN = ("genima-lite", "numpy", "mujoco", "torch", "diffusers")
 """Packages whose versions a notebook prints."""
 
@@ -21,7 +23,11 @@ def fast() -> bool:
 
 
 def begin(seed: int = 0) -> np.random.Generator:
-    """Print versions and the seed, seed torch if it is installed, and return a generator."""
+    """Print versions and the seed, seed torch if it is installed, and return a generator.
+
+    From now on, errors of cells that were split or deleted say so.
+    """
+    whole_cells.watch()
     print(f"Python {platform.python_version()}", *map(_named, SHOWN), sep=" · ")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # nothing about absent torchvision
     print(f"seed {seed}" + (" · short loops (GENIMA_FAST=1)" if fast() else ""))

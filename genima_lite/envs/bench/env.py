@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import gymnasium
-import mujoco
 import numpy as np
 from gymnasium import spaces
 
 from genima_lite import panda
 from genima_lite.envs.api import Outcome, RobotEnv
+from genima_lite.envs.bench.actions import checked_action, checked_actions
+from genima_lite.envs.bench.gl import mujoco
 from genima_lite.envs.bench.observe import Views, as_dict, observation_space, observe
 from genima_lite.envs.bench.perturbed import Perturbed
 from genima_lite.envs.bench.render import Renderer
@@ -35,8 +36,9 @@ class BenchEnv(gymnasium.Env):
     pictures; `env.unwrapped.observation` holds the same as an `Observation` with its `misc`.
     The reward is 1.0 at success, else 0.0; success terminates, the step limit truncates.
 
-    Vector environments with processes: pass `vector_kwargs={"context": "spawn"}`, since a fork of a
-    process that has rendered hangs in its GL driver.
+    It may be made in one thread and used in another, by one at a time. Vector environments with
+    processes: pass `vector_kwargs={"context": "spawn"}`; a fork of a process that has taken
+    pictures cannot take any and says so.
 
     Args:
         task: RLBench task name, for example "open_drawer".
@@ -71,8 +73,9 @@ class BenchEnv(gymnasium.Env):
         if render_mode not in (None, "rgb_array"):
             raise UserError(f"render_mode is '{render_mode}'; choose 'rgb_array' or None")
         self.task_name = task
-        self.cameras, self.image_size = tuple(cameras), image_size
-        self._views = Views(self.cameras, image_size, depth, mask)
+        chosen = cameras if isinstance(cameras, str) else tuple(cameras)
+        self._views = Views(chosen, image_size, depth, mask)
+        self.cameras, self.image_size = self._views.cameras, image_size
         self.scene = Scene(load_task(task), Perturbed(tuple(perturbations), strength))
         self.render_mode = render_mode
         self._out_of_limits = out_of_limits
@@ -137,10 +140,13 @@ class BenchEnv(gymnasium.Env):
             ValueError: unknown option or variation.
         """
         chosen = _checked_options(options or {}, self.task.variations)
-        super().reset(seed=chosen.get("seed", seed))
+        try:
+            super().reset(seed=chosen.get("seed", seed))
+        except gymnasium.error.Error as error:
+            raise UserError(f"seed is {chosen.get('seed', seed)!r}: {error}") from error
         rng = np.random.RandomState(self.np_random.integers(2**32))
         if "random_state" in chosen:
-            rng.set_state(chosen["random_state"])
+            _set_random_state(rng, chosen["random_state"])
         self.random_state = tuple(rng.get_state())
         if "scene_state" in chosen:
             self.restore(chosen["scene_state"])
@@ -155,9 +161,9 @@ class BenchEnv(gymnasium.Env):
         """Move the arm for 50 ms, then the gripper if its command changed.
 
         Raises:
-            ValueError: wrong shape, not finite, or out of limits where those are refused.
+            UserError: wrong shape or type, not finite, or out of limits where those are refused.
         """
-        self._move(action)
+        self._move(checked_action(action))
         success, truncated = self.success, self._steps >= self.time_limit
         return as_dict(self.observation), float(success), success, truncated, self._info(success)
 
@@ -167,12 +173,10 @@ class BenchEnv(gymnasium.Env):
         """Execute actions (n, 8), n at least 1, until they or the episode end; no pictures.
 
         Raises:
-            ValueError: no actions, or as `step`.
+            UserError: no actions, or as `step`; nothing is executed if one holds no number.
         """
-        if np.ndim(actions) != 2 or not len(actions):
-            raise ValueError(f"actions have shape {np.shape(actions)}, expected (n, 8), n >= 1")
         before = self._steps
-        for action in actions:
+        for action in checked_actions(actions):
             self._move(action)
             if on_step:
                 on_step(self)
@@ -214,7 +218,8 @@ class BenchEnv(gymnasium.Env):
         Returns:
             Whether it stands there; `False` where it reaches more than 1 cm into something.
         """
-        stands = self.scene.place_arm(joints, gripper_open)
+        chosen = checked_action(np.append(joints, gripper_open))
+        stands = self.scene.place_arm(chosen[:7], chosen[7])
         self._changed(None)
         return stands
 
@@ -228,8 +233,8 @@ class BenchEnv(gymnasium.Env):
             if self._film is not None:
                 self._film.close()
             self._film, self._film_size = Renderer(self.scene.model, size, self.scene.looks), size
-        self._film.update(self.scene.data)
-        return self._film.rgb(self.scene.data, "front")
+        with self._film.showing(self.scene.data):
+            return self._film.rgb(self.scene.data, "front")
 
     def _begin(self) -> None:
         """Start counting: the scene was just set up."""
@@ -243,8 +248,8 @@ class BenchEnv(gymnasium.Env):
         self._command, self._seen = command, None
 
     def _move(self, action: np.ndarray) -> None:
-        """Execute an action (8,)."""
-        command = self._checked(action)
+        """Execute a checked action (8,)."""
+        command = self._within_limits(action)
         self.scene.robot.move(command[:7])
         self.scene.robot.set_gripper(command[7])
         self.task.after_step(self.scene)
@@ -262,27 +267,19 @@ class BenchEnv(gymnasium.Env):
                 renderer.close()
         self._renderer = self._film = None
 
-    def _checked(self, action: np.ndarray) -> np.ndarray:
-        """Return the action as float64 within the limits."""
-        command = np.asarray(action, dtype=np.float64)
-        if command.shape != (8,):
-            raise ValueError(
-                f"action has shape {command.shape}, expected (8,): seven joint targets in "
-                "radians, then gripper open in [0, 1]"
-            )
-        if not np.isfinite(command).all():
-            raise ValueError(f"action holds NaN or infinity: {command.tolist()}")
-        inside = np.clip(command, self._low, self._high)
-        if (inside != command).any():
-            self._report_out_of_limits(command, inside)
+    def _within_limits(self, action: np.ndarray) -> np.ndarray:
+        """Return an action (8,) within the limits."""
+        inside = np.clip(action, self._low, self._high)
+        if (inside != action).any():
+            self._report_out_of_limits(action, inside)
         return inside
 
     def _report_out_of_limits(self, command: np.ndarray, inside: np.ndarray) -> None:
         worst = int(np.argmax(np.abs(command - inside)))
         what = f"joint {worst + 1}" if worst < 7 else "gripper"
-        message = f"{what} target {command[worst]:.4f} is outside its limit {inside[worst]:.4f}"
+        message = f"{what} target {command[worst]:.6g} is outside its limit {inside[worst]:.6g}"
         if self._out_of_limits == "raise":
-            raise ValueError(f"{message}; clip it, or make the environment with 'clip'")
+            raise UserError(f"{message}; clip it, or make the environment with 'clip'")
         if worst not in self._warned:
             self._warned.add(worst)
             warnings.warn(f"{message}: clipped, from now on silently", stacklevel=5)
@@ -309,6 +306,22 @@ def _checked_options(options: dict[str, Any], variations: int) -> dict[str, Any]
     if unknown:
         raise UserError(f"unknown reset option '{unknown.pop()}': known are {', '.join(_OPTIONS)}")
     variation = options.get("variation", 0)
-    if not isinstance(variation, int | np.integer) or not 0 <= variation < variations:
+    whole = isinstance(variation, int | np.integer) and not isinstance(variation, bool)
+    if not whole or not 0 <= variation < variations:
         raise UserError(f"no variation {variation!r}: choose from 0 to {variations - 1}")
     return options
+
+
+def _set_random_state(rng: np.random.RandomState, state: Any) -> None:
+    """Set a generator to a stored state, a demonstration's `random_seed`.
+
+    Raises:
+        UserError: it is no such state.
+    """
+    try:
+        rng.set_state(state)
+    except (TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
+        raise UserError(
+            f"reset option 'random_state' is no state of NumPy's MT19937 ({error}): give a "
+            "demonstration's `random_seed`"
+        ) from error

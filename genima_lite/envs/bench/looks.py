@@ -6,8 +6,9 @@ renderer is told when one has changed.
 
 from __future__ import annotations
 
-import mujoco
 import numpy as np
+
+from genima_lite.envs.bench.gl import mujoco
 
 FIELDS = (
     *("geom_rgba", "geom_matid", "mat_rgba", "mat_texid", "mat_texrepeat", "mat_specular"),

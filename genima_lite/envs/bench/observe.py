@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import mujoco
 import numpy as np
 from gymnasium import spaces
 
 from genima_lite import panda
 from genima_lite.cameras import RLBENCH_MOUNTS, Camera, depth_fraction, intrinsics_of
+from genima_lite.envs.bench.gl import mujoco
 from genima_lite.envs.bench.render import Renderer
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.errors import UserError
@@ -37,11 +37,15 @@ class Views:
     mask: bool = False
 
     def __post_init__(self) -> None:
+        if isinstance(self.cameras, str):
+            raise UserError(f"cameras is the text '{self.cameras}'; give a list of names")
         unknown = [name for name in self.cameras if name not in CAMERAS]
         if unknown:
             raise UserError(f"unknown camera '{unknown[0]}': choose from {', '.join(CAMERAS)}")
-        if not 8 <= self.size <= 4096:
-            raise UserError(f"image_size is {self.size}; it must be from 8 to 4096 pixels")
+        if not isinstance(self.size, int | np.integer) or not 8 <= self.size <= 4096:
+            raise UserError(
+                f"image_size is {self.size!r}; it must be a whole number from 8 to 4096 pixels"
+            )
 
 
 def observe(
@@ -57,9 +61,9 @@ def observe(
     """
     observation = Observation(misc=_misc(scene, views.size, command), **_state(scene))
     if renderer is not None:
-        renderer.update(scene.data)
-        for name in views.cameras:
-            _take_pictures(observation, scene, views, renderer, name)
+        with renderer.showing(scene.data):
+            for name in views.cameras:
+                _take_pictures(observation, scene, views, renderer, name)
     return observation
 
 

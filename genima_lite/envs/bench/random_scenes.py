@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import mujoco
 import numpy as np
 
 from genima_lite import panda
+from genima_lite.envs.bench.gl import mujoco
 from genima_lite.envs.bench.render import Renderer
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.task import COLORS
@@ -91,9 +91,9 @@ class RandomScenes:
 
     def _picture(self) -> np.ndarray:
         """Return the tiled views of the scene as it is."""
-        self._renderer.update(self._scene.data)
-        views = {camera: self._renderer.rgb(self._scene.data, camera) for camera in TILE_ORDER}
-        return tile(views)
+        data = self._scene.data
+        with self._renderer.showing(data):
+            return tile({camera: self._renderer.rgb(data, camera) for camera in TILE_ORDER})
 
     def close(self) -> None:
         """Free the GL context."""

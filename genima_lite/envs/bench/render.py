@@ -7,59 +7,24 @@ instead of once a picture (`benchmarks/bench_sim.py` measures the gain).
 
 from __future__ import annotations
 
-import ctypes
-import os
-import sys
 import weakref
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import mujoco
 import numpy as np
 
+from genima_lite.envs.bench import gl
+from genima_lite.envs.bench.gl import mujoco
 from genima_lite.envs.bench.looks import Looks
-from genima_lite.errors import UserError
 
 _SEGMENT = int(mujoco.mjtRndFlag.mjRND_SEGMENT)
 _IDCOLOR = int(mujoco.mjtRndFlag.mjRND_IDCOLOR)
 _SHADOW = int(mujoco.mjtRndFlag.mjRND_SHADOW)
 _REFLECTION = int(mujoco.mjtRndFlag.mjRND_REFLECTION)
-_GL_HELP = (
-    "no GL backend for pictures without a display: on Debian or Ubuntu run "
-    "'apt-get install libegl1 libgl1', or 'apt-get install libosmesa6' and set MUJOCO_GL=osmesa "
-    "(in the environment, before mujoco is imported); 'genima-lite doctor' tests it"
-)
-
-
-class GLError(UserError):
-    """No OpenGL context could be made."""
-
-
-def _make_context(size: int) -> Any:
-    """Return a GL context from what MUJOCO_GL asks for; if it is not set on Linux, from EGL where
-    its libraries are there, else OSMesa. MuJoCo itself would choose one that needs a display.
-    """
-    if os.environ.get("MUJOCO_GL") or sys.platform != "linux":
-        return mujoco.GLContext(size, size)
-    if _loads("libEGL.so.1", "libGL.so.1"):
-        from mujoco.egl import GLContext
-    else:
-        from mujoco.osmesa import GLContext
-    return GLContext(size, size)
-
-
-def _loads(*libraries: str) -> bool:
-    """Return whether all of these shared libraries can be loaded; EGL alone does not suffice."""
-    try:
-        return all(ctypes.CDLL(library) for library in libraries)
-    except OSError:
-        return False
 
 
 class Renderer:
-    """Renders square pictures of `size` pixels of one model.
-
-    Not to be shared between threads; after a fork only processes that never rendered may use
-    one (start workers with spawn).
+    """Renders square pictures of `size` pixels of one model, in whichever thread asks.
 
     Args:
         model: the scene's.
@@ -67,41 +32,44 @@ class Renderer:
         looks: tells which textures are drawn anew; `None` where none is.
 
     Raises:
-        GLError: no GL backend works; the message says what to install.
+        GLError: no GL backend works; the message says what to set or install.
     """
 
     def __init__(self, model: mujoco.MjModel, size: int, looks: Looks | None = None):
         self._model, self._looks = model, looks
         self._textures_known = len(looks.changed) if looks else 0
         model.vis.global_.offwidth = model.vis.global_.offheight = size
-        try:
-            self._gl = _make_context(size)
-            self._gl.make_current()
+        self._gl = gl.make(size)
+        with gl.current(self._gl), gl.explained():
             self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
-        except Exception as error:
-            raise GLError(f"{_GL_HELP} (the error was: {error})") from error
-        self._free = weakref.finalize(self, _free, self._gl, self._context)
+            mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._free = weakref.finalize(self, gl.free, self._gl, self._context)
         self._free.atexit = False  # by then the GL display is gone
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
         self._rect = mujoco.MjrRect(0, 0, size, size)
         self._scene = mujoco.MjvScene(model, maxgeom=2000)
         self._option = mujoco.MjvOption()
         self._option.geomgroup[3:] = 0
         self._bodies: np.ndarray | None = None
-        self._size = size
+        self._colors = np.empty((size, size, 3), dtype=np.uint8)
+        self._depths = np.empty((size, size), dtype=np.float32)
 
-    def update(self, data: mujoco.MjData) -> None:
-        """Take over where everything is; call once a frame, right before `rgb` and the like."""
-        self._gl.make_current()
-        camera = mujoco.MjvCamera()
-        everything = mujoco.mjtCatBit.mjCAT_ALL
-        mujoco.mjv_updateScene(
-            self._model, data, self._option, None, camera, everything, self._scene
-        )
-        self._scene.flags[[_SHADOW, _REFLECTION]] = 0
-        self._bodies = None
-        self._upload()
+    @contextmanager
+    def showing(self, data: mujoco.MjData) -> Iterator[None]:
+        """Take over where everything is; `rgb` and `depth_and_mask` work inside.
+
+        Raises:
+            GLError: this process was forked from one that has taken pictures.
+        """
+        with gl.current(self._gl):
+            everything = mujoco.mjtCatBit.mjCAT_ALL
+            mujoco.mjv_updateScene(
+                self._model, data, self._option, None, mujoco.MjvCamera(), everything, self._scene
+            )
+            self._scene.flags[[_SHADOW, _REFLECTION]] = 0
+            self._bodies = None
+            self._upload()
+            yield
 
     def _upload(self) -> None:
         """Bring textures that were drawn anew into the GL context."""
@@ -112,25 +80,23 @@ class Renderer:
         self._textures_known = len(self._looks.changed)
 
     def rgb(self, data: mujoco.MjData, camera: str) -> np.ndarray:
-        """Return the colour picture, (H, W, 3) uint8, row 0 on top."""
+        """Return the colour picture, (H, W, 3) uint8, row 0 on top, contiguous."""
         self._aim(data, camera)
         mujoco.mjr_render(self._rect, self._scene, self._context)
-        picture = np.empty((self._size, self._size, 3), dtype=np.uint8)
-        mujoco.mjr_readPixels(picture, None, self._rect, self._context)
-        return picture[::-1]
+        mujoco.mjr_readPixels(self._colors, None, self._rect, self._context)
+        return self._colors[::-1].copy()
 
     def depth_and_mask(self, data: mujoco.MjData, camera: str) -> tuple[np.ndarray, np.ndarray]:
         """Return depth along the optical axis, (H, W) float32 in metres, and the mask, (H, W)
-        int32 MuJoCo body ids, 0 where nothing is. Row 0 is on top.
+        int32 MuJoCo body ids, 0 where nothing is. Row 0 is on top; both are contiguous.
         """
         self._aim(data, camera)
         self._scene.flags[[_SEGMENT, _IDCOLOR]] = 1
         mujoco.mjr_render(self._rect, self._scene, self._context)
         self._scene.flags[[_SEGMENT, _IDCOLOR]] = 0
-        code = np.empty((self._size, self._size, 3), dtype=np.uint8)
-        buffer = np.empty((self._size, self._size), dtype=np.float32)
-        mujoco.mjr_readPixels(code, buffer, self._rect, self._context)
-        return self._metres(buffer[::-1]), self._body_of_segment()[_segments(code[::-1])]
+        mujoco.mjr_readPixels(self._colors, self._depths, self._rect, self._context)
+        codes = _segments(self._colors[::-1])
+        return self._metres(self._depths[::-1].copy()), self._body_of_segment()[codes]
 
     def _aim(self, data: mujoco.MjData, camera: str) -> None:
         view = mujoco.MjvCamera()
@@ -164,10 +130,3 @@ def _segments(code: np.ndarray) -> np.ndarray:
     The highest byte is left out: a scene holds far fewer than 65536 geoms.
     """
     return code[..., 0] + (code[..., 1].astype(np.uint16) << 8)
-
-
-def _free(gl: mujoco.GLContext, context: mujoco.MjrContext) -> None:
-    """Free a GL context. It is made current, or its pictures' numbers in another one are freed."""
-    gl.make_current()
-    context.free()
-    gl.free()

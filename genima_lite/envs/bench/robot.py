@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import mujoco
 import numpy as np
 
 from genima_lite import panda
+from genima_lite.envs.bench.gl import mujoco
 from genima_lite.errors import UserError
 from genima_lite.observation import CONTROL_PERIOD
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import mujoco
 import numpy as np
 
+from genima_lite.envs.bench.gl import mujoco
 from genima_lite.envs.bench.looks import Looks
 from genima_lite.envs.bench.perturbed import Perturbed, perturbation_seed
 from genima_lite.envs.bench.robot import Robot, touches

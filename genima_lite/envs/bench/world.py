@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
-import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from genima_lite.cameras import RLBENCH_MOUNTS, Camera
+from genima_lite.envs.bench.gl import mujoco
 from genima_lite.envs.bench.task import Task
 from genima_lite.panda import FLANGE_TO_TIP
 from genima_lite.transforms import pose_matrix

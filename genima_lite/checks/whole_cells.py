@@ -1,0 +1,61 @@
+"""Says in a notebook that an exercise's cell was split or deleted.
+
+A student who splits a solution's cell meets errors that speak of something else: an indent in one
+half, a missing name in the check. The functions here tell the cause beside them.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+_WAY_OUT = (
+    "put the whole function back into the one cell that came with the exercise (select its parts, "
+    "Edit > Merge Selected Cells), and run it"
+)
+
+
+def watch() -> None:
+    """Watch the cells of the notebook that calls this; does nothing outside a notebook."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return
+    shell = get_ipython()
+    if shell is None or shell.custom_exceptions:
+        return
+    shell.set_custom_exc((NameError,), _show_missing_name)
+    shell.events.register("post_run_cell", _say_if_split)
+
+
+def _show_missing_name(
+    shell: Any,
+    kind: type[NameError],
+    error: NameError,
+    trace: TracebackType,
+    tb_offset: int | None = None,
+) -> list[str]:
+    """Return the lines of a traceback, with the likely cause where a check met a missing name."""
+    lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
+    if lacks_an_answer(shell.user_ns.get("_ih", [""])[-1], error):
+        cause = "the exercise's cell was not run, was split, or was deleted"
+        lines = [*lines, f"\N{BALLOT X} there is no '{error.name}': {cause}: {_WAY_OUT}"]
+    return lines
+
+
+def lacks_an_answer(cell: str, error: NameError) -> bool:
+    """Return whether a cell is a check, and a name that it tests is missing."""
+    return "genima_lite.checks" in cell and f"{error.name}" in cell
+
+
+def _say_if_split(result: Any) -> None:
+    """Print the likely cause of an error that a part of a function makes."""
+    if looks_split(result.error_before_exec or result.error_in_exec):
+        print(f"\N{BALLOT X} this looks like a part of a function: was the cell split? {_WAY_OUT}")
+
+
+def looks_split(error: BaseException | None) -> bool:
+    """Return whether an error comes from a function's head without body, or body without head."""
+    if isinstance(error, IndentationError):
+        return True
+    return isinstance(error, SyntaxError) and "outside function" in str(error.msg)
