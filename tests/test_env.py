@@ -253,7 +253,7 @@ def test_a_target_beyond_a_limit_is_clipped_with_a_warning_or_refused(env):
         ({"task": "push_button", "cameras": ("side",)}, "unknown camera 'side'.*wrist"),
         ({"task": "push_button", "cameras": "front"}, "give a list of names"),
         ({"task": "push_button", "image_size": 0}, "image_size is 0"),
-        ({"task": "push_button", "image_size": 64.5}, "image_size is 64.5; give a whole number"),
+        ({"task": "push_button", "image_size": 64.5}, "image_size is 64.5; it must be a"),
         ({"task": "push_button", "out_of_limits": "ignore"}, "'clip' or 'raise'"),
         ({"task": "push_button", "render_mode": "human"}, "rgb_array"),
     ],

@@ -58,4 +58,5 @@ def looks_split(error: BaseException | None) -> bool:
     """Return whether an error comes from a function's head without body, or body without head."""
     if isinstance(error, IndentationError):
         return True
-    return isinstance(error, SyntaxError) and "outside function" in str(error.msg)
+    hints = ("outside function", "incomplete input")  # the latter is what a notebook says of a head
+    return isinstance(error, SyntaxError) and any(hint in str(error.msg) for hint in hints)
