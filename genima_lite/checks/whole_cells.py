@@ -6,7 +6,6 @@ half, a missing name in the check. The functions here tell the cause beside them
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any
 
 _WAY_OUT = (
@@ -22,36 +21,23 @@ def watch() -> None:
     except ImportError:
         return
     shell = get_ipython()
-    if shell is None or shell.custom_exceptions:
-        return
-    shell.set_custom_exc((NameError,), _show_missing_name)
-    shell.events.register("post_run_cell", _say_if_split)
+    if shell is not None and _say_cause not in shell.events.callbacks["post_run_cell"]:
+        shell.events.register("post_run_cell", _say_cause)
 
 
-def _show_missing_name(
-    shell: Any,
-    kind: type[NameError],
-    error: NameError,
-    trace: TracebackType,
-    tb_offset: int | None = None,
-) -> list[str]:
-    """Return the lines of a traceback, with the likely cause where a check met a missing name."""
-    lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
-    if lacks_an_answer(shell.user_ns.get("_ih", [""])[-1], error):
+def _say_cause(result: Any) -> None:
+    """Print the likely cause of a cell's error below it."""
+    error = result.error_before_exec or result.error_in_exec
+    if looks_split(error):
+        print(f"\N{BALLOT X} this looks like a part of a function: was the cell split? {_WAY_OUT}")
+    elif isinstance(error, NameError) and lacks_an_answer(result.info.raw_cell, error):
         cause = "the exercise's cell was not run, was split, or was deleted"
-        lines = [*lines, f"\N{BALLOT X} there is no '{error.name}': {cause}: {_WAY_OUT}"]
-    return lines
+        print(f"\N{BALLOT X} there is no '{error.name}': {cause}: {_WAY_OUT}")
 
 
 def lacks_an_answer(cell: str, error: NameError) -> bool:
     """Return whether a cell is a check, and a name that it tests is missing."""
     return "genima_lite.checks" in cell and f"{error.name}" in cell
-
-
-def _say_if_split(result: Any) -> None:
-    """Print the likely cause of an error that a part of a function makes."""
-    if looks_split(result.error_before_exec or result.error_in_exec):
-        print(f"\N{BALLOT X} this looks like a part of a function: was the cell split? {_WAY_OUT}")
 
 
 def looks_split(error: BaseException | None) -> bool:

@@ -73,9 +73,10 @@ class BenchEnv(gymnasium.Env):
         if render_mode not in (None, "rgb_array"):
             raise UserError(f"render_mode is '{render_mode}'; choose 'rgb_array' or None")
         self.task_name = task
-        chosen = cameras if isinstance(cameras, str) else tuple(cameras)
-        self._views = Views(chosen, image_size, depth, mask)
-        self.cameras, self.image_size = self._views.cameras, image_size
+        if isinstance(cameras, str):
+            raise UserError(f"cameras is the text '{cameras}'; give a list of names")
+        self.cameras, self.image_size = tuple(cameras), image_size
+        self._views = Views(self.cameras, image_size, depth, mask)
         self.scene = Scene(load_task(task), Perturbed(tuple(perturbations), strength))
         self.render_mode = render_mode
         self._out_of_limits = out_of_limits

@@ -37,8 +37,6 @@ class Views:
     mask: bool = False
 
     def __post_init__(self) -> None:
-        if isinstance(self.cameras, str):
-            raise UserError(f"cameras is the text '{self.cameras}'; give a list of names")
         unknown = [name for name in self.cameras if name not in CAMERAS]
         if unknown:
             raise UserError(f"unknown camera '{unknown[0]}': choose from {', '.join(CAMERAS)}")
