@@ -1,7 +1,7 @@
-"""The command `genima-lite`: parse, call, print what went wrong.
+"""The command `genima-lite`: parse, call, end.
 
 Options are the fields of configurations: `genima_lite.commands` says which, and what each command
-does.
+does; `genima_lite.endings` says how it ends.
 """
 
 from __future__ import annotations
@@ -11,29 +11,38 @@ import sys
 from inspect import cleandoc
 from itertools import pairwise
 
-import tyro
-from rich.markup import escape
+from genima_lite.endings import ended
 
-from genima_lite.commands import COMMANDS
-from genima_lite.console import console, errors
-from genima_lite.errors import UserError
+DEBUG = "--debug"
+"""Shows the traceback of an error; may stand anywhere."""
 
 
 def main() -> None:
-    """Run the command line; wrong input ends with a sentence and exit code 2."""
+    """Run the command line and exit."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # else it remarks on torchvision
-    name, *arguments = sys.argv[1:] or ["--help"]
-    if name not in COMMANDS:
-        sys.exit(_list_commands(name))
-    try:
-        sys.exit(_run(name, arguments))
-    except UserError as error:
-        errors.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
-        sys.exit(2)
+    words = [word for word in sys.argv[1:] if word != DEBUG]
+    sys.exit(ended(lambda: _run(words), debug=DEBUG in sys.argv))
 
 
-def _run(name: str, arguments: list[str]) -> int:
+def _run(words: list[str]) -> int:
     """Let a command import what it needs, then parse its options and call it."""
+    from genima_lite.commands import COMMANDS
+    from genima_lite.extras import missing_extra
+
+    name, *arguments = words or ["--help"]
+    if name not in COMMANDS:
+        return _list_commands(name)
+    try:
+        return _call(name, arguments)
+    except ModuleNotFoundError as error:
+        raise (missing_extra(f"'{name}'", error) or error) from error
+
+
+def _call(name: str, arguments: list[str]) -> int:
+    import tyro
+
+    from genima_lite.commands import COMMANDS
+
     command = COMMANDS[name](arguments)
     command.__doc__ = f"{COMMANDS[name].__doc__}\n\n{cleandoc(command.__doc__ or '')}"
     return tyro.cli(command, prog=f"genima-lite {name}", args=_with_lists(arguments))
@@ -56,10 +65,13 @@ def _with_lists(arguments: list[str]) -> list[str]:
 
 def _list_commands(name: str) -> int:
     """Print all commands; return the exit code."""
+    from genima_lite.commands import COMMANDS
+    from genima_lite.console import complain, say
+
     if name not in ("-h", "--help"):
-        errors.print(f"[bold red]error:[/] unknown command '{escape(name)}'")
-    console.print("usage: genima-lite COMMAND [OPTIONS]; each has --help\n", markup=False)
+        complain(f"unknown command '{name}'")
+    say("usage: genima-lite COMMAND [OPTIONS]; each has --help and --debug\n")
     for each, command in COMMANDS.items():
         said = (command.__doc__ or "").splitlines()[0]
-        console.print(f"  {each:18s}{said}", soft_wrap=True, markup=False)
+        say(f"  {each:18s}{said}")
     return 0 if name in ("-h", "--help") else 2

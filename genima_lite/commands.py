@@ -13,13 +13,15 @@ from typing import Annotated, Any
 
 import tyro
 
-from genima_lite.console import console, progress, success_table, training_bars
-from genima_lite.files import write_json
+from genima_lite.console import console, progress, say, success_table, training_bars
+from genima_lite.endings import stopped
+from genima_lite.files import check_folder, check_output, read_json, write_json
 
 FLAT = tyro.conf.arg(name="")
 WHOLE: Any = tyro.conf.AvoidSubcommands  # of an optional configuration, too
 Folder = Annotated[Path, tyro.conf.Positional]
 Command = Callable[..., int]
+GOES_ON = "the same command goes on"
 
 
 def doctor(_: list[str]) -> Command:
@@ -43,16 +45,23 @@ def collect(_: list[str]) -> Command:
             workers: processes.
         """
         made = record(out, config.tasks, config.episodes, config.settings, workers)
-        new = [each for each in progress(made, config.total, "collecting") if each is not None]
-        console.print(f"{out}: {config.total} episodes, {len(new)} of them new")
+        with stopped(lambda: f"{out}: {_episodes(out)} whole episodes are kept; {GOES_ON}"):
+            new = [each for each in progress(made, config.total, "collecting") if each is not None]
+        say(f"{out}: {config.total} episodes, {len(new)} of them new")
         for each in new:
             if each.unsolved_seeds:
                 job, seeds = each.job, ", ".join(map(str, each.unsolved_seeds))
                 which = f"{job.task}, variation {job.variation}, episode {job.episode}"
-                console.print(f"{which}: the expert failed with environment seeds {seeds}")
+                say(f"{which}: the expert failed with environment seeds {seeds}")
         return 0
 
     return run
+
+
+def _episodes(folder: Path) -> int:
+    from genima_lite.demos.layout import iterate_episodes
+
+    return sum(1 for _ in iterate_episodes(folder)) if folder.is_dir() else 0
 
 
 def replay(_: list[str]) -> Command:
@@ -71,10 +80,8 @@ def replay(_: list[str]) -> Command:
         failed = [result for result in results if not result.success]
         worst = max((result.deviation for result in results), default=0.0)
         for result in failed:
-            console.print(f"failed: {result.episode.path}")
-        console.print(
-            f"{total - len(failed)} of {total} succeed; largest deviation {worst:.1e} rad"
-        )
+            say(f"failed: {result.episode.path}")
+        say(f"{total - len(failed)} of {total} succeed; largest deviation {worst:.1e} rad")
         return 0 if results and not failed else 1
 
     return run
@@ -95,7 +102,7 @@ def inspect(_: list[str]) -> Command:
             json: print JSON instead of text.
         """
         report = inspect_dataset(folder)
-        print(dumps(report, indent=1) if json else render_report(report))
+        say(dumps(report, indent=1) if json else render_report(report))
         return 1 if report["problems"] else 0
 
     return run
@@ -121,8 +128,9 @@ def view(_: list[str]) -> Command:
             episode: its number.
             out: where both files go, named after the episode.
         """
+        check_folder(out)
         for path in draw_episode(find_episode(folder, task, variation, episode).path, out):
-            print(path)
+            say(path)
         return 0
 
     return run
@@ -155,10 +163,11 @@ def train(arguments: list[str]) -> Command:
             processes: how many steps run side by side, each on one core.
             device: of the networks: cpu or cuda.
         """
-        train_recipe(out, scaled(recipe, scale), processes, device)
+        with stopped(lambda: f"{out}: what is done is kept; {GOES_ON}"):
+            train_recipe(out, scaled(recipe, scale), processes, device)
         for policy, folder in known.makes.items():
             place = shlex.quote(str(out / folder))
-            console.print(f"genima-lite eval --policy {policy} --checkpoint {place}")
+            say(f"genima-lite eval --policy {policy} --checkpoint {place}")
         return 0
 
     return run
@@ -170,7 +179,7 @@ def _list_recipes() -> int:
     for name in recipe_names():
         recipe = load_recipe(name)
         said = (type(recipe).__doc__ or "").splitlines()[0]
-        console.print(f"  train {name:12s}{recipe.minutes:5.0f} minutes  {said}", soft_wrap=True)
+        say(f"  train {name:12s}{recipe.minutes:5.0f} minutes  {said}")
     return 0
 
 
@@ -206,7 +215,8 @@ def _must_give(config: Any, *names: str) -> Any:
 
 
 def _training(default: Any) -> Command:
-    from genima_lite.recipes._steps import run_step
+    from genima_lite.recipes._check import check_step
+    from genima_lite.recipes._steps import kept, run_step
 
     kind = WHOLE[type(default)]
 
@@ -226,10 +236,11 @@ def _training(default: Any) -> Command:
             device: of the networks: cpu or cuda.
             workers: processes that make batches beside the training; a GPU waits without any.
         """
-        with training_bars() as report:
+        check_step(out, config, device, workers)
+        with stopped(lambda: kept(out)), training_bars() as report:
             result = run_step(out, config, report, max_minutes, device, workers)
         left = "" if result.done else ", not finished: start again to go on"
-        console.print(f"{out}: {result.steps} steps, {result.weights / 1e6:.1f} M weights{left}")
+        say(f"{out}: {result.steps} steps, {result.weights / 1e6:.1f} M weights{left}")
         return 0
 
     return run
@@ -256,11 +267,15 @@ def score(_: list[str]) -> Command:
             json: also write the numbers to this file.
             picture: also write this PNG: seen, drawn, true, side by side.
         """
+        if json is not None:
+            check_output(json)
+        if picture is not None:
+            check_output(picture, ".png")
         folder = checkpoint or shipped("genima/diffusion")
         result = score_folder(folder, demos, tasks or None, picture)
-        console.print(str(result))
         if json is not None:
-            write_json(json, vars(result))
+            write_json(json, result.document())
+        say(result)
         return 0
 
     return run
@@ -272,17 +287,27 @@ def evaluate(_: list[str]) -> Command:
 
     def run(config: Annotated[Evaluation, FLAT]) -> int:
         """Episode i has environment seed 2 (seed + i) + 1; training seeds are even."""
-        results = list(progress(config.run(), config.total, config.policy))
-        document = config.document(results, shlex.join(["genima-lite", *sys.argv[1:]]))
+        config.check()
+        with config.keeping(say) as store, stopped(lambda: _kept(config, store)):
+            results = list(progress(config.run(store), config.total, config.policy))
+            document = config.document(results, shlex.join(["genima-lite", *sys.argv[1:]]))
+            written = list(config.write(document))
         console.print(success_table(config.policy, document["summary"]))
         for each in document["errors"]:
             where = f"{each['task']}, variation {each['variation']}, seed {each['seed']}"
-            console.print(f"error, not counted: {where}: {each['error']}", markup=False)
-        for path in config.write(document):
-            console.print(str(path), soft_wrap=True)
+            say(f"error, not counted: {where}: {each['error']}")
+        for path in written:
+            say(path)
         return 1 if document["errors"] else 0
 
     return run
+
+
+def _kept(config: Any, store: Any) -> str:
+    """Return a sentence on the episodes that a stopped evaluation has kept."""
+    if store is None:
+        return "nothing is kept; with --json or --report, episodes would be"
+    return f"{store.folder}: {len(store)} of {config.total} episodes are kept; {GOES_ON}"
 
 
 def reproduce(_: list[str]) -> Command:
@@ -300,7 +325,10 @@ def reproduce(_: list[str]) -> Command:
             scale: multiplies the amounts of data and the training steps, for a quick look.
             episodes: a task and policy.
         """
-        return _show_report(whole(out, scaled(Laptop(), scale), Evaluations(TASKS, episodes)))
+        evaluations = Evaluations(TASKS, episodes)
+        with stopped(lambda: f"{out}: what is done is kept; {GOES_ON}"):
+            page = whole(out, scaled(Laptop(), scale), evaluations)
+        return _show_report(page)
 
     return run
 
@@ -316,19 +344,19 @@ def demo(_: list[str]) -> Command:
             out: folder of the report.
             episodes: a task and policy.
         """
-        return _show_report(whole(out, episodes))
+        with stopped(lambda: f"{out}: what is done is kept; {GOES_ON}"):
+            page = whole(out, episodes)
+        return _show_report(page)
 
     return run
 
 
 def _show_report(page: Path) -> int:
     """Print the success rates in a report's folder and where its page is."""
-    from json import loads
-
-    results = loads((page.parent / "results.json").read_text(encoding="utf-8"))
+    results = read_json(page.parent / "results.json")
     for policy, document in results["policies"].items():
         console.print(success_table(policy, document["summary"]))
-    console.print(f"open {page.resolve()} in a browser", soft_wrap=True)
+    say(f"open {page.resolve()} in a browser")
     return 0
 
 

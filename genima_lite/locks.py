@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from genima_lite.errors import UserError
+from genima_lite.files import check_folder, remove_partial
 
 NAME = ".lock"
 """The file in the folder; it is gone when nobody writes."""
@@ -23,21 +24,29 @@ def writing(
     folder: Path | str,
     tell: Callable[[str], None] = lambda _: None,
     patience: float = PATIENCE,
+    below: bool = False,
 ) -> Iterator[None]:
     """Be the only process that writes into a folder; it is made if it is missing.
 
-    The operating system frees the lock of a process that died.
+    The operating system frees the lock of a process that died. Temporary files that such a process
+    left are removed. Of several processes that share a training only the first one writes, and
+    holds the lock.
 
     Args:
         folder: of a dataset, a run or a report.
         tell: gets a sentence if this must wait.
         patience: seconds to wait at most.
+        below: remove the left temporary files of all folders below, too.
 
     Raises:
-        UserError: another process still writes there; the message says which.
+        UserError: another process still writes there; the message says which. Or nobody can.
     """
+    if int(os.environ.get("RANK") or 0) > 0:  # torchrun's and accelerate's
+        yield
+        return
     folder = Path(folder)
-    _make(folder)
+    check_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / NAME)
     try:
         lock.acquire(timeout=0)
@@ -46,19 +55,11 @@ def writing(
         _wait(lock, folder, patience)
     try:
         (folder / NAME).write_text(f"{os.getpid()}\n", encoding="ascii")
+        remove_partial(folder, below)
         yield
     finally:
         (folder / NAME).unlink(missing_ok=True)
         lock.release()
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be made ({error.strerror}); choose another") from None
-    if not os.access(folder, os.W_OK):
-        raise UserError(f"{folder}: may not be written to; choose another folder")
 
 
 def _wait(lock: FileLock, folder: Path, patience: float) -> None:

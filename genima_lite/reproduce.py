@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genima_lite.evaluation.episode_store import EpisodeStore, provenance
+from genima_lite import locks
+from genima_lite.errors import UserError
+from genima_lite.evaluation.episode_store import EpisodeStore
 from genima_lite.evaluation.recording import Recorder
 from genima_lite.evaluation.report import write_report
 from genima_lite.evaluation.rollout import evaluate
 from genima_lite.evaluation.statistics import results_document
 from genima_lite.policies.api import PolicyFactory, PolicySettings
 from genima_lite.provenance import claim, model_fingerprint
+from genima_lite.recipes._check import check_recipe
 from genima_lite.recipes._run import claim_run, recipe_stages
 from genima_lite.recipes._stages import Stage, run_stages
 from genima_lite.recipes._tasks import TASKS
@@ -38,6 +41,10 @@ class Evaluations:
     seed: int = 1000
     """Of the first episode; see `genima_lite.evaluation.rollout.evaluate`."""
 
+    def __post_init__(self) -> None:
+        if not self.tasks or self.episodes < 1 or self.seed < 0:
+            raise UserError("give at least 1 task and 1 episode, and a seed from 0 on")
+
 
 def reproduce(out: Path, recipe: Recipe, evaluations: Evaluations, processes: int = 2) -> Path:
     """Train a recipe, evaluate what it makes, and return the report's path.
@@ -52,8 +59,14 @@ def reproduce(out: Path, recipe: Recipe, evaluations: Evaluations, processes: in
         processes: how many work side by side.
 
     Raises:
-        UserError: `out` holds another run.
+        UserError: `out` holds another run, another process works in it, or it cannot be written to.
     """
+    check_recipe(out, recipe, processes)
+    with locks.writing(out):
+        return _reproduce(out, recipe, evaluations, processes)
+
+
+def _reproduce(out: Path, recipe: Recipe, evaluations: Evaluations, processes: int) -> Path:
     claim_run(out, recipe)
     policies = {
         name: out / recipe.makes[name] if name in recipe.makes else None for name in COMPARED
@@ -72,9 +85,15 @@ def demo(out: Path, episodes: int = 4, seed: int = 1000) -> Path:
     Episodes of other weights than today's are kept beside, and not shown.
 
     Raises:
-        UserError: nothing is shipped with this installation, or `out` holds another demo.
+        UserError: nothing is shipped with this installation, `out` holds another demo, another
+            process works in it, or it cannot be written to.
     """
     evaluations = Evaluations(TASKS, episodes, seed)
+    with locks.writing(out):
+        return _demo(out, evaluations)
+
+
+def _demo(out: Path, evaluations: Evaluations) -> Path:
     claim(out, {"demo": vars(evaluations)})
     policies: dict[str, Path | None] = dict.fromkeys(("oracle", "genima", "act"))
     weights = [model_fingerprint(shipped(name)) for name in ("genima", "act")]
@@ -111,17 +130,12 @@ def _evaluate(
     evaluations: Evaluations,
     report: Callable[[int, int], None],
 ) -> None:
-    """Run a policy's episodes of a task, unless they are there already."""
-    make = PolicyFactory(policy, PolicySettings(checkpoint))
-    store, count = EpisodeStore(folder), evaluations.episodes
-    made_from = provenance(make, task, count, evaluations.seed)
-    if store.holds(policy, task, made_from):
-        return
-    recorder, results = Recorder(policy, each=1), []
-    for result in evaluate(make, [task], count, evaluations.seed, recorder):
-        results.append(result)
-        report(len(results), count)
-    store.keep(policy, task, made_from, results, recorder.recordings)
+    """Run a policy's episodes of a task that are not there yet."""
+    make, store = PolicyFactory(policy, PolicySettings(checkpoint)), EpisodeStore(folder)
+    kept = store.task(make, task, evaluations.seed)
+    recorder, which = Recorder(policy, each=1), (evaluations.episodes, evaluations.seed)
+    for done, _ in enumerate(evaluate(make, [task], *which, recorder, kept=lambda _: kept), 1):
+        report(done, evaluations.episodes)
 
 
 def _results(
@@ -132,7 +146,7 @@ def _results(
     for policy in policies:
         results = []
         for task in evaluations.tasks:
-            episodes, recorded = store.load(policy, task)
+            episodes, recorded = store.load(policy, task, evaluations.episodes)
             results += episodes
             recordings += recorded
         settings = {"policy": policy, **vars(evaluations), "tasks": list(evaluations.tasks)}

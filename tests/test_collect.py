@@ -79,7 +79,7 @@ def test_killed_at_any_moment_it_finishes_on_the_second_start(dataset, tmp_path)
 def building_after(root, episodes):
     """Whether an episode is being built while `episodes` are finished."""
     finished = len(list(root.glob("*/*/episodes/*")))
-    return finished >= episodes and any(root.glob(".partial/*/*/*_rgb"))
+    return finished >= episodes and any(root.glob(".partial/*/*/*/*_rgb"))
 
 
 def wait_for(condition, seconds=60):

@@ -27,7 +27,6 @@ from genima_lite.envs.api import (
     require,
 )
 from genima_lite.errors import UserError
-from genima_lite.evaluation.episode_store import EpisodeStore, provenance
 from genima_lite.evaluation.recording import Recorder
 from genima_lite.evaluation.report import write_report
 from genima_lite.evaluation.rollout import evaluate, run_episode
@@ -121,20 +120,6 @@ def test_what_needs_more_is_refused_by_name(tmp_path):
     with pytest.raises(UserError, match="unknown backend 'tests.no_env': choose from bench"):
         make_env(EnvSpec(TASK, backend="tests.no_env"))
     assert isinstance(make_env(EnvSpec("push_button", cameras=())), HasSnapshot)
-
-
-def test_evaluations_are_kept_with_what_they_come_from(tmp_path):
-    store, make = EpisodeStore(tmp_path), PolicyFactory("expert", backend=FAKE)
-    made_from = provenance(make, TASK, 2, 7)
-    assert not store.holds("expert", TASK, made_from)
-    results = list(evaluate(make, [TASK], 2, 7))
-    store.keep("expert", TASK, made_from, results, [])
-    assert store.holds("expert", TASK, made_from)
-    assert store.load("expert", TASK) == (results, [])
-    with pytest.raises(UserError, match="seed = 7, not 8"):
-        store.holds("expert", TASK, provenance(make, TASK, 2, 8))
-    with pytest.raises(UserError, match="weights"):
-        store.keep("expert", TASK, {**made_from, "weights": "others"}, results, [])
 
 
 def test_no_simulator_is_loaded():

@@ -71,5 +71,5 @@ def test_nothing_is_left_in_a_folder_that_was_made(tmp_path: Path) -> None:
 
 def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
-    with pytest.raises(UserError, match="cannot be made"), writing(tmp_path / "a" / "b"):
+    with pytest.raises(UserError, match="is no folder"), writing(tmp_path / "a" / "b"):
         pass

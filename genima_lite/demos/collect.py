@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import shutil
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,14 +14,24 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from genima_lite.demos.layout import DatasetError, episode_folder
+from genima_lite import locks
+from genima_lite.demos.layout import PARTIAL, DatasetError, episode_folder
 from genima_lite.demos.write import write_episode
 from genima_lite.envs.api import BENCH, EnvSpec, HasExpert, HasSnapshot, RobotEnv, make_env, require
 from genima_lite.errors import UserError
+from genima_lite.files import check_folder
 from genima_lite.observation import Demo
 from genima_lite.panda import Unreachable
 from genima_lite.provenance import FILE, claim
 from genima_lite.seeds import MAX_ATTEMPTS, training_seed
+from genima_lite.workers import MAX_WORKERS, pool
+
+MAX_IMAGE_SIZE = 2048
+"""Pixels; a side of what the software renderer draws in a reasonable time."""
+
+_BYTES_PER_PIXEL = 300
+"""A whole episode has at least so many, of all pictures, for each pixel of one: half of what the
+shortest task needs."""
 
 _LAST_CHANCE_STEPS = 10
 
@@ -78,6 +89,8 @@ class CollectSettings:
             raise UserError(f"--seed is {self.seed}; it must not be negative")
         if self.variations is not None and not self.variations:
             raise UserError("--variations is empty; name at least one, or 'all'")
+        if not 1 <= self.image_size <= MAX_IMAGE_SIZE:
+            raise UserError(f"--image-size is {self.image_size}; give 1 to {MAX_IMAGE_SIZE}")
         if not 0 <= self.recovery <= 1:
             raise UserError(f"--recovery is {self.recovery}; give a share from 0 to 1")
         if self.recovery and self.lead is None:
@@ -99,6 +112,10 @@ class Job:
     variation: int
     episode: int
     number: int
+
+    def folder(self, root: Path) -> Path:
+        """Return where the episode is, or will be."""
+        return episode_folder(root, self.task, self.variation, self.episode)
 
 
 @dataclass(frozen=True)
@@ -157,27 +174,64 @@ def collect(
     """Record demonstrations that are not there yet, in any order, yielding one result a job.
 
     Episodes that are there already yield `None`. Killed and started again with the same arguments
-    it finishes the set: an episode appears in its place only when it is whole.
+    it finishes the set: an episode appears in its place only when it is whole. One process at a
+    time records a task's episodes; others wait for it.
 
     Raises:
-        DatasetError, UserError: see `claim_folder` and `plan_jobs`.
+        DatasetError, UserError: see `claim_folder`, `check_collection`, `locks.writing`; or a
+            number of workers that makes no sense.
     """
     root = Path(root)
+    if not 1 <= workers <= MAX_WORKERS:
+        raise UserError(f"--workers is {workers}; give 1 to {MAX_WORKERS}")
+    jobs = check_collection(root, tasks, episodes, settings)
+    with locks.writing(root):
+        claim_folder(root, settings)
+    with _only_writer(root, tasks):
+        todo = [job for job in jobs if not job.folder(root).exists()]
+        yield from [None] * (len(jobs) - len(todo))
+        if workers == 1:
+            yield from (_record(root, job, settings) for job in todo)
+            return
+        with pool(workers, _one_thread) as executor:
+            for future in as_completed([executor.submit(_record, root, j, settings) for j in todo]):
+                yield future.result()
+
+
+def check_collection(
+    root: Path, tasks: Sequence[str], episodes: int, settings: CollectSettings
+) -> list[Job]:
+    """Return the jobs of a collection, or refuse one that could only fail later.
+
+    Raises:
+        UserError: see `plan_jobs`; the folder cannot be written to, or there is too little space.
+    """
     jobs = plan_jobs(tasks, episodes, settings)
-    claim_folder(root, settings)
-    todo = [j for j in jobs if not episode_folder(root, j.task, j.variation, j.episode).exists()]
-    yield from [None] * (len(jobs) - len(todo))
-    if workers <= 1:
-        for job in todo:
-            yield _record(root, job, settings)
-        return
-    spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=_one_thread)
+    missing = sum(not job.folder(root).exists() for job in jobs)
+    check_folder(root, space(missing, settings.image_size))
+    return jobs
+
+
+def space(episodes: int, image_size: int) -> int:
+    """Return how many bytes episodes at least take on the disk."""
+    return episodes * image_size**2 * _BYTES_PER_PIXEL
+
+
+@contextmanager
+def _only_writer(root: Path, tasks: Sequence[str]) -> Iterator[None]:
+    """Be the only process that writes tasks' episodes; remove what killed ones left unfinished."""
+    folders = [root / PARTIAL / task for task in sorted(set(tasks))]  # in order: no deadlocks
     try:
-        for future in as_completed([pool.submit(_record, root, j, settings) for j in todo]):
-            yield future.result()
+        with ExitStack() as held:
+            for folder in folders:
+                held.enter_context(locks.writing(folder))
+                for left in [path for path in folder.iterdir() if path.is_dir()]:
+                    shutil.rmtree(left, ignore_errors=True)
+            yield
     finally:
-        pool.shutdown(cancel_futures=True)
+        for folder in [*folders, root / PARTIAL]:
+            with suppress(OSError):  # another process works in it
+                folder.rmdir()
 
 
 def _one_thread() -> None:

@@ -23,7 +23,7 @@ SCENE_STATE = "scene_state.json"
 """Ours, beside `low_dim_obs.pkl`; RLBench ignores it."""
 
 PARTIAL = ".partial"
-"""Episodes under construction live in `<root>/.partial/`, so a half-written one is never found."""
+"""Episodes under construction live in `<root>/.partial/<task>/`: no half-written one is found."""
 
 ALL_VARIATIONS = -1
 STORED_KINDS = ("rgb", "depth", "mask")

@@ -28,6 +28,7 @@ from genima_lite.demos.layout import (
 )
 from genima_lite.demos.pickler import dump_demo, dump_descriptions
 from genima_lite.demos.read import read_descriptions
+from genima_lite.files import sync, syncing
 from genima_lite.observation import CAMERAS, Demo
 
 _STORED = [(camera, kind) for camera in CAMERAS for kind in STORED_KINDS]
@@ -43,9 +44,10 @@ def write_episode(
 ) -> Path:
     """Write one demonstration, whole or not at all, and return its folder.
 
-    The episode is built in `<root>/.partial/` and then moved to its place in one step, so
-    several writers may fill one dataset. Equal demonstrations give equal files. Point clouds
-    are not stored. `descriptions` are the variation's instructions, the same for each episode.
+    The episode is built in `<root>/.partial/<task>/` and then moved to its place in one step, when
+    all of it is on the disk, so several writers may fill one dataset. Equal demonstrations give
+    equal files. Point clouds are not stored. `descriptions` are the variation's instructions, the
+    same for each episode.
 
     Raises:
         DatasetError: the episode is there already, or the variation has other descriptions.
@@ -58,10 +60,13 @@ def write_episode(
     _check_images(demo)
     folder = variation_folder(root, task, variation)
     _check_descriptions(folder, descriptions)
-    with _partial_folder(Path(root)) as partial:
+    with _partial_folder(Path(root), task) as partial:
         built = partial / target.name
-        _write_files(demo, built)
-        (partial / DESCRIPTIONS).write_bytes(dump_descriptions(list(descriptions)))
+        with syncing() as begin_sync:
+            for path in _write_files(demo, built):
+                begin_sync(path)
+            (partial / DESCRIPTIONS).write_bytes(dump_descriptions(list(descriptions)))
+            begin_sync(partial / DESCRIPTIONS)
         target.parent.mkdir(parents=True, exist_ok=True)
         if not (folder / DESCRIPTIONS).exists():
             (partial / DESCRIPTIONS).replace(folder / DESCRIPTIONS)
@@ -69,6 +74,8 @@ def write_episode(
             built.rename(target)
         except OSError as error:  # another writer was first
             raise DatasetError(f"{target}: cannot move the episode here ({error})") from error
+        for path in (target.parent, folder, folder.parent, Path(root)):
+            sync(path)
     return target
 
 
@@ -94,7 +101,8 @@ def _check_images(demo: Demo) -> None:
                 )
 
 
-def _write_files(demo: Demo, folder: Path) -> None:
+def _write_files(demo: Demo, folder: Path) -> Iterator[Path]:
+    """Write an episode's files; yield each file and folder when it is complete."""
     folder.mkdir()
     for camera, kind in _STORED:
         if getattr(demo[0], f"{camera}_{kind}") is None:
@@ -103,10 +111,15 @@ def _write_files(demo: Demo, folder: Path) -> None:
         for frame, obs in enumerate(demo._observations):
             path = image_path(folder, camera, kind, frame)
             write_image(path, obs.image(camera, kind), kind)
+            yield path
+        yield folder / f"{camera}_{kind}"
     if demo.scene_state is not None:
         text = json.dumps(demo.scene_state, indent=1, sort_keys=True)
         (folder / SCENE_STATE).write_text(text + "\n", encoding="utf-8")
+        yield folder / SCENE_STATE
     (folder / LOW_DIM_OBS).write_bytes(dump_demo(demo))
+    yield folder / LOW_DIM_OBS
+    yield folder
 
 
 def _check_descriptions(folder: Path, descriptions: Sequence[str]) -> None:
@@ -124,9 +137,9 @@ def _check_descriptions(folder: Path, descriptions: Sequence[str]) -> None:
 
 
 @contextmanager
-def _partial_folder(root: Path) -> Iterator[Path]:
-    """Yield a fresh folder under `<root>/.partial/`; remove it at the end, also on errors."""
-    folder = root / PARTIAL / uuid4().hex
+def _partial_folder(root: Path, task: str) -> Iterator[Path]:
+    """Yield a fresh folder in `<root>/.partial/<task>/`; remove it at the end, also on errors."""
+    folder = root / PARTIAL / task / uuid4().hex
     for _ in range(100):
         with suppress(FileNotFoundError):  # another writer has just removed .partial
             folder.mkdir(parents=True)
@@ -135,5 +148,6 @@ def _partial_folder(root: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # others still work in it
-            (root / PARTIAL).rmdir()
+        for above in (folder.parent, root / PARTIAL):
+            with suppress(OSError):  # others still work in it
+                above.rmdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -92,6 +93,10 @@ class DrawingScore:
     millimetres: float
     by_joint: dict[str, float]
 
+    def document(self) -> dict[str, Any]:
+        """Return the numbers, JSON-able; `None` for what cannot be told."""
+        return {name: _told(value) for name, value in vars(self).items()}
+
     def __str__(self) -> str:
         low, high = self.misses_interval
         lines = [
@@ -102,6 +107,15 @@ class DrawingScore:
             f"gripper {self.millimetres:.0f} mm off in space"
         ]
         return "\n".join(lines + [f"{joint}: {x:.2f} pixels" for joint, x in self.by_joint.items()])
+
+
+def _told(value: Any) -> Any:
+    """Return nested numbers with `None` for those that are not finite."""
+    if isinstance(value, dict):
+        return {name: _told(each) for name, each in value.items()}
+    if isinstance(value, tuple):
+        return [_told(each) for each in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def score_folder(

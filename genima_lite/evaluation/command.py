@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
+from genima_lite import locks
+from genima_lite.datasets.demonstrations import recorded
 from genima_lite.envs.api import BENCH, check_task, task_names
 from genima_lite.errors import UserError
+from genima_lite.evaluation.episode_store import EpisodeStore, TaskEpisodes
 from genima_lite.evaluation.recording import Recorder
 from genima_lite.evaluation.report import write_report
 from genima_lite.evaluation.rollout import evaluate
 from genima_lite.evaluation.statistics import EpisodeResult, results_document
-from genima_lite.files import write_json
+from genima_lite.files import check_folder, check_output, write_json
 from genima_lite.policies.api import PolicyFactory, PolicySettings
 
 
@@ -50,6 +55,8 @@ class Evaluation:
     def __post_init__(self) -> None:
         for task in self.tasks:
             check_task(task, self.backend)
+        if self.episodes < 1 or self.seed < 0:
+            raise UserError("give at least 1 episode, and a seed from 0 on")
         if self.demos is not None and self.report is None:
             raise UserError("demos are for the report: give a folder for it, too")
 
@@ -63,12 +70,76 @@ class Evaluation:
         """How many episodes there are in all."""
         return len(self.names) * self.episodes
 
-    def run(self) -> Iterator[EpisodeResult]:
-        """Yield the results of all episodes; see `genima_lite.evaluation.rollout.evaluate`."""
-        settings = PolicySettings(self.checkpoint, self.n_action_steps, self.ensemble)
-        make = PolicyFactory(self.policy, settings, self.backend)
-        recorder, going = self._recorder, self.keep_going
-        return evaluate(make, self.names, self.episodes, self.seed, recorder, going)
+    @property
+    def kept_in(self) -> Path | None:
+        """Where episodes are kept until everything is written; `None`: nowhere."""
+        if self.json is not None:
+            return self.json.with_name(f"{self.json.name}.partial")
+        return None if self.report is None else self.report / "episodes.partial"
+
+    def check(self) -> None:
+        """Refuse what could only fail later: outputs, demonstrations, the policy's weights.
+
+        Raises:
+            UserError: see above.
+        """
+        if self.json is not None:
+            check_output(self.json)
+        if self.report is not None:
+            check_folder(self.report)
+        if self.demos is not None:
+            recorded([self.demos], self.names)
+        if self._make.fingerprint() is None and self._make.settings != PolicySettings():
+            raise UserError(
+                f"policy '{self.policy}' is not trained: leave checkpoint, n_action_steps and "
+                "ensemble away"
+            )
+        for task in self.names:
+            self._make.spec(task)
+
+    @contextmanager
+    def keeping(
+        self, tell: Callable[[str], None] = lambda _: None
+    ) -> Iterator[EpisodeStore | None]:
+        """Yield what keeps the episodes until everything is written; then they are removed.
+
+        One process at a time may run an evaluation with the same outputs.
+
+        Args:
+            tell: gets a sentence if this must wait for another process.
+
+        Raises:
+            UserError: another process runs it.
+        """
+        if self.kept_in is None:
+            yield None
+            return
+        store = EpisodeStore(self.kept_in)
+        written = False
+        try:
+            with locks.writing(store.folder, tell):
+                yield store
+                written = True
+        finally:
+            if written or not len(store):
+                rmtree(store.folder, ignore_errors=True)
+
+    def run(self, store: EpisodeStore | None = None) -> Iterator[EpisodeResult]:
+        """Yield the results of all episodes; see `genima_lite.evaluation.rollout.evaluate`.
+
+        Args:
+            store: of `keeping`; episodes that it has are not run again.
+
+        Raises:
+            UserError: it has episodes of other weights or settings.
+        """
+
+        def kept(task: str) -> TaskEpisodes:
+            assert store is not None
+            return store.task(self._make, task, self.seed)
+
+        which = (self.names, self.episodes, self.seed, self._recorder, self.keep_going)
+        return evaluate(self._make, *which, None if store is None else kept)
 
     def document(self, results: Sequence[EpisodeResult], command: str) -> dict[str, Any]:
         """Return all about a run, JSON-able, with the command that started it."""
@@ -86,6 +157,11 @@ class Evaluation:
         if self.report is not None and self._recorder is not None:
             recordings = self._recorder.recordings
             yield write_report(self.report, [document], recordings, demonstrations=self.demos)
+
+    @cached_property
+    def _make(self) -> PolicyFactory:
+        settings = PolicySettings(self.checkpoint, self.n_action_steps, self.ensemble)
+        return PolicyFactory(self.policy, settings, self.backend)
 
     @cached_property
     def _recorder(self) -> Recorder | None:

@@ -1,36 +1,40 @@
-"""Evaluations on disk, one folder a policy and task, so that a long one can be interrupted.
+"""Evaluations on disk, episode by episode, so that a long one can be interrupted at any time.
 
 <policy>/<task>/provenance.json   what the episodes come from
-<policy>/<task>/recordings.npz    what was recorded of some: the views of their decisions, films
-<policy>/<task>/episodes.json     the episodes; written last, so it says that all is there
+<policy>/<task>/00003.json        an episode, by its number
+<policy>/<task>/00003.npz         what was recorded of it, if anything: its views, its film
+
+Every file is written whole, and an episode's recording before the episode.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from genima_lite import schema
+from genima_lite.arrays import read_npz
 from genima_lite.errors import UserError
 from genima_lite.evaluation.recording import RecordedStep, Recording
 from genima_lite.evaluation.statistics import EpisodeResult
-from genima_lite.files import write_json, written_whole
+from genima_lite.files import parse_json, write_json, written_whole
 from genima_lite.policies.api import PolicyFactory
-from genima_lite.provenance import check, claim
+from genima_lite.provenance import claim
 
-_EPISODES, _RECORDINGS = "episodes.json", "recordings.npz"
 _VIEWS = ("seen", "drawn", "true")
 
 
-def provenance(make: PolicyFactory, task: str, episodes: int, seed: int) -> dict[str, Any]:
+def provenance(make: PolicyFactory, task: str, seed: int) -> dict[str, Any]:
     """Return all that an evaluation's episodes come from, JSON-able: the policy, its settings and
-    a fingerprint of its weights, the environment, how many episodes, and their first seed.
+    a fingerprint of its weights, the environment, and the first seed.
 
-    Where the weights lie does not matter; what they are does.
+    Where the weights lie does not matter; what they are does. How many episodes there shall be
+    does not matter either.
     """
     settings = asdict(make.settings)
     del settings["checkpoint"]
@@ -39,7 +43,6 @@ def provenance(make: PolicyFactory, task: str, episodes: int, seed: int) -> dict
         "settings": settings,
         "weights": make.fingerprint(),
         "environment": asdict(make.spec(task)),
-        "episodes": episodes,
         "seed": seed,
     }
 
@@ -52,100 +55,114 @@ class EpisodeStore:
     """
 
     def __init__(self, folder: Path | str):
-        self._folder = Path(folder)
+        self.folder = Path(folder)
 
-    def holds(self, policy: str, task: str, made_from: dict[str, Any]) -> bool:
-        """Return whether a task's episodes are all there.
+    def __len__(self) -> int:
+        """Return how many episodes are kept."""
+        return len(list(self.folder.glob("*/*/[0-9]*.json")))
 
-        Args:
-            policy: its name.
-            task: its name.
-            made_from: see `provenance`.
-
-        Raises:
-            UserError: others are there, for example of other weights.
-        """
-        place = self._place(policy, task)
-        if not place.exists():
-            return False
-        check(place, made_from)
-        return (place / _EPISODES).exists()
-
-    def keep(
-        self,
-        policy: str,
-        task: str,
-        made_from: dict[str, Any],
-        results: Sequence[EpisodeResult],
-        recordings: Sequence[Recording],
-    ) -> None:
-        """Write a task's episodes.
+    def task(self, make: PolicyFactory, task: str, seed: int) -> TaskEpisodes:
+        """Return what keeps a policy's episodes of a task, from some first seed on.
 
         Raises:
             UserError: others are there, for example of other weights.
         """
-        place = self._place(policy, task)
-        claim(place, made_from)
-        arrays: dict[str, np.ndarray] = {}
-        index = [_put(arrays, number, recording) for number, recording in enumerate(recordings)]
-        with written_whole(place / _RECORDINGS) as partial:
-            np.savez_compressed(partial, index=np.array(json.dumps(index)), **arrays)  # type: ignore[arg-type]
-        write_json(place / _EPISODES, [asdict(result) for result in results])
+        place = self.folder / make.name / task
+        claim(place, provenance(make, task, seed))
+        return TaskEpisodes(place)
 
-    def load(self, policy: str, task: str) -> tuple[list[EpisodeResult], list[Recording]]:
-        """Read what `keep` wrote.
+    def load(
+        self, policy: str, task: str, episodes: int
+    ) -> tuple[list[EpisodeResult], list[Recording]]:
+        """Read the first episodes of a task, and what was recorded of them.
 
         Raises:
-            UserError: nothing is kept, or not all of it.
+            UserError: some are missing, or a file is broken.
         """
-        place = self._place(policy, task)
-        try:
-            rows = json.loads((place / _EPISODES).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UserError(f"{place}: no whole evaluation in it; run it again") from None
-        with np.load(place / _RECORDINGS, allow_pickle=False) as arrays:
-            index = json.loads(str(arrays["index"]))
-            recordings = [_get(arrays, number, each) for number, each in enumerate(index)]
-        return [EpisodeResult(**row) for row in rows], recordings
-
-    def _place(self, policy: str, task: str) -> Path:
-        return self._folder / policy / task
+        kept = TaskEpisodes(self.folder / policy / task)
+        results = [result for i in range(episodes) if (result := kept.result(i)) is not None]
+        if len(results) < episodes:
+            raise UserError(f"{kept.folder}: {len(results)} of {episodes} episodes; run it again")
+        return results, [found for i in range(episodes) if (found := kept.recording(i)) is not None]
 
 
-def _put(arrays: dict[str, np.ndarray], number: int, recording: Recording) -> dict[str, Any]:
-    """Add a recording's arrays; return the rest of it, JSON-able."""
+@dataclass(frozen=True)
+class TaskEpisodes:
+    """A policy's episodes of one task, in a folder."""
+
+    folder: Path
+
+    def result(self, number: int) -> EpisodeResult | None:
+        """Return an episode, `None` if it is not there.
+
+        Raises:
+            UserError: its file is broken.
+        """
+        path = self.folder / f"{number:05d}.json"
+        return schema.read(EpisodeResult, path) if path.exists() else None
+
+    def recording(self, number: int) -> Recording | None:
+        """Return what was recorded of an episode, `None` if nothing was.
+
+        Raises:
+            UserError: its file is broken.
+        """
+        path = self.folder / f"{number:05d}.npz"
+        return _read_recording(path) if path.exists() else None
+
+    def keep(self, number: int, result: EpisodeResult, recording: Recording | None = None) -> None:
+        """Write an episode; one that is there stays, and gets its recording."""
+        if recording is not None:
+            with written_whole(self.folder / f"{number:05d}.npz") as partial:
+                np.savez_compressed(partial, **dict(_arrays(recording)))  # type: ignore[arg-type]
+        path = self.folder / f"{number:05d}.json"
+        if not path.exists():
+            write_json(path, asdict(result))
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """All of a recording that is no array; `steps` are those of the recorded decisions."""
+
+    policy: str
+    result: EpisodeResult
+    instruction: str
+    steps: list[int]
+
+
+def _arrays(recording: Recording) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield a recording's arrays by name; the rest of it is JSON in one of them."""
+    steps = [step.step for step in recording.steps]
+    rest = _Rest(recording.policy, recording.result, recording.instruction, steps)
+    yield "rest", np.array(json.dumps(asdict(rest), allow_nan=False))
     if recording.film is not None and recording.last is not None:
-        arrays[f"{number}/film"] = np.frombuffer(recording.film, np.uint8)
-        arrays[f"{number}/last"] = recording.last
+        yield "film", np.frombuffer(recording.film, np.uint8)
+        yield "last", recording.last
     for i, step in enumerate(recording.steps):
         for kind in _VIEWS:
             for camera, view in (getattr(step, kind) or {}).items():
-                arrays[f"{number}/{i}/{kind}/{camera}"] = view
-    return {
-        "policy": recording.policy,
-        "result": asdict(recording.result),
-        "instruction": recording.instruction,
-        "steps": [step.step for step in recording.steps],
-    }
+                yield f"{i}/{kind}/{camera}", view
 
 
-def _get(arrays: Any, number: int, rest: dict[str, Any]) -> Recording:
-    """Return a recording of its arrays and the rest."""
-    steps = []
-    for i, step in enumerate(rest["steps"]):
-        views = [_views(arrays, f"{number}/{i}/{kind}/") for kind in _VIEWS]
-        steps.append(RecordedStep(step, views[0] or {}, *views[1:]))
-    return Recording(
-        rest["policy"],
-        EpisodeResult(**rest["result"]),
-        rest["instruction"],
-        steps,
-        arrays[f"{number}/film"].tobytes() if f"{number}/film" in arrays else None,
-        arrays.get(f"{number}/last"),
+def _read_recording(path: Path) -> Recording:
+    arrays = read_npz(path)
+    if "rest" not in arrays:
+        raise UserError(f"{path}: no recording of an episode; delete it")
+    rest = schema.decode(_Rest, parse_json(str(arrays.pop("rest")), path), path)
+    film = arrays.pop("film", None)
+    for name, picture in arrays.items():
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2:] != (3,):
+            raise UserError(f"{path}: {name} is no picture; delete it")
+    last = arrays.pop("last", None)
+    steps = [_step(arrays, i, step) for i, step in enumerate(rest.steps)]
+    content = None if film is None else film.tobytes()
+    return Recording(rest.policy, rest.result, rest.instruction, steps, content, last)
+
+
+def _step(arrays: dict[str, np.ndarray], number: int, step: int) -> RecordedStep:
+    """Return a recorded decision: its views of each kind, by camera."""
+    seen, drawn, true = (
+        {name.removeprefix(start): arrays[name] for name in arrays if name.startswith(start)}
+        for start in (f"{number}/{kind}/" for kind in _VIEWS)
     )
-
-
-def _views(arrays: Any, prefix: str) -> dict[str, np.ndarray] | None:
-    """Return the views under a prefix, by camera; `None` where there are none."""
-    found = {name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)}
-    return found or None
+    return RecordedStep(step, seen, drawn or None, true or None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from genima_lite.policies.api import Policy
 from genima_lite.seeds import evaluation_seed
 
 if TYPE_CHECKING:
+    from genima_lite.evaluation.episode_store import TaskEpisodes
     from genima_lite.evaluation.recording import Recorder
 
 Make = Callable[[str], tuple[RobotEnv, Policy]]
@@ -35,6 +36,9 @@ class EpisodeError(RuntimeError):
             f"task '{result.task}', variation {result.variation}, seed {result.seed}, "
             f"after {result.steps} steps: {result.error}"
         )
+
+    def __reduce__(self) -> tuple[type[EpisodeError], tuple[EpisodeResult]]:
+        return type(self), (self.result,)  # so that it comes back from another process
 
 
 def run_episode(
@@ -154,6 +158,7 @@ def evaluate(
     seed: int,
     recorder: Recorder | None = None,
     keep_going: bool = False,
+    kept: Callable[[str], TaskEpisodes] | None = None,
 ) -> Iterator[EpisodeResult]:
     """Yield the results of `episodes` episodes a task, dealt round over the task's variations.
 
@@ -167,43 +172,84 @@ def evaluate(
         recorder: watches each task's first `recorder.each` episodes; if a later one failed, the
             first that did is run once more for it.
         keep_going: yield an episode that ended with an error as a result with `error`, and go on.
+        kept: gives what keeps a task's episodes, for example
+            `genima_lite.evaluation.episode_store.EpisodeStore.task`. Each is written when it ends;
+            those that are there already are not run again.
 
     Raises:
-        UserError: no episodes asked for, a negative seed, an unknown task, or no checkpoint for a
-            policy that needs one.
+        UserError: no episodes asked for, a negative seed, an unknown task, no checkpoint for a
+            policy that needs one, or a broken file of a kept episode.
         EpisodeError: something went wrong in an episode, and `keep_going` is not set.
     """
     if episodes < 1 or seed < 0:
         raise UserError(f"{episodes} episodes from seed {seed}: give at least 1, and from 0 on")
     for task in tasks:
-        env, policy = make(task)
+        running = _Task(make, task, seed, recorder, keep_going, kept(task) if kept else None)
         try:
-            yield from _evaluate_task(env, policy, episodes, seed, recorder, keep_going)
+            yield from running.results(episodes)
         finally:
-            env.close()
+            running.close()
 
 
-def _evaluate_task(
-    env: RobotEnv,
-    policy: Policy,
-    episodes: int,
-    seed: int,
-    recorder: Recorder | None,
-    keep_going: bool,
-) -> Iterator[EpisodeResult]:
-    """Yield a task's results; record the first episodes and one of the later failures."""
-    failed: EpisodeResult | None = None
-    for i in range(episodes):
-        watcher = recorder if recorder is not None and i < recorder.each else None
-        which: tuple[Any, ...] = (evaluation_seed(seed, i), i % env.variations, watcher)
+class _Task:
+    """A task's episodes; its environment and policy are made for the first that must be run."""
+
+    def __init__(
+        self,
+        make: Make,
+        task: str,
+        seed: int,
+        recorder: Recorder | None,
+        keep_going: bool,
+        kept: TaskEpisodes | None,
+    ):
+        self._make, self._task, self._seed = make, task, seed
+        self._recorder, self._keep_going, self._kept = recorder, keep_going, kept
+        self._made: tuple[RobotEnv, Policy] | None = None
+
+    def results(self, episodes: int) -> Iterator[EpisodeResult]:
+        """Yield the results; record the first episodes and one of the later failures."""
+        failed: int | None = None
+        for i in range(episodes):
+            watcher = self._recorder if self._recorder and i < self._recorder.each else None
+            result = self._result(i, watcher)
+            if failed is None and not (watcher or result.success or result.error):
+                failed = i
+            yield result
+        if self._recorder is not None and failed is not None:
+            self._result(failed, self._recorder)
+
+    def close(self) -> None:
+        """Close the environment."""
+        if self._made is not None:
+            self._made[0].close()
+
+    def _result(self, number: int, watcher: Recorder | None) -> EpisodeResult:
+        """Return an episode that is kept, or run it."""
+        found = self._look_up(number, watcher)
+        if found is not None:
+            return found
+        self._made = self._made or self._make(self._task)
+        env, policy = self._made
+        which = (evaluation_seed(self._seed, number), number % env.variations, watcher)
         try:
             result = run_episode(env, policy, *which)
         except EpisodeError as error:
-            if not keep_going:
+            if not self._keep_going:
                 raise
-            result = error.result
-        if not (watcher or result.success or result.error):
-            failed = failed or result
-        yield result
-    if recorder is not None and failed is not None:
-        run_episode(env, policy, failed.seed, failed.variation, recorder)
+            return error.result
+        if self._kept is not None:
+            self._kept.keep(number, result, watcher.recordings[-1] if watcher else None)
+        return result
+
+    def _look_up(self, number: int, watcher: Recorder | None) -> EpisodeResult | None:
+        """Return an episode if it is kept, and its recording too if it shall be recorded."""
+        result = self._kept.result(number) if self._kept is not None else None
+        if self._kept is None or result is None:
+            return None
+        if (result.task, result.seed) != (self._task, evaluation_seed(self._seed, number)):
+            raise UserError(f"{self._kept.folder}: number {number} is another episode; delete it")
+        recording = self._kept.recording(number) if watcher else None
+        if watcher is not None and recording is not None:
+            watcher.recordings.append(recording)
+        return None if watcher is not None and recording is None else result

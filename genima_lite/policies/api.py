@@ -18,6 +18,7 @@ import numpy as np
 from genima_lite import policies
 from genima_lite.envs.api import BENCH, EnvSpec, RobotEnv, make_env
 from genima_lite.errors import UserError
+from genima_lite.extras import missing_extra
 from genima_lite.observation import Observation
 from genima_lite.provenance import model_fingerprint
 
@@ -53,6 +54,15 @@ class PolicySettings:
     checkpoint: Path | None = None
     n_action_steps: int | None = None
     ensemble: bool = False
+
+    def __post_init__(self) -> None:
+        if self.n_action_steps is not None and self.n_action_steps < 1:
+            raise UserError(f"n_action_steps is {self.n_action_steps}; give at least 1")
+        if self.ensemble and self.n_action_steps not in (None, 1):
+            raise UserError(
+                f"an ensemble decides at every step, and cannot execute {self.n_action_steps}; "
+                "leave n_action_steps away"
+            )
 
 
 class Policy(ABC):
@@ -187,8 +197,6 @@ def _policy_class(name: str) -> Any:
     try:
         module = import_module(f"{policies.__name__}.{name}")
     except ModuleNotFoundError as error:
-        raise UserError(
-            f"policy '{name}' needs {error.name}: pip install 'genima-lite[models]'"
-        ) from error
+        raise (missing_extra(f"policy '{name}'", error) or error) from error
     words = name.split("_")
     return getattr(module, "".join(map(str.capitalize, words)) + "Policy")

@@ -7,11 +7,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from genima_lite import locks
 from genima_lite.datasets.shards import shards_for
 from genima_lite.demos.collect import claim_folder
 from genima_lite.diffusion.finetune import FinetuneConfig, draw_perturbed_states
 from genima_lite.errors import UserError
 from genima_lite.provenance import claim
+from genima_lite.recipes._check import check_recipe
 from genima_lite.recipes._collection import CollectConfig
 from genima_lite.recipes._stages import Stage, run_stages
 from genima_lite.recipes._steps import run_step
@@ -33,10 +35,13 @@ def train_recipe(out: Path, recipe: Recipe, processes: int = 2, device: str = "c
         device: of the networks.
 
     Raises:
-        UserError: `out` holds another run.
+        UserError: `out` holds another run, another process works in it, or something is missing
+            (`genima_lite.recipes._check`).
     """
-    claim_run(out, recipe)
-    run_stages(recipe_stages(out, recipe, device), processes)
+    check_recipe(out, recipe, processes, device)
+    with locks.writing(out):
+        claim_run(out, recipe)
+        run_stages(recipe_stages(out, recipe, device), processes)
 
 
 def claim_run(out: Path, recipe: Recipe) -> None:
@@ -92,8 +97,9 @@ def _make_perturbed_states(
     out: Path, config: FinetuneConfig, report: Callable[[int, int], None]
 ) -> None:
     """Make them where fine-tuning looks for them."""
-    for number, _ in enumerate(draw_perturbed_states(out, config), 1):
-        report(number, shards_for(config.perturbed_states))
+    with locks.writing(out, below=True):
+        for number, _ in enumerate(draw_perturbed_states(out, config), 1):
+            report(number, shards_for(config.perturbed_states))
 
 
 def _check_order(folder: str, wanted: tuple[str, ...], order: list[str]) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from multiprocessing import Manager, get_context
+from multiprocessing import get_context
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from genima_lite.console import errors, label_column, shown
+from genima_lite.errors import UserError
+from genima_lite.workers import pool
 
 Report = Callable[[int, int], None]
 """Called with what is done and how much there is in all."""
@@ -43,31 +46,39 @@ def run_stages(stages: Sequence[Stage], processes: int = 2) -> dict[str, float]:
 
     Raises:
         Exception: of the first stage that fails; those that run are finished first.
+        UserError: no processes.
     """
+    if processes < 1:
+        raise UserError(f"--processes is {processes}; give at least 1")
     os.environ.setdefault("LP_NUM_THREADS", "0")  # of the software renderer
-    context = get_context("spawn")  # a fork of a process that has rendered hangs in its GL driver
-    with Manager() as manager:
-        reports = manager.Queue()
-        with ProcessPoolExecutor(processes, context, _one_thread) as pool, _bars() as bars:
-            return _Schedule(stages, pool, reports, bars).run(processes)
+    reports = get_context("spawn").Queue()
+    with pool(processes, _begin, reports) as executor, _bars() as bars:
+        return _Schedule(stages, executor, reports, bars).run(processes)
 
 
-def _one_thread() -> None:
+def _begin(reports: Any) -> None:
+    """Get a worker ready: where it reports to, and one thread."""
+    global _reports
+    _reports = reports
     import torch
 
     torch.set_num_threads(1)
 
 
+_reports: Any = None
+"""In a worker, the queue that takes what stages report."""
+
+
 def _bars() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    columns = (label_column(), BarColumn(), TaskProgressColumn())
     remaining = TextColumn("{task.fields[note]}")
-    return Progress(*columns, TimeElapsedColumn(), remaining, console=Console(stderr=True))
+    return Progress(*columns, TimeElapsedColumn(), remaining, console=errors)
 
 
-def _run(stage: Stage, reports: Any) -> float:
+def _run(stage: Stage) -> float:
     """Run one stage here; return its seconds."""
     start = time.monotonic()
-    stage.run(*stage.arguments, lambda done, total: reports.put((stage.name, done, total)))
+    stage.run(*stage.arguments, lambda done, total: _reports.put((stage.name, done, total)))
     return time.monotonic() - start
 
 
@@ -100,8 +111,8 @@ class _Schedule:
 
     def _begin(self, stage: Stage) -> None:
         self._waiting.remove(stage)
-        self._rows[stage.name] = self._bars.add_task(f"  {stage.name}", total=1.0, note="")
-        self._running[self._pool.submit(_run, stage, self._reports)] = stage.name
+        self._rows[stage.name] = self._bars.add_task(f"  {shown(stage.name)}", total=1.0, note="")
+        self._running[self._pool.submit(_run, stage)] = stage.name
 
     def _end(self, future: Future[float]) -> None:
         name = self._running.pop(future)

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from genima_lite import locks
 from genima_lite.controller.run import ControllerRunConfig, train_controller
 from genima_lite.demos.collect import collect
 from genima_lite.diffusion.finetune import FinetuneConfig, finetune
 from genima_lite.diffusion.pretrain import PretrainConfig, pretrain
 from genima_lite.policies.api import PolicyFactory, PolicySettings
 from genima_lite.recipes._collection import CollectConfig
+from genima_lite.training import checkpoint
 
 Report = Callable[[str, int, int, float | None], None]
 """Called as `report(part, done, total, loss)`."""
@@ -39,19 +41,30 @@ def run_step(
         `genima_lite.training.result.Result` of a training, `None` of a collection.
 
     Raises:
-        UserError: `out` was made from something else, or a configuration cannot work.
+        UserError: `out` was made from something else, another process works in it, or a
+            configuration cannot work.
     """
-    how = (max_minutes, report, device, workers)
     if isinstance(config, CollectConfig):
         return _collect(out, config, report)
-    if isinstance(config, PretrainConfig):
-        return pretrain(out, config, *how)
-    if isinstance(config, FinetuneConfig):
-        return finetune(out, config, *how, pilot("genima", config.dagger_by))
-    if isinstance(config, ControllerRunConfig):
-        policy = "genima" if config.network.spheres else "act"
-        return train_controller(out, config, *how, pilot(policy, config.dagger_by))
+    with locks.writing(out, below=True):
+        how = (max_minutes, report, device, workers)
+        if isinstance(config, PretrainConfig):
+            return pretrain(out, config, *how)
+        if isinstance(config, FinetuneConfig):
+            return finetune(out, config, *how, pilot("genima", config.dagger_by))
+        if isinstance(config, ControllerRunConfig):
+            policy = "genima" if config.network.spheres else "act"
+            return train_controller(out, config, *how, pilot(policy, config.dagger_by))
     raise TypeError(f"no step is configured by a {type(config).__name__}")
+
+
+def kept(out: Path) -> str:
+    """Return a sentence on what a training that is stopped has kept, and how it goes on."""
+    found = sorted(out.rglob(checkpoint.FILE), key=lambda path: path.stat().st_mtime)
+    if not found:
+        return f"{out}: no checkpoint yet; data made so far are kept, the same command goes on"
+    step = checkpoint.saved_step(found[-1])
+    return f"{found[-1]}: kept; the same command goes on from step {step}"
 
 
 def pilot(policy: str, folder: str | None) -> PolicyFactory | None:

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 from genima_lite import recipes
 from genima_lite.errors import UserError
+from genima_lite.extras import missing_extra
 
 COUNTS = frozenset(
     (
@@ -71,9 +72,7 @@ def load_recipe(name: str) -> Recipe:
     try:
         module = import_module(f"{recipes.__name__}.{name.replace('-', '_')}")
     except ModuleNotFoundError as error:
-        raise UserError(
-            f"recipe '{name}' needs {error.name}: pip install 'genima-lite[models]'"
-        ) from error
+        raise (missing_extra(f"recipe '{name}'", error) or error) from error
     return getattr(module, "".join(map(str.capitalize, name.split("-"))))()
 
 

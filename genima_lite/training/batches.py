@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from genima_lite.errors import UserError
 from genima_lite.training.config import TrainingConfig
+from genima_lite.workers import MAX_WORKERS, stay_with_parent
 
 B = TypeVar("B")
 B_co = TypeVar("B_co", covariant=True)
@@ -77,8 +78,8 @@ def check_sharing(config: TrainingConfig, processes: int, workers: int) -> None:
             f"{processes} processes cannot share {config.micro_batches} micro_batches evenly; "
             f"give a multiple of {processes}"
         )
-    if workers < 0:
-        raise UserError(f"workers is {workers}; give 0 or more")
+    if not 0 <= workers <= MAX_WORKERS:
+        raise UserError(f"workers is {workers}; give 0 to {MAX_WORKERS}")
 
 
 def load(batches: MicroBatches[B], workers: int) -> Iterator[B]:
@@ -89,6 +90,7 @@ def load(batches: MicroBatches[B], workers: int) -> Iterator[B]:
         batch_size=None,
         num_workers=workers,
         multiprocessing_context="fork" if forks else None,  # shares the data in memory
+        worker_init_fn=stay_with_parent if workers else None,
         generator=torch.Generator(),  # the loader draws a seed for its workers; none uses it
     )
     return iter(loader)

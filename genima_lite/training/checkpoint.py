@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from genima_lite.errors import UserError
@@ -69,6 +70,15 @@ def load(path: Path, made_from: Mapping[str, Any]) -> tuple[Progress, Groups]:
         kind, _, name = full.partition(".")
         groups.setdefault(kind, {})[name] = tensor
     return progress, groups
+
+
+def saved_step(path: Path) -> int:
+    """Return the step of a checkpoint, without its tensors; 0 if it cannot be told."""
+    try:
+        with safe_open(path, "pt") as file:
+            return int(json.loads(file.metadata()["training"])["step"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+        return 0
 
 
 def restore(path: Path, weights: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:

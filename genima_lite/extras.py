@@ -1,0 +1,23 @@
+"""What is installed only with an extra, and how to say that it is missing."""
+
+from __future__ import annotations
+
+from genima_lite.errors import UserError
+
+MODELS = (
+    *("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors", "tensorboard"),
+)
+"""Modules of the extra `models`: the networks, to run as well as to train."""
+
+
+def missing_extra(what: str, error: ModuleNotFoundError) -> UserError | None:
+    """Return the sentence for something that needs an extra; `None` for any other module.
+
+    Args:
+        what: needs it, for example "policy 'genima'".
+        error: of the import that failed.
+    """
+    name = (error.name or "").partition(".")[0]
+    if name not in MODELS:
+        return None
+    return UserError(f"{what} needs {name}: pip install 'genima-lite[models]'")
