@@ -12,6 +12,8 @@ A pipe that nobody reads any more is no error: the rest is done in silence.
 from __future__ import annotations
 
 import errno
+import os
+import re
 import signal
 import sys
 import threading
@@ -121,8 +123,9 @@ def _about_disk(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno in DISK:
         where = f"{error.filename}: " if error.filename is not None else ""
         return f"{where}{error.strerror}; {DISK[error.errno]}"
-    if "os error 28" in str(error) or "No space left on device" in str(error):  # of safetensors
-        return f"No space left on device; {DISK[errno.ENOSPC]}"
+    found = re.search(r"os error (\d+)", str(error))  # as safetensors says it
+    if found and (code := int(found[1])) in DISK:
+        return f"{os.strerror(code)}; {DISK[code]}"
     return None
 
 
@@ -168,5 +171,5 @@ def _short_warnings() -> Iterator[None]:
         complain(message, "warning")
 
     with warnings.catch_warnings():
-        warnings.showwarning = show  # type: ignore[assignment]
+        warnings.showwarning = show
         yield

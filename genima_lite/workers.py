@@ -52,8 +52,9 @@ def pool(
         arguments: picklable, or a queue.
 
     Raises:
-        UserError: a worker died.
+        UserError: a worker died, or a number of processes that makes no sense.
     """
+    check_processes(processes)
     before = set(multiprocessing.active_children())
     spawn = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(processes, spawn, _begin, (begin, arguments))
@@ -69,6 +70,12 @@ def pool(
         ) from None
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def check_processes(processes: int, name: str = "processes", least: int = 1) -> None:
+    """Raise `UserError` for a number of processes that makes no sense."""
+    if not least <= processes <= MAX_WORKERS:
+        raise UserError(f"{name} is {processes}; give {least} to {MAX_WORKERS}")
 
 
 def _begin(begin: Callable[..., None], arguments: tuple[Any, ...]) -> None:

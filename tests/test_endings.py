@@ -154,6 +154,18 @@ def test_a_full_disk_behind_stdout_is_one_line_after_the_results(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
 
 
+def test_a_disk_that_takes_no_more_is_one_line_and_the_same_command_goes_on(tmp_path):
+    resource = pytest.importorskip("resource")
+    words = ["collect", *FAKE, "--episodes", "1", "--image-size", "32", "--out", tmp_path / "set"]
+    limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))}
+    code, _, err = run(*words, **limit)
+    assert code == 2
+    assert "error: " in err.splitlines()[-1]
+    assert "files may not become that large here" in err.splitlines()[-1]
+    assert not list((tmp_path / "set").glob(".*"))
+    assert run(*words)[0] == 0
+
+
 HIDE = """
 import sys
 class Hidden:

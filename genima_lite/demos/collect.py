@@ -24,7 +24,7 @@ from genima_lite.observation import Demo
 from genima_lite.panda import Unreachable
 from genima_lite.provenance import FILE, claim
 from genima_lite.seeds import MAX_ATTEMPTS, training_seed
-from genima_lite.workers import MAX_WORKERS, pool
+from genima_lite.workers import check_processes, pool
 
 MAX_IMAGE_SIZE = 2048
 """Pixels; a side of what the software renderer draws in a reasonable time."""
@@ -182,8 +182,7 @@ def collect(
             number of workers that makes no sense.
     """
     root = Path(root)
-    if not 1 <= workers <= MAX_WORKERS:
-        raise UserError(f"--workers is {workers}; give 1 to {MAX_WORKERS}")
+    check_processes(workers, "workers")
     jobs = check_collection(root, tasks, episodes, settings)
     with locks.writing(root):
         claim_folder(root, settings)

@@ -11,13 +11,12 @@ from typing import Any
 
 from genima_lite.datasets.demonstrations import recorded
 from genima_lite.demos.collect import check_collection, space
-from genima_lite.errors import UserError
 from genima_lite.files import check_folder
 from genima_lite.provenance import model_fingerprint
 from genima_lite.recipes._collection import CollectConfig
 from genima_lite.recipes.api import Recipe, needs, steps_of
 from genima_lite.training.devices import check_device
-from genima_lite.workers import MAX_WORKERS
+from genima_lite.workers import check_processes
 
 DATASETS, MODELS = ("demos", "held_out"), ("drawn_by", "dagger_by", "begin", "base")
 
@@ -34,8 +33,7 @@ def check_recipe(out: Path, recipe: Recipe, processes: int = 2, device: str = "c
     Raises:
         UserError: see `check_step`, or a number of processes that makes no sense.
     """
-    if not 1 <= processes <= MAX_WORKERS:
-        raise UserError(f"--processes is {processes}; give 1 to {MAX_WORKERS}")
+    check_processes(processes)
     steps = steps_of(recipe)
     check_folder(out, sum(_space(out / folder, config) for folder, config in steps.items()))
     for folder, config in steps.items():
@@ -59,8 +57,7 @@ def check_step(
             a data set or a model that is missing or broken, or a number of workers that makes no
             sense.
     """
-    if not 0 <= workers <= MAX_WORKERS:
-        raise UserError(f"--workers is {workers}; give 0 to {MAX_WORKERS}")
+    check_processes(workers, "workers", 0)
     check_device(device)
     check_folder(out, _space(out, config))
     if isinstance(config, CollectConfig):

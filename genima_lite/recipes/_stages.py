@@ -13,7 +13,6 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from genima_lite.console import errors, label_column, shown
-from genima_lite.errors import UserError
 from genima_lite.workers import pool
 
 Report = Callable[[int, int], None]
@@ -48,8 +47,6 @@ def run_stages(stages: Sequence[Stage], processes: int = 2) -> dict[str, float]:
         Exception: of the first stage that fails; those that run are finished first.
         UserError: no processes.
     """
-    if processes < 1:
-        raise UserError(f"--processes is {processes}; give at least 1")
     os.environ.setdefault("LP_NUM_THREADS", "0")  # of the software renderer
     reports = get_context("spawn").Queue()
     with pool(processes, _begin, reports) as executor, _bars() as bars:

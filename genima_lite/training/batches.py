@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from genima_lite.errors import UserError
 from genima_lite.training.config import TrainingConfig
-from genima_lite.workers import MAX_WORKERS, stay_with_parent
+from genima_lite.workers import check_processes, stay_with_parent
 
 B = TypeVar("B")
 B_co = TypeVar("B_co", covariant=True)
@@ -78,8 +78,7 @@ def check_sharing(config: TrainingConfig, processes: int, workers: int) -> None:
             f"{processes} processes cannot share {config.micro_batches} micro_batches evenly; "
             f"give a multiple of {processes}"
         )
-    if not 0 <= workers <= MAX_WORKERS:
-        raise UserError(f"workers is {workers}; give 0 to {MAX_WORKERS}")
+    check_processes(workers, "workers", 0)
 
 
 def load(batches: MicroBatches[B], workers: int) -> Iterator[B]:
