@@ -59,10 +59,10 @@ def check_step(
     """
     check_processes(workers, "workers", 0)
     check_device(device)
-    check_folder(out, _space(out, config))
     if isinstance(config, CollectConfig):
         check_collection(out, config.tasks, config.episodes, config.settings)
         return
+    check_folder(out, _space(out, config))
     made = set(made)
     for folder in _named(config, DATASETS, made):
         for each in recorded([folder], tuple(config.tasks) or None):
