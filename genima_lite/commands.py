@@ -274,7 +274,7 @@ def score(_: list[str]) -> Command:
         folder = checkpoint or shipped("genima/diffusion")
         result = score_folder(folder, demos, tasks or None, picture)
         if json is not None:
-            write_json(json, result.document())
+            write_json(json, result.to_json())
         say(result)
         return 0
 

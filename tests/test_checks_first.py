@@ -168,7 +168,7 @@ def test_a_stopped_training_says_its_step(tmp_path):
 def test_a_score_without_numbers_is_json():
     nan = float("nan")
     score = DrawingScore(1, 0, nan, nan, (nan, nan), 0.5, nan, nan, 3.0, {"gripper": nan})
-    text = json.dumps(score.document(), allow_nan=False)
+    text = json.dumps(score.to_json(), allow_nan=False)
     assert json.loads(text)["misses_interval"] == [None, None]
     assert json.loads(text)["millimetres"] == 3.0
     assert np.isnan(score.pixels)

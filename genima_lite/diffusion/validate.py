@@ -93,10 +93,6 @@ class DrawingScore:
     millimetres: float
     by_joint: dict[str, float]
 
-    def document(self) -> dict[str, Any]:
-        """Return the numbers, JSON-able; `None` for what cannot be told."""
-        return {name: _told(value) for name, value in vars(self).items()}
-
     def __str__(self) -> str:
         low, high = self.misses_interval
         lines = [
@@ -108,13 +104,17 @@ class DrawingScore:
         ]
         return "\n".join(lines + [f"{joint}: {x:.2f} pixels" for joint, x in self.by_joint.items()])
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the numbers by name, with `None` for what could not be measured."""
+        low, high = map(_measured, self.misses_interval)
+        return {
+            **{name: _measured(value) for name, value in vars(self).items()},
+            "misses_interval": [low, high],
+            "by_joint": {joint: _measured(x) for joint, x in self.by_joint.items()},
+        }
 
-def _told(value: Any) -> Any:
-    """Return nested numbers with `None` for those that are not finite."""
-    if isinstance(value, dict):
-        return {name: _told(each) for name, each in value.items()}
-    if isinstance(value, tuple):
-        return [_told(each) for each in value]
+
+def _measured(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
