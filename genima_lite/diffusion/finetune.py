@@ -190,7 +190,7 @@ def finetune(
         report("training", made.step, config.training.steps, made.loss)
     if trainer.is_main:
         trainer.use_average()
-        write_json(out / "validation.json", [_measured(each) for each in trainer.validations])
+        write_json(out / "validation.json", trainer.validations)
         save_model(components, out)
         _write_metadata(out, config, kept, Result.of(trainer))
     return Result.of(trainer)
@@ -335,11 +335,6 @@ def _write_metadata(
         "mixture": asdict(config.mixture),
     }
     write_json(out / METADATA, metadata)
-
-
-def _measured(numbers: dict[str, float]) -> dict[str, float]:
-    """Return a validation's numbers without those that could not be measured."""
-    return {name: value for name, value in numbers.items() if np.isfinite(value)}
 
 
 def _validation(components: Components, config: FinetuneConfig) -> Validate:
