@@ -8,6 +8,7 @@ typed twice.
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,7 +46,11 @@ def collect(_: list[str]) -> Command:
             workers: processes.
         """
         made = record(out, config.tasks, config.episodes, config.settings, workers)
-        with stopped(lambda: f"{out}: {_episodes(out)} whole episodes are kept; {GOES_ON}"):
+
+        def said() -> str:
+            return f"{out}: {_episodes(out)} whole episodes are kept; {GOES_ON}"
+
+        with stopped(said), closing(made):
             new = [each for each in progress(made, config.total, "collecting") if each is not None]
         say(f"{out}: {config.total} episodes, {len(new)} of them new")
         for each in new:

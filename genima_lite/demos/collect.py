@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import as_completed
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -170,7 +170,7 @@ def collect(
     episodes: int,
     settings: CollectSettings,
     workers: int = 1,
-) -> Iterator[Recorded | None]:
+) -> Generator[Recorded | None, None, None]:
     """Record demonstrations that are not there yet, in any order, yielding one result a job.
 
     Episodes that are there already yield `None`. Killed and started again with the same arguments
@@ -224,13 +224,21 @@ def _only_writer(root: Path, tasks: Sequence[str]) -> Iterator[None]:
         with ExitStack() as held:
             for folder in folders:
                 held.enter_context(locks.writing(folder))
-                for left in [path for path in folder.iterdir() if path.is_dir()]:
-                    shutil.rmtree(left, ignore_errors=True)
-            yield
+            _remove_unfinished(folders)
+            try:
+                yield
+            finally:
+                _remove_unfinished(folders)
     finally:
         for folder in [*folders, root / PARTIAL]:
             with suppress(OSError):  # another process works in it
                 folder.rmdir()
+
+
+def _remove_unfinished(folders: Sequence[Path]) -> None:
+    """Remove episodes that nobody builds any more."""
+    for left in [path for folder in folders for path in folder.iterdir() if path.is_dir()]:
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _one_thread() -> None:
