@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genima_lite.errors import UserError
 from genima_lite.observation import Observation
 from genima_lite.transforms import from_axes, inverse
 
@@ -85,14 +86,18 @@ class Camera:
         """Make a camera of an observation's `misc`, for example `name="front"`.
 
         Raises:
-            KeyError: the observation has no such camera; the message names those it has.
+            UserError: the observation has no such camera, or not all of its values; the message
+                names those it has.
         """
         misc = observation.misc
-        if f"{name}_camera_extrinsics" not in misc:
+        names = [f"{name}_camera_{value}" for value in ("extrinsics", "intrinsics", "near", "far")]
+        if missing := [each for each in names if misc.get(each) is None]:
             known = [k.removesuffix("_camera_near") for k in misc if k.endswith("_camera_near")]
-            raise KeyError(f"no camera '{name}' in this observation (present: {', '.join(known)})")
-        keys = ("extrinsics", "intrinsics", "near", "far")
-        return cls.from_rlbench(*(misc[f"{name}_camera_{key}"] for key in keys))
+            raise UserError(
+                f"no camera '{name}' in this observation: misc lacks '{missing[0]}' (present: "
+                f"{', '.join(known) or 'none'})"
+            )
+        return cls.from_rlbench(*(misc[each] for each in names))
 
 
 def intrinsics_of(opening_angle: float, size: int) -> np.ndarray:

@@ -24,6 +24,7 @@ from genima_lite.datasets import shards
 from genima_lite.datasets.dagger import DaggerRollouts, dagger_rollouts
 from genima_lite.datasets.demonstrations import (
     Recorded,
+    check_recorded,
     decision_segments,
     decisions,
     shuffled,
@@ -153,6 +154,7 @@ def make_drawings(
         UserError: the folder holds other drawings, or the controller does not follow drawings.
     """
     _check_artist(config, artist)
+    check_recorded(episodes, config.cameras, config.image_size)
     chosen = shuffled(decisions(episodes, config.horizon, config.keyframes), seed)[:count]
 
     def make(part: int) -> Rows:

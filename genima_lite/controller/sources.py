@@ -21,7 +21,8 @@ from genima_lite.datasets.motions import Motion, random_motion
 from genima_lite.datasets.shards import Shards
 from genima_lite.demos.images import read_image
 from genima_lite.demos.layout import image_path
-from genima_lite.demos.read import image_folders
+from genima_lite.demos.read import check_frame_count, image_folders
+from genima_lite.demos.rules import drawing_fault
 from genima_lite.errors import UserError
 from genima_lite.targets.horizon import target_frames
 from genima_lite.targets.joints import JointTargets, joint_targets
@@ -293,15 +294,24 @@ class _Episode:
         return self._recorded.episode.path
 
     def _check(self) -> None:
+        """Refuse what the controller cannot learn from, before it is sampled."""
         if self._config.spheres:
-            cameras = {k.removesuffix("_camera_near") for k in self.demo[0].misc}
-        else:
-            cameras = {camera for camera, kind in image_folders(self._folder) if kind == "rgb"}
-        if missing := [name for name in self._config.cameras if name not in cameras]:
+            self._recorded.refuse(drawing_fault(self.demo, self._config.cameras))
+            return
+        there = {camera for camera, kind in image_folders(self._folder) if kind == "rgb"}
+        if missing := [name for name in self._config.cameras if name not in there]:
             raise UserError(
                 f"{self._folder}: has no camera {missing[0]}, which the controller looks "
                 "through; record the demonstrations with it"
             )
+        for name in self._config.cameras:
+            check_frame_count(self._folder / f"{name}_rgb", len(self.demo))
+        try:
+            self.views(0)
+        except UserError as error:
+            raise UserError(f"{self._folder}: {error}") from None
+        if not self.instructions:
+            raise UserError(f"{self._folder}: no instructions")
 
     def cameras(self, frame: int) -> list[Camera]:
         """Return the V cameras of a frame, for pictures of the configured size."""

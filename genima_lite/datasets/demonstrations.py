@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from genima_lite.datasets.source import Segment
-from genima_lite.demos.layout import EpisodeFolder, iterate_episodes, variation_folder
-from genima_lite.demos.read import read_descriptions, read_episode
+from genima_lite.demos.layout import DatasetError, EpisodeFolder, iterate_episodes, printable
+from genima_lite.demos.read import check_frame_count, read_episode, read_sentences
+from genima_lite.demos.rules import drawing_fault, lens_fault, order_fault, size_fault
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo
 from genima_lite.targets.horizon import HORIZON, decision_frames
@@ -40,9 +41,12 @@ class Recorded:
         """Read all T frames without pictures.
 
         Raises:
-            DatasetError: a broken or missing file.
+            DatasetError: a broken or missing file, or frames from which nothing can be learned
+                (`genima_lite.demos.rules.order_fault`).
         """
-        return read_episode(self.episode.path, kinds=())
+        demo = read_episode(self.episode.path, kinds=())
+        self.refuse(order_fault(demo))
+        return demo
 
     def seen(
         self, frames: Sequence[int] | None = None, cameras: Sequence[str] = TILE_ORDER
@@ -50,9 +54,26 @@ class Recorded:
         """Read all T frames, some of them (`None`: all) with the RGB pictures of some cameras.
 
         Raises:
-            DatasetError: a broken or missing file.
+            DatasetError: as `states`, a camera without matrices, or pictures of several sizes.
         """
-        return read_episode(self.episode.path, cameras, frames=frames)
+        demo = read_episode(self.episode.path, cameras, frames=frames)
+        chosen = range(len(demo)) if frames is None else frames
+        views = [
+            (f"{camera}_rgb/{t}.png", demo[t].image(camera)) for t in chosen for camera in cameras
+        ]
+        self.refuse(
+            order_fault(demo)
+            or drawing_fault(demo, cameras)
+            or size_fault([(name, view.shape[:2]) for name, view in views])
+        )
+        for camera, (_, view) in zip(cameras, views, strict=False):
+            self.refuse(lens_fault(demo, camera, view.shape[:2]))
+        return demo
+
+    def refuse(self, fault: str | None) -> None:
+        """Raise a `DatasetError` that names the episode, if there is a fault."""
+        if fault:
+            raise DatasetError(f"{self.episode.path}: {fault}; 'inspect' lists all problems")
 
     @cached_property
     def sentences(self) -> list[str]:
@@ -61,11 +82,9 @@ class Recorded:
         Raises:
             UserError: there are none.
         """
-        task, variation = self.episode.task, self.episode.variation
-        found, problem = read_descriptions(variation_folder(self.root, task, variation))
+        found, problem = read_sentences(self.episode.path)
         if not found:
-            why = problem or "the list is empty"
-            raise UserError(f"{self.episode.path}: no instructions ({why})")
+            raise UserError(printable(f"{self.episode.path}: no instructions ({problem})"))
         return found
 
 
@@ -86,11 +105,44 @@ def recorded(roots: Sequence[Path | str], tasks: Sequence[str] | None = None) ->
             for episode in iterate_episodes(root)
             if tasks is None or episode.task in tasks
         ]
+        if odd := [each for each in here if not each.episode.task.isprintable()]:
+            raise DatasetError(f"{odd[0].episode.path}: a task with such a name; rename the folder")
         if not here:
             of = "" if tasks is None else f" of {', '.join(tasks)}"
             raise UserError(f"{root}: no demonstrations{of} in it; make some with 'collect'")
         found += here
     return found
+
+
+def check_recorded(
+    episodes: Sequence[Recorded], cameras: Sequence[str] = TILE_ORDER, size: int | None = None
+) -> None:
+    """Read what is learned from before anything is made of it: states, instructions, and each
+    episode's first pictures.
+
+    Args:
+        episodes: demonstrations.
+        cameras: whose RGB pictures are needed.
+        size: pixels along each side of a picture; `None` for any, alike in all.
+
+    Raises:
+        UserError: what is wrong with which episode.
+    """
+    known: tuple[str, tuple[int, int]] | None = None
+    for each in episodes:
+        demo = each.seen([0], cameras)
+        found = demo[0].image(cameras[0]).shape[:2]
+        if size is not None and found != (size, size):
+            each.refuse(
+                f"views of {found[0]} pixels, configured are {size}; record them anew or set "
+                "view_size"
+            )
+        known = known or (str(each.episode.path), found)
+        each.refuse(size_fault([known, ("this episode", found)]))
+        for camera in cameras:
+            check_frame_count(each.episode.path / f"{camera}_rgb", len(demo))
+        if not each.sentences:
+            raise UserError(f"{each.episode.path}: no instructions")
 
 
 def read_demos(root: Path | str, tasks: Sequence[str] | None = None) -> Iterator[Segment]:

@@ -8,8 +8,11 @@
 
 from __future__ import annotations
 
+import struct
 import threading
+import zlib
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +21,26 @@ import numpy as np
 from PIL import Image
 
 from genima_lite.demos.layout import DatasetError
+from genima_lite.errors import UserError
+from genima_lite.files import MEBIBYTE, read_bytes
 
 DEPTH_MAX = 2**24 - 1
 
 _FILTERS = {"rgb": "up", "depth": "sub", "mask": "up"}
 _local = threading.local()
 
-_MODES = {"rgb": ("RGB",), "depth": ("RGB",), "mask": ("RGB", "L", "I;16", "I")}
+_MODES = {"rgb": ("RGB",), "depth": ("RGB",), "mask": ("RGB", "L", "I;16")}
+_FORMATS = {(8, 0): "L", (8, 2): "RGB", (8, 3): "P", (8, 4): "LA", (8, 6): "RGBA", (16, 0): "I;16"}
+"""Names of pixel formats by PNG's bits and kind of colour."""
+
+LARGEST = 4096
+"""Pixels along a side."""
+
+_FREE, _RATIO = 262_144, 200
+"""Bytes that any picture may take, and those that it may take for each byte in its file."""
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_LEAST_FILE = len(_SIGNATURE) + 12 + 13
 
 
 def encode_image(image: np.ndarray, kind: str) -> np.ndarray:
@@ -98,22 +114,69 @@ def read_image(path: Path, kind: str) -> np.ndarray:
 
 def open_png(path: Path, kind: str) -> Image.Image:
     """Decode one PNG without unpacking depth or handles; see `read_image`."""
+    if not path.exists():
+        raise DatasetError(f"{path}: missing image; copy or record this episode again")
     try:
-        image = Image.open(path, formats=("PNG",))
-        with image:
-            image.load()
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: missing image; copy or record this episode again") from None
+        content = read_bytes(path, 64 * MEBIBYTE)
+        mode, pixels = _checked(content)
+        if mode in _MODES[kind]:
+            with Image.open(BytesIO(pixels), formats=("PNG",)) as image:
+                image.load()
+            return image
+    except UserError as error:
+        raise DatasetError(str(error)) from None
     except Exception as error:  # Pillow raises many types for broken files
         raise DatasetError(
             f"{path}: not a readable PNG ({error}); copy or record this episode again"
         ) from error
-    if image.mode not in _MODES[kind]:
-        raise DatasetError(
-            f"{path}: a {kind} image must be {' or '.join(_MODES[kind])}, this one is "
-            f"{image.mode}; convert it or record this episode again"
-        )
-    return image
+    raise DatasetError(
+        f"{path}: a {kind} image must be {' or '.join(_MODES[kind])}, this one is {mode}; convert "
+        "it or record this episode again"
+    )
+
+
+def _checked(content: bytes) -> tuple[str, bytes]:
+    """Return a PNG's pixel format, and the file without what no picture needs.
+
+    Raises:
+        ValueError: no PNG, damaged, or a picture too large for its bytes.
+    """
+    if not content.startswith(_SIGNATURE) or len(content) < _LEAST_FILE:
+        raise ValueError("it does not begin as one")
+    needed, at, name = [_SIGNATURE], len(_SIGNATURE), b""
+    while name != b"IEND":
+        name, end = _chunk(content, at)
+        if (name == b"IHDR") != (at == len(_SIGNATURE)):
+            raise ValueError("its header is not where it should be")
+        if name[:1].isupper():
+            needed.append(content[at:end])
+        at = end
+    if at != len(content):
+        raise ValueError("something follows after its end")
+    return _format(content), b"".join(needed)
+
+
+def _chunk(content: bytes, at: int) -> tuple[bytes, int]:
+    """Return name and end of a PNG's chunk, whose checksum is right."""
+    length, name = struct.unpack_from(">I4s", content, at) if at + 12 <= len(content) else (0, b"")
+    end = at + 12 + length
+    if not name or end > len(content):
+        raise ValueError("cut off")
+    if zlib.crc32(memoryview(content)[at + 4 : end - 4]) != int.from_bytes(
+        content[end - 4 : end], "big"
+    ):
+        raise ValueError(f"a checksum is wrong at byte {at}: damaged")
+    return name, end
+
+
+def _format(content: bytes) -> str:
+    """Return the pixel format in a PNG's header, if its size is sensible."""
+    width, height, bits, color = struct.unpack_from(">IIBB", content, len(_SIGNATURE) + 8)
+    if not (0 < width <= LARGEST and 0 < height <= LARGEST):
+        raise ValueError(f"{width}x{height} pixels; sides have 1 to {LARGEST}")
+    if width * height * 3 > _FREE + _RATIO * len(content):
+        raise ValueError(f"{width}x{height} pixels in {len(content)} bytes")
+    return _FORMATS.get((bits, color), f"of {bits} bits and colour type {color}")
 
 
 def _encode_rgb(image: np.ndarray) -> np.ndarray:

@@ -2,7 +2,9 @@
 
 `inspect_dataset` decodes every image and reads every pickle below a folder, whoever wrote it:
 RLBench, Genima's renderer (no depth or mask, `tiled_rgb`), or us. It never stops at the first
-fault. *Problems* make data unusable or misleading; *notes* are worth knowing.
+fault. Its rules are those of reading and training (`rules`); that depth and masks were swapped, and
+that a picture is black, is looked for here alone, since all pixels must be seen for it. *Problems*
+make data unusable or misleading; *notes* are worth knowing.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.progress import track
 
@@ -20,6 +23,7 @@ from genima_lite.demos.images import open_png
 from genima_lite.demos.layout import (
     ALL_VARIATIONS,
     DESCRIPTIONS,
+    EPISODES,
     LOW_DIM_OBS,
     PARTIAL,
     SCENE_STATE,
@@ -29,6 +33,8 @@ from genima_lite.demos.layout import (
     episodes_of,
     iterate_episodes,
     iterate_variations,
+    numbered,
+    printable,
     subfolders,
 )
 from genima_lite.demos.read import (
@@ -37,7 +43,16 @@ from genima_lite.demos.read import (
     read_descriptions,
     read_scene_state,
 )
+from genima_lite.demos.rules import (
+    drawing_fault,
+    lens_fault,
+    order_fault,
+    size_fault,
+    value_faults,
+)
 from genima_lite.demos.unpickler import load_demo
+from genima_lite.envs.api import EnvSpec, HasSnapshot, RobotEnv, make_env, require
+from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, IMAGE_FIELDS, STATE_FIELDS, Demo
 
 _TILED = ("tiled_rgb", "tiled_rgb_rendered")
@@ -64,6 +79,22 @@ class _Findings:
     fields: Counter[str] = field(default_factory=Counter)
     problems: list[dict[str, str]] = field(default_factory=list)
     notes: list[dict[str, str]] = field(default_factory=list)
+    envs: dict[str, RobotEnv | None] = field(default_factory=dict)
+
+    def restore(self, task: str, state: dict[str, Any]) -> None:
+        """Set up a scene in the bench, where the bench knows the task.
+
+        Raises:
+            UserError: it cannot be set up.
+        """
+        if task not in self.envs:
+            try:
+                self.envs[task] = make_env(EnvSpec(task, cameras=()))
+            except UserError:
+                self.envs[task] = None  # another backend's
+        env = self.envs[task]
+        if env is not None:
+            require(env, HasSnapshot, "inspect").restore(state)
 
     def problem(self, path: Path, message: object) -> None:
         self.problems.append(self._entry(path, message))
@@ -72,8 +103,13 @@ class _Findings:
         self.notes.append(self._entry(path, message))
 
     def _entry(self, path: Path, message: object) -> dict[str, str]:
-        inside = path.relative_to(self.root).as_posix()
-        return {"path": inside, "message": str(message).removeprefix(f"{path}: ")}
+        inside = printable(path.relative_to(self.root).as_posix())
+        return {"path": inside, "message": printable(_without(str(message), path))}
+
+
+def _without(message: str, path: Path) -> str:
+    """Return a message without the path at its beginning."""
+    return message.removeprefix(f"{path}: ").removeprefix(f"{printable(str(path))}: ")
 
 
 def inspect_dataset(root: Path | str) -> dict[str, Any]:
@@ -90,14 +126,15 @@ def inspect_dataset(root: Path | str) -> dict[str, Any]:
         DatasetError: `root` does not exist or holds no episode.
     """
     root = Path(root)
-    episodes = list(iterate_episodes(root))
-    if not episodes:
+    findings = _Findings(root)
+    episodes = list(iterate_episodes(root, unreadable=findings.problem))
+    if not episodes and not findings.problems:
         raise DatasetError(
             f"{root}: no episodes here; give the folder that holds "
             "<task>/variation0/episodes/episode0"
         )
-    findings = _Findings(root)
-    for task, variation, folder in iterate_variations(root):
+    findings.problems.clear()  # the next walk finds them again
+    for task, variation, folder in iterate_variations(root, findings.problem):
         _inspect_variation(findings, task, variation, folder)
     console = Console(stderr=True)
     quiet = not sys.stderr.isatty()
@@ -110,51 +147,132 @@ def inspect_dataset(root: Path | str) -> dict[str, Any]:
 
 
 def _inspect_variation(findings: _Findings, task: str, variation: int, folder: Path) -> None:
-    descriptions, problem = read_descriptions(folder)
-    if problem:  # where all variations lie together, each episode may have its own
-        report = findings.note if variation == ALL_VARIATIONS else findings.problem
-        report(folder / DESCRIPTIONS, problem)
-    numbers = [episode.episode for episode in episodes_of(task, variation, folder)]
+    episodes = list(episodes_of(task, variation, folder, findings.problem))
+    descriptions = _inspect_sentences(findings, folder, episodes)
+    if not task.isprintable():
+        findings.problem(folder, "the task's folder has a name that cannot be shown; rename it")
+    _inspect_names(findings, folder)
+    numbers = sorted({episode.episode for episode in episodes})
     if not numbers:
         findings.note(folder, "holds no episodes")
-    elif gaps := sorted(set(range(numbers[-1] + 1)) - set(numbers)):
-        findings.note(folder, f"episode numbers have gaps: {gaps[0]} is the first one missing")
-    summary = {"episodes": len(numbers), "frames": 0, "descriptions": descriptions}
-    findings.tasks.setdefault(task, {})[folder.name] = summary
+    elif gap := [i for i, number in enumerate(numbers) if i != number]:
+        findings.note(folder, f"episode numbers have gaps: {gap[0]} is the first one missing")
+    summary = {"episodes": len(episodes), "frames": 0, "descriptions": descriptions}
+    findings.tasks.setdefault(printable(task), {})[folder.name] = summary
+
+
+def _inspect_sentences(
+    findings: _Findings, folder: Path, episodes: list[EpisodeFolder]
+) -> list[str] | None:
+    """Return the instructions of a variation, or of its first episode, and report those that lack;
+    see `genima_lite.demos.read.read_sentences`.
+    """
+    beside = [each for each in episodes if (each.path / DESCRIPTIONS).exists()]
+    descriptions, problem = read_descriptions(folder)
+    if problem and (len(beside) < len(episodes) or not episodes):
+        findings.problem(folder / DESCRIPTIONS, problem)
+    for each in beside:
+        found, problem = read_descriptions(each.path)
+        if problem:
+            findings.problem(each.path / DESCRIPTIONS, problem)
+        descriptions = descriptions or found
+    return descriptions
+
+
+def _inspect_names(findings: _Findings, folder: Path) -> None:
+    """Report what bears an episode's name and is none."""
+    place = folder / EPISODES
+    if place.exists() and not place.is_dir():
+        findings.problem(place, "is no folder")
+        return
+    try:
+        inside = sorted(place.iterdir()) if place.is_dir() else []
+    except OSError:
+        return  # reported before
+    for path in inside:
+        if path.name.startswith("episode") and numbered("episode", path.name) is None:
+            findings.note(path, "has no number of an episode in its name; left out")
+        elif path.name.startswith("episode") and not path.is_dir():
+            findings.problem(path, "is no folder, or a link that leads nowhere")
 
 
 def _inspect_episode(findings: _Findings, episode: EpisodeFolder) -> None:
-    demo = None
+    frames, demo = None, None
     if (episode.path / LOW_DIM_OBS).exists():
-        demo = _inspect_states(findings, episode)
+        frames, demo = _inspect_states(findings, episode)
     else:
         what = "half-written; delete the folder and record the episode again"
         findings.problem(episode.path, f"has no {LOW_DIM_OBS}: {what}")
-    for folder in subfolders(episode.path):
-        _inspect_images(findings, folder, len(demo) if demo else None)
+    sizes: dict[str, tuple[int, int]] = {}
+    try:
+        folders = subfolders(episode.path)
+    except DatasetError as error:
+        findings.problem(episode.path, error)
+        return
+    for name in _camera_folders(STORED_KINDS):
+        if (episode.path / name).exists() and not (episode.path / name).is_dir():
+            findings.problem(episode.path / name, "is no folder")
+    for folder in folders:
+        found = _inspect_images(findings, folder, frames)
+        if len(found) == 1 and folder.name not in _TILED:
+            sizes[folder.name] = next(iter(found))
+    _inspect_views(findings, episode, demo, sizes)
 
 
-def _inspect_states(findings: _Findings, episode: EpisodeFolder) -> Demo | None:
+def _inspect_views(
+    findings: _Findings,
+    episode: EpisodeFolder,
+    demo: Demo | None,
+    sizes: dict[str, tuple[int, int]],
+) -> None:
+    """Report what pictures and cameras of an episode lack to be learned from together."""
+    if fault := size_fault(list(sizes.items())):
+        findings.problem(episode.path, fault)
+    seen = [name.removesuffix("_rgb") for name in sizes if name.endswith("_rgb")]
+    if demo is None or not seen:
+        return
+    if demo[0].misc.get("joint_poses") is None:
+        findings.note(episode.path, "no misc.joint_poses: targets cannot be drawn from it")
+    elif fault := drawing_fault(demo, seen):
+        findings.problem(episode.path / LOW_DIM_OBS, fault)
+    for camera in seen:
+        if fault := lens_fault(demo, camera, sizes[f"{camera}_rgb"]):
+            findings.problem(episode.path / LOW_DIM_OBS, fault)
+
+
+def _inspect_states(findings: _Findings, episode: EpisodeFolder) -> tuple[int | None, Demo | None]:
+    """Return how many frames there are, and the demonstration if its values are sound."""
     path = episode.path / LOW_DIM_OBS
     try:
         demo = load_demo(path)
     except DatasetError as error:
         findings.problem(path, error)
-        return None
-    try:
-        demo.scene_state = read_scene_state(episode.path)
-    except DatasetError as error:
-        findings.problem(episode.path / SCENE_STATE, error)
+        return None, None
+    _inspect_scene(findings, episode, demo)
     if not len(demo):
         findings.problem(path, "has no frames; record the episode again")
-        return None
+        return None, None
+    faults = list(value_faults(demo))
+    for fault in faults or filter(None, [order_fault(demo)]):
+        findings.problem(path, fault)
     index = demo[0].misc.get("variation_index")
-    if index is not None and episode.variation not in (index, ALL_VARIATIONS):
+    if isinstance(index, int) and episode.variation not in (index, ALL_VARIATIONS):
         findings.problem(path, f"was recorded as variation {index}; move it to that folder")
     findings.frames.append(len(demo))
-    findings.tasks[episode.task][episode.path.parent.parent.name]["frames"] += len(demo)
+    task = findings.tasks[printable(episode.task)]
+    task[episode.path.parent.parent.name]["frames"] += len(demo)
     findings.fields.update(_fields_present(demo))
-    return demo
+    return len(demo), None if faults else demo
+
+
+def _inspect_scene(findings: _Findings, episode: EpisodeFolder, demo: Demo) -> None:
+    """Report a stored scene from which replay could not start."""
+    try:
+        demo.scene_state = read_scene_state(episode.path)
+        if demo.scene_state is not None:
+            findings.restore(episode.task, demo.scene_state)
+    except UserError as error:
+        findings.problem(episode.path / SCENE_STATE, error)
 
 
 def _fields_present(demo: Demo) -> set[str]:
@@ -163,41 +281,78 @@ def _fields_present(demo: Demo) -> set[str]:
     for obs in demo._observations:
         names.update(name for name, value in vars(obs).items() if value is not None)
         names.update(f"misc.{name}" for name, value in obs.misc.items() if value is not None)
-    return names - {"demo._observations", "misc", *IMAGE_FIELDS}
+    known = names - {"demo._observations", "misc", *IMAGE_FIELDS}
+    return {printable(name) for name in known}
 
 
-def _inspect_images(findings: _Findings, folder: Path, frames: int | None) -> None:
+def _inspect_images(
+    findings: _Findings, folder: Path, frames: int | None
+) -> Counter[tuple[int, int]]:
+    """Return how many images of each size (height, width) a folder holds."""
     name = folder.name
     if name not in _TILED and name not in _camera_folders(STORED_KINDS):
         findings.note(folder, "not one of RLBench's image folders; left out")
-        return
+        return Counter()
     findings.episodes_with[name] += 1
-    if frames is not None:
-        try:
+    try:
+        if frames is not None:
             check_frame_count(folder, frames - 1 if name in _TILED else frames)
-        except DatasetError as error:
-            findings.problem(folder, error)
-    sizes = _decode_all(findings, folder)
+        found = frame_numbers(folder)
+    except (DatasetError, OSError) as error:
+        findings.problem(folder, error)
+        found = [] if isinstance(error, OSError) else frame_numbers(folder)
+    sizes = _decode_all(findings, folder, found)
+    words = Counter({f"{width}x{height}": n for (height, width), n in sizes.items()})
     if len(sizes) > 1:
-        findings.problem(folder, f"image sizes differ among frames: {', '.join(sorted(sizes))}")
-    findings.images.setdefault(name, Counter()).update(sizes)
-
-
-def _decode_all(findings: _Findings, folder: Path) -> Counter[str]:
-    """Return how many images of each size a folder holds, and report those that are broken."""
-    kind = "rgb" if folder.name in _TILED else folder.name.rsplit("_", 1)[1]
-    sizes: Counter[str] = Counter()
-    for frame in frame_numbers(folder):
-        path = folder / f"{frame}.png"
-        try:
-            width, height = open_png(path, kind).size
-            sizes[f"{width}x{height}"] += 1
-        except DatasetError as error:
-            findings.problem(path, error)
+        findings.problem(folder, f"image sizes differ among frames: {', '.join(sorted(words))}")
+    findings.images.setdefault(name, Counter()).update(words)
     return sizes
 
 
+def _decode_all(findings: _Findings, folder: Path, frames: list[int]) -> Counter[tuple[int, int]]:
+    """Return how many images of each size a folder holds, and report those that are broken, and
+    the first that shows something else than its folder says.
+    """
+    kind = "rgb" if folder.name in _TILED else folder.name.rsplit("_", 1)[1]
+    sizes: Counter[tuple[int, int]] = Counter()
+    strange = False
+    for frame in frames:
+        path = folder / f"{frame}.png"
+        try:
+            pixels = np.asarray(open_png(path, kind))
+        except DatasetError as error:
+            findings.problem(path, error)
+            continue
+        sizes[pixels.shape[0], pixels.shape[1]] += 1
+        if not strange and (what := _strange(pixels, kind)):
+            strange = True
+            (findings.note if kind == "rgb" else findings.problem)(path, what)
+    return sizes
+
+
+def _strange(pixels: np.ndarray, kind: str) -> str | None:
+    """Return what pixels (H, W, 3) or (H, W) show in place of a picture of a kind."""
+    if kind == "rgb":
+        return None if pixels.any() else "is black"
+    if pixels.ndim == 2:
+        return None
+    red, green, blue = np.moveaxis(pixels.astype(int), -1, 0)
+    values = len(np.unique(red * 65536 + green * 256 + blue))
+    if kind == "depth" and values > 1 and not blue.any():
+        return "looks like a mask, not like depth; were the folders swapped?"
+    if kind == "mask" and blue.any() and values > pixels.shape[0] * pixels.shape[1] / 8:
+        return "looks like depth, not like a mask; were the folders swapped?"
+    return None
+
+
 def _compare_episodes(findings: _Findings, episodes: list[EpisodeFolder]) -> None:
+    views = Counter[str]()
+    for name, sizes in findings.images.items():
+        if name.endswith("_rgb") and name not in _TILED:
+            views.update(sizes)
+    if len(views) > 1:
+        text = ", ".join(sorted(views))
+        findings.problem(findings.root, f"pictures of several sizes cannot be learned from: {text}")
     for episode in episodes:
         for name, count in findings.episodes_with.items():
             if not (episode.path / name).is_dir():
@@ -227,7 +382,7 @@ def _report(findings: _Findings, episodes: int) -> dict[str, Any]:
     }
     frames = findings.frames or [0]
     return {
-        "root": str(findings.root),
+        "root": printable(str(findings.root)),
         "tasks": findings.tasks,
         "episodes": episodes,
         "frames": {"total": sum(frames), "min": min(frames), "max": max(frames)},

@@ -4,13 +4,16 @@
     <root>/<task>/variation<V>/episodes/episode<E>/low_dim_obs.pkl
     <root>/<task>/variation<V>/episodes/episode<E>/<camera>_{rgb,depth,mask}/<frame>.png
 
-Some forks of RLBench gather every variation in `all_variations/`; here that is variation -1.
+Some forks of RLBench gather every variation in `all_variations/`; here that is variation -1. Its
+episodes are often links to those of the variations: a walk through a whole dataset comes by each
+demonstration once.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +34,20 @@ STORED_KINDS = ("rgb", "depth", "mask")
 
 
 class DatasetError(UserError):
-    """Something about the files of a dataset; the message names the file and the way out."""
+    """Something about the files of a dataset; the message names the file and the way out.
+
+    Names and texts from somebody else's files cannot do anything to a terminal that shows it.
+    """
+
+    def __init__(self, message: str):
+        super().__init__(printable(message))
+
+
+def printable(text: str) -> str:
+    """Return text with all that a terminal could obey, or cannot show, written as in Python."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 @dataclass(frozen=True)
@@ -68,51 +84,109 @@ def natural_key(name: str) -> list[tuple[int, str]]:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Return the folders in `folder` in natural order, hidden ones left out."""
-    found = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    """Return the folders in `folder` in natural order, hidden ones left out.
+
+    Raises:
+        DatasetError: the folder cannot be read.
+    """
+    try:
+        found = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        found = [path for path in found if path.is_dir()]
+    except OSError as error:
+        raise DatasetError(f"{folder}: cannot be read ({error.strerror})") from None
     return sorted(found, key=lambda path: natural_key(path.name))
 
 
-def iterate_variations(root: Path | str) -> Iterator[tuple[str, int, Path]]:
+Tell = Callable[[Path, "DatasetError"], None]
+"""Is told of a folder that cannot be read, which is then left out."""
+
+
+def iterate_variations(
+    root: Path | str, unreadable: Tell | None = None
+) -> Iterator[tuple[str, int, Path]]:
     """Yield `(task, variation, folder)` of every variation under `root`, in natural order.
 
     Raises:
-        DatasetError: `root` does not exist or is no folder.
+        DatasetError: `root` does not exist or is no folder, or a folder cannot be read and nobody
+            is to be told.
     """
     root = Path(root)
     if not root.is_dir():
         raise DatasetError(f"{root}: no such folder; give the folder that holds the task folders")
     for task in subfolders(root):
-        for folder in subfolders(task):
-            variation = _variation_number(folder.name)
+        for folder in _subfolders(task, unreadable):
+            variation = variation_number(folder.name)
             if variation is not None:
                 yield task.name, variation, folder
 
 
 def iterate_episodes(
-    root: Path | str, task: str | None = None, variation: int | None = None
+    root: Path | str,
+    task: str | None = None,
+    variation: int | None = None,
+    unreadable: Tell | None = None,
 ) -> Iterator[EpisodeFolder]:
     """Yield every episode under `root` in natural order, or those of one task or variation.
 
+    Each demonstration comes once, also where there are links to it; those of a variation go before
+    those of `all_variations`, and what is no link before what is one. Who asks for one variation
+    gets what lies there.
+
     Raises:
-        DatasetError: `root` does not exist or is no folder.
+        DatasetError: `root` does not exist or is no folder, or a folder cannot be read and nobody
+            is to be told.
     """
-    for task_name, number, folder in iterate_variations(root):
-        if task in (None, task_name) and variation in (None, number):
-            yield from episodes_of(task_name, number, folder)
+    found = [
+        episode
+        for task_name, number, folder in iterate_variations(root, unreadable)
+        if task in (None, task_name) and variation in (None, number)
+        for episode in episodes_of(task_name, number, folder, unreadable)
+    ]
+    kept = _once(found)
+    yield from (episode for episode in found if episode in kept)
 
 
-def episodes_of(task: str, variation: int, folder: Path) -> Iterator[EpisodeFolder]:
-    """Yield the episodes in a variation's folder in natural order."""
+def _once(episodes: list[EpisodeFolder]) -> set[EpisodeFolder]:
+    """Return episodes without those that are links to others of them."""
+    first: dict[str, EpisodeFolder] = {}
+    real = {episode: os.path.realpath(episode.path) for episode in episodes}
+
+    def rank(episode: EpisodeFolder) -> tuple[bool, bool]:
+        return episode.variation == ALL_VARIATIONS, os.path.islink(episode.path)
+
+    for episode in sorted(episodes, key=rank):
+        first.setdefault(real[episode], episode)
+    return set(first.values())
+
+
+def episodes_of(
+    task: str, variation: int, folder: Path, unreadable: Tell | None = None
+) -> Iterator[EpisodeFolder]:
+    """Yield the episodes in a variation's folder in natural order; errors: `iterate_variations`."""
     if not (folder / EPISODES).is_dir():
         return
-    for path in subfolders(folder / EPISODES):
-        if match := re.fullmatch(r"episode(\d+)", path.name):
-            yield EpisodeFolder(task, variation, int(match[1]), path)
+    for path in _subfolders(folder / EPISODES, unreadable):
+        number = numbered("episode", path.name)
+        if number is not None:
+            yield EpisodeFolder(task, variation, number, path)
 
 
-def _variation_number(name: str) -> int | None:
-    if name == "all_variations":
-        return ALL_VARIATIONS
-    match = re.fullmatch(r"variation(\d+)", name)
+def _subfolders(folder: Path, unreadable: Tell | None) -> list[Path]:
+    try:
+        return subfolders(folder)
+    except DatasetError as error:
+        if unreadable is None:
+            raise
+        unreadable(folder, error)
+        return []
+
+
+def numbered(word: str, name: str) -> int | None:
+    """Return the number in a name such as `episode12`, `None` for any other name."""
+    match = re.fullmatch(word + r"([0-9]{1,9})", name)
     return int(match[1]) if match else None
+
+
+def variation_number(name: str) -> int | None:
+    """Return a variation's number by its folder's name, `None` for any other name."""
+    return ALL_VARIATIONS if name == "all_variations" else numbered("variation", name)

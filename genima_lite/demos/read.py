@@ -8,12 +8,13 @@ a 512th of the range between the planes, about a centimetre for these cameras.
 
 from __future__ import annotations
 
-import json
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from genima_lite.demos import rules
 from genima_lite.demos.images import read_image
 from genima_lite.demos.layout import (
     DESCRIPTIONS,
@@ -24,7 +25,14 @@ from genima_lite.demos.layout import (
     image_path,
 )
 from genima_lite.demos.unpickler import load_demo, load_descriptions
+from genima_lite.errors import UserError
+from genima_lite.files import MEBIBYTE, read_json
 from genima_lite.observation import CAMERAS, Demo
+
+_OTHER_FORMATS = {".jpg", ".jpeg", ".JPG", ".JPEG", ".webp", ".bmp", ".tiff", ".npy"}
+
+_SCENE_LIMIT = 4 * MEBIBYTE
+"""Bytes of a scene; the bench's have 20 kB."""
 
 
 def read_episode(
@@ -40,45 +48,67 @@ def read_episode(
         cameras: whose images to read; `None` for every camera that has some.
         kinds: of "rgb" (H, W, 3) uint8, "depth" (H, W) float32 in [0, 1] and
             "mask" (H, W) int32; `()` for states only.
-        frames: frame numbers 0..T-1 whose images to read; `None` for all. The other frames
-            keep their states.
+        frames: frame numbers 0..T-1 whose images to read; `None` for all, which must be there.
+            The other frames keep their states.
 
     Raises:
-        DatasetError: no such episode, a broken file, an image that is missing, or a camera or
-            kind that the episode does not have.
+        DatasetError: no such episode, a broken file, a value that breaks a rule (see `rules`), an
+            image that is missing, or a camera or kind that the episode does not have.
     """
     folder = Path(folder)
     demo = load_demo(folder / LOW_DIM_OBS)
+    if not len(demo):
+        raise DatasetError(f"{folder / LOW_DIM_OBS}: has no frames; record the episode again")
+    for fault in rules.value_faults(demo):
+        raise DatasetError(f"{folder / LOW_DIM_OBS}: {fault}; record this episode again")
     demo.scene_state = read_scene_state(folder)
     wanted = range(len(demo)) if frames is None else list(frames)
     if outside := [frame for frame in wanted if not 0 <= frame < len(demo)]:
         raise DatasetError(f"{folder}: no frame {outside[0]}; it has 0 to {len(demo) - 1}")
     for camera, kind in _asked_folders(folder, cameras, kinds):
-        check_frame_count(folder / f"{camera}_{kind}", len(demo))
+        if frames is None:
+            check_frame_count(folder / f"{camera}_{kind}", len(demo))
         for frame in wanted:
             image = read_image(image_path(folder, camera, kind, frame), kind)
             setattr(demo[frame], f"{camera}_{kind}", image)
     return demo
 
 
-def read_descriptions(variation_folder: Path | str) -> tuple[list[str] | None, str | None]:
-    """Read a variation's instructions: `(descriptions, None)`, or `(None, what is wrong)`."""
-    return load_descriptions(Path(variation_folder) / DESCRIPTIONS)
+def read_descriptions(folder: Path | str) -> tuple[list[str] | None, str | None]:
+    """Read the instructions in one folder: `(descriptions, None)`, or `(None, what is wrong)`."""
+    return load_descriptions(Path(folder) / DESCRIPTIONS)
+
+
+def read_sentences(episode: Path | str) -> tuple[list[str] | None, str | None]:
+    """Read the instructions of an episode: those beside it, as some forks of RLBench write them,
+    else those of its variation.
+
+    Args:
+        episode: `<root>/<task>/variation<V>/episodes/episode<E>`; a link stays where it is.
+
+    Returns:
+        `(sentences, None)`, or `(None, what is wrong)`.
+    """
+    episode = Path(os.path.abspath(episode))
+    beside = (episode / DESCRIPTIONS).exists()
+    return read_descriptions(episode if beside else episode.parents[1])
 
 
 def read_scene_state(folder: Path | str) -> dict[str, Any] | None:
     """Read our bench's initial scene beside an episode, `None` where there is none.
 
+    What is in it is checked where the scene is restored.
+
     Raises:
-        DatasetError: the file is no JSON object.
+        DatasetError: the file is no JSON object, or has a number that is not finite.
     """
     path = Path(folder) / SCENE_STATE
-    try:
-        state = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists() and not path.is_symlink():
         return None
-    except ValueError as error:
-        raise DatasetError(f"{path}: not readable as JSON ({error}); record it again") from error
+    try:
+        state = read_json(path, _SCENE_LIMIT)
+    except UserError as error:
+        raise DatasetError(f"{error}; record it again") from None
     if not isinstance(state, dict):
         raise DatasetError(f"{path}: should hold a JSON object; record it again")
     return state
@@ -101,11 +131,16 @@ def check_frame_count(folder: Path, frames: int) -> None:
     found = frame_numbers(folder)
     if found == list(range(frames)):
         return
+    others = sorted({path.suffix for path in folder.iterdir()} & _OTHER_FORMATS)
     missing = sorted(set(range(frames)) - set(found))
     what = f"{missing[0]}.png is missing" if missing else f"{found[-1]}.png is one too many"
+    way = (
+        f"convert its {others[0]} pictures to PNG"
+        if others
+        else "copy or record this episode again"
+    )
     raise DatasetError(
-        f"{folder}: {len(found)} images for {frames} frames in {LOW_DIM_OBS}, {what}; "
-        "copy or record this episode again"
+        f"{folder}: {len(found)} images for {frames} frames in {LOW_DIM_OBS}, {what}; {way}"
     )
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from genima_lite.demos.layout import DatasetError, EpisodeFolder, iterate_episodes
+from genima_lite.demos.layout import SCENE_STATE, DatasetError, EpisodeFolder, iterate_episodes
 from genima_lite.demos.read import read_episode
+from genima_lite.demos.rules import order_fault
 from genima_lite.envs.api import BENCH, EnvSpec, HasSnapshot, RobotEnv, make_env, require
+from genima_lite.errors import UserError
 from genima_lite.observation import Demo
 
 
@@ -46,16 +48,28 @@ def replay(root: Path | str, backend: str = BENCH) -> Iterator[Replayed]:
 
 
 def replay_demo(env: RobotEnv, demo: Demo, path: Path) -> tuple[bool, float]:
-    """Return success at the end and the largest joint deviation in radians."""
+    """Return success at the end and the largest joint deviation in radians.
+
+    Raises:
+        DatasetError: no scene, one that cannot be restored, or actions that cannot be executed.
+    """
     if demo.scene_state is None:
         raise DatasetError(
             f"{path}: no scene_state.json, so its scene cannot be restored; only demonstrations "
             "that 'collect' recorded can be replayed"
         )
-    require(env, HasSnapshot, "replay").restore(demo.scene_state)
-    deviations, success = [0.0], False
+    if fault := order_fault(demo):
+        raise DatasetError(f"{path}: {fault}")
+    try:
+        require(env, HasSnapshot, "replay").restore(demo.scene_state)
+    except UserError as error:
+        raise DatasetError(f"{path / SCENE_STATE}: {error}") from None
+    deviations, success = [], False
     for t, action in enumerate(demo.actions(), start=1):
         success = env.execute(action[None]).success
         reached = np.asarray(env.observation.joint_positions)
-        deviations.append(float(np.abs(reached - demo[t].joint_positions).max()))
-    return success, float(np.max(deviations))  # NaN stays NaN
+        deviations.append(float(np.abs(reached - np.asarray(demo[t].joint_positions)).max()))
+    deviation = float(np.max(deviations))  # NaN stays NaN
+    if not np.isfinite(deviation):
+        raise DatasetError(f"{path}: the arm's joints are no numbers when its actions are executed")
+    return success, deviation

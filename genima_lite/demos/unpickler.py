@@ -1,59 +1,31 @@
 """Read RLBench's pickles without running what they say.
 
 Unpickling calls whatever functions the file names, so a pickle from a stranger can run any
-code. `low_dim_obs.pkl` needs six names only: those are answered here, all others are refused.
-RLBench itself need not be installed.
+code. `genima_lite.demos.opcodes` reads them as data instead. RLBench itself need not be installed.
 """
 
 from __future__ import annotations
 
-import _codecs
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import numpy as np
-
+from genima_lite.demos import opcodes
 from genima_lite.demos.layout import DatasetError
-from genima_lite.observation import Demo, Observation
+from genima_lite.demos.opcodes import ForbiddenName, Record, Refused
+from genima_lite.errors import UserError
+from genima_lite.files import MEBIBYTE, read_bytes
+from genima_lite.observation import IMAGE_FIELDS, STATE_FIELDS, Demo, Observation
 
-_RECONSTRUCT: Any = np.zeros(1).__reduce__()[0]
-_SCALAR: Any = np.float64(0).__reduce__()[0]
-_FROMBUFFER: Any = np.zeros(1).__reduce_ex__(5)[0]
+LIMIT = 512 * MEBIBYTE
+"""Bytes of a `low_dim_obs.pkl`; real ones have 4 kB a frame."""
 
-_ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): _codecs.encode,  # bytes under protocol 2
-}
-for _core in ("numpy.core", "numpy._core"):  # written under NumPy 1, under NumPy 2
-    _ALLOWED[_core + ".multiarray", "_reconstruct"] = _RECONSTRUCT
-    _ALLOWED[_core + ".multiarray", "scalar"] = _SCALAR
-    _ALLOWED[_core + ".numeric", "_frombuffer"] = _FROMBUFFER
+MOST_FRAMES = 20_000
+"""Frames of a demonstration: a thousand seconds."""
 
+MOST_SENTENCES = 1000
 
-class _Unpickler(pickle.Unpickler):
-    """Answers the allowed names; each file gets classes of its own, so it cannot alter ours."""
-
-    def __init__(self, file: IO[bytes], path: Path) -> None:
-        super().__init__(file)
-        self.path = path
-        self.demo_class = type("Demo", (), {})
-        self.observation_class = type("Observation", (), {})
-        self.answers = _ALLOWED | {
-            ("rlbench.demo", "Demo"): self.demo_class,
-            ("rlbench.backend.observation", "Observation"): self.observation_class,
-        }
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self.answers:
-            raise DatasetError(
-                f"{self.path}: refused '{module}.{name}'. A pickle can run any code, so only "
-                "RLBench's Demo and Observation and NumPy arrays are loaded. If you trust its "
-                "author, ask for the demonstration in RLBench's own format; else delete the file"
-            )
-        return self.answers[module, name]
+_FIELDS = {*IMAGE_FIELDS, *STATE_FIELDS, "misc"}
 
 
 def load_demo(path: Path | str) -> Demo:
@@ -63,18 +35,23 @@ def load_demo(path: Path | str) -> Demo:
     (`misc`: an empty dict).
 
     Raises:
-        DatasetError: missing, truncated or no pickle; not a Demo; a name outside the allow-list.
+        DatasetError: missing, truncated or no pickle; not a Demo; something in it that is no
+            plain value (see `opcodes`).
     """
     path = Path(path)
-    stored, unpickler = _load(path)
-    observations = getattr(stored, "_observations", None)
-    if not isinstance(stored, unpickler.demo_class) or not isinstance(observations, list):
+    stored = _load(path)
+    observations = stored.values.get("_observations") if _is(stored, "Demo") else None
+    if not isinstance(observations, list):
         raise DatasetError(f"{path}: holds no RLBench Demo; record this episode again")
-    if not all(isinstance(obs, unpickler.observation_class) for obs in observations):
+    if len(observations) > MOST_FRAMES:
+        raise DatasetError(f"{path}: {len(observations)} frames, at most {MOST_FRAMES} are read")
+    if not all(_is(each, "Observation") for each in observations):
         raise DatasetError(f"{path}: not all frames are Observations; record this episode again")
     demo = Demo()
-    vars(demo).update(vars(stored))
-    demo._observations = [_observation(vars(obs), path) for obs in observations]
+    names = [name for name in stored.values if name in vars(demo) or not hasattr(Demo, name)]
+    vars(demo).update({name: stored.values[name] for name in names})
+    demo.scene_state = None
+    demo._observations = [_observation(each.values, path) for each in observations]
     return demo
 
 
@@ -85,34 +62,55 @@ def load_descriptions(path: Path | str) -> tuple[list[str] | None, str | None]:
     RLBench's own files hold something else here.
     """
     try:
-        stored, _ = _load(Path(path))
+        stored = _load(Path(path))
     except DatasetError as error:
         return None, str(error)
-    if isinstance(stored, list) and stored and all(isinstance(text, str) for text in stored):
-        return stored, None
-    return None, f"{path}: should hold a list of strings, holds {type(stored).__name__}"
+    problem = _no_sentences(stored)
+    return (None, f"{path}: {problem}") if problem else (stored, None)
 
 
-def _load(path: Path) -> tuple[Any, _Unpickler]:
+def _no_sentences(stored: Any) -> str | None:
+    """Return what is wrong with instructions."""
+    if not isinstance(stored, list) or not stored or not all(isinstance(s, str) for s in stored):
+        kind = stored.kind if isinstance(stored, Record) else type(stored).__name__
+        return f"should hold a list of strings, holds {kind}"
+    if len(stored) > MOST_SENTENCES:
+        return f"holds {len(stored)} instructions, at most {MOST_SENTENCES} are read"
+    for text in stored:
+        if not text.strip() or not text.isprintable() or len(text) > 1000:
+            return f"{text!r:.60} is no instruction: give one printable sentence"
+    return None
+
+
+def _load(path: Path) -> Any:
+    if not path.exists():
+        raise DatasetError(f"{path}: missing file; is the episode complete?")
     try:
-        with path.open("rb") as file:
-            unpickler = _Unpickler(file, path)
-            return unpickler.load(), unpickler
-    except DatasetError:
-        raise
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: missing file; is the episode complete?") from None
-    except Exception as error:  # a broken pickle can raise nearly anything
+        return opcodes.load(read_bytes(path, LIMIT))
+    except ForbiddenName as error:
         raise DatasetError(
-            f"{path}: not a readable pickle ({type(error).__name__}: {error}); "
-            "copy or record it again"
-        ) from error
+            f"{path}: refused '{error}'. A pickle can run any code, so only RLBench's Demo and "
+            "Observation and NumPy arrays are loaded. If you trust its author, ask for the "
+            "demonstration in RLBench's own format; else delete the file"
+        ) from None
+    except Refused as error:
+        raise DatasetError(
+            f"{path}: not a readable pickle ({error}); copy or record it again"
+        ) from None
+    except UserError as error:
+        raise DatasetError(str(error)) from None
+
+
+def _is(value: Any, kind: str) -> bool:
+    return isinstance(value, Record) and value.kind == kind
 
 
 def _observation(state: Mapping[str, Any], path: Path) -> Observation:
     observation = Observation()
-    vars(observation).update(state)
-    misc = state.get("misc") or {}
+    if shadowing := [name for name in state if name not in _FIELDS and hasattr(Observation, name)]:
+        raise DatasetError(f"{path}: a frame has an attribute '{shadowing[0]}'; record it again")
+    vars(observation).update(state, **dict.fromkeys(IMAGE_FIELDS))
+    misc = {} if state.get("misc") is None else state["misc"]
     if not isinstance(misc, dict):
         raise DatasetError(f"{path}: misc is no dict; record this episode again")
     observation.misc = misc

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from genima_lite.datasets import shards
 from genima_lite.datasets.dagger import DaggerRollouts, dagger_rollouts
-from genima_lite.datasets.demonstrations import Recorded
+from genima_lite.datasets.demonstrations import Recorded, check_recorded
 from genima_lite.datasets.grounding import grounding_scenes, tasks_with_choice
 from genima_lite.datasets.parts import driven, one_each
 from genima_lite.datasets.perturbed_states import PerturbedStates, perturbed_states
@@ -163,20 +163,16 @@ def make_demonstrations(
         Each file, old or new.
 
     Raises:
-        UserError: the folder holds other pictures, or views of another size were recorded.
+        UserError: the folder holds other pictures, or a demonstration cannot be learned from: views
+            of another size, for example; nothing is drawn then.
     """
     together = _demos_a_shard(frames_each)
+    check_recorded(episodes, size=settings.view_size)
 
     def make(part: int) -> Rows:
         rng = np.random.default_rng([settings.seed, part])
         some = episodes[together * part : together * (part + 1)]
-        made = demo_pictures(some, frames_each, rng, settings.augment, settings.keyframes)
-        if made.pictures.shape[1] != 2 * settings.view_size:
-            raise UserError(
-                f"{some[0].root}: views of {made.pictures.shape[1] // 2} pixels, configured are "
-                f"{settings.view_size}; record them anew or set view_size"
-            )
-        return made.columns()
+        return demo_pictures(some, frames_each, rng, settings.augment, settings.keyframes).columns()
 
     made_from = _made_from("demonstrations", settings, data=data, frames_each=frames_each)
     return write_shards(folder, made_from, demonstration_shards(len(episodes), frames_each), make)

@@ -48,9 +48,9 @@ def decision_examples(
     """Return every frame of some demonstrations at which a policy decides.
 
     Raises:
-        UserError: no demonstrations.
+        UserError: no demonstrations, or views of several sizes.
     """
-    examples = []
+    examples: list[Example] = []
     for demo, sentences in demos:
         frames = decision_frames(demo_targets(demo, keyframes=keyframes))[:-1]
         for frame, targets in zip(
@@ -59,9 +59,20 @@ def decision_examples(
             views = {camera: demo[frame].image(camera) for camera in TILE_ORDER}
             cameras = {camera: Camera.from_observation(demo[frame], camera) for camera in views}
             examples.append(Example(views, sentences[0], cameras, targets))
+            _check_size(examples)
     if not examples:
         raise UserError("no demonstrations to validate on")
     return examples
+
+
+def _check_size(examples: Sequence[Example]) -> None:
+    """Refuse an example whose views have another size than the first one's."""
+    (first, *_), (last, *_) = (list(examples[i].views.values()) for i in (0, -1))
+    if first.shape != last.shape:
+        raise UserError(
+            f"held-out demonstrations with views of {first.shape[0]} and {last.shape[0]} pixels; "
+            "give those of one size"
+        )
 
 
 @dataclass(frozen=True)

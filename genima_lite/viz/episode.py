@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from genima_lite.demos.layout import DatasetError, EpisodeFolder, iterate_episodes
-from genima_lite.demos.read import image_folders, read_descriptions, read_episode
+from genima_lite.demos.layout import DatasetError, EpisodeFolder, iterate_episodes, printable
+from genima_lite.demos.read import image_folders, read_episode, read_sentences
 from genima_lite.files import written_whole
 from genima_lite.observation import Demo
 from genima_lite.tiling import TILE_ORDER
@@ -35,7 +36,7 @@ def load_episode(folder: Path | str) -> Episode:
     Raises:
         DatasetError: no such episode, a broken file, or none of the four cameras.
     """
-    folder = Path(folder).resolve()
+    folder = Path(os.path.abspath(folder))  # a link keeps the name that was asked for
     present = image_folders(folder)
     cameras = [camera for camera in TILE_ORDER if (camera, "rgb") in present]
     demo = read_episode(folder, cameras)
@@ -44,9 +45,9 @@ def load_episode(folder: Path | str) -> Episode:
         raise DatasetError(f"{folder}: has no RGB views of {', '.join(TILE_ORDER)} ({names})")
     variation = folder.parents[1]
     task = variation.parent.name
-    descriptions, _ = read_descriptions(variation)
-    name = f"{task}_{variation.name}_{folder.name}"
-    return Episode(demo, task, name, descriptions[0] if descriptions else "")
+    sentences, _ = read_sentences(folder)
+    name = printable(f"{task}_{variation.name}_{folder.name}")
+    return Episode(demo, printable(task), name, sentences[0] if sentences else "")
 
 
 def find_episode(
@@ -60,7 +61,7 @@ def find_episode(
     Raises:
         DatasetError: there is none; the message names those that are there.
     """
-    found = list(iterate_episodes(root))
+    found = list(iterate_episodes(root, task, variation)) or list(iterate_episodes(root))
     if not found:
         raise DatasetError(f"{root}: no episodes; give the folder that holds the task folders")
     asked = {"task": task, "variation": variation, "episode": episode}
