@@ -5,6 +5,7 @@ import pytest
 
 from genima_lite.cameras import Camera, depth_fraction, depth_in_metres
 from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, Observation
 
 
@@ -83,7 +84,7 @@ def test_depth_codes_round_trip_and_clip():
 
 
 def test_missing_camera_or_picture_names_those_present(env):
-    with pytest.raises(KeyError, match=r"'side'.*front"):
+    with pytest.raises(UserError, match=r"'side'.*lacks 'side_camera_extrinsics'.*front"):
         Camera.from_observation(env.observation, "side")
     with pytest.raises(KeyError, match=r"front_rgb.*present: none"):
         Observation().image("front")

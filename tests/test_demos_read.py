@@ -115,7 +115,16 @@ def test_a_missing_frame(episode):
 def test_a_frame_under_another_number(episode):
     (episode / "front_rgb/1.png").rename(episode / "front_rgb/7.png")
     with pytest.raises(DatasetError, match=r"front_rgb: 3 images for 3 frames.*1\.png is missing"):
-        read_episode(episode, cameras=["front"], frames=[0])
+        read_episode(episode, cameras=["front"])
+
+
+def test_pictures_of_keyframes_alone_are_read_when_they_are_asked_for(episode):
+    for camera in FOUR_CAMERAS:
+        (episode / f"{camera}_rgb/1.png").unlink()
+    demo = read_episode(episode, frames=[0, 2])
+    assert [len(obs.images()) for obs in demo] == [4, 0, 4]
+    with pytest.raises(DatasetError, match=r"rgb/1\.png: missing image"):
+        read_episode(episode, frames=[1])
 
 
 def test_a_frame_too_many(episode):

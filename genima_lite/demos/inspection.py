@@ -9,6 +9,7 @@ make data unusable or misleading; *notes* are worth knowing.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ from genima_lite.demos.read import (
     frame_numbers,
     read_descriptions,
     read_scene_state,
+    sentences_folder,
 )
 from genima_lite.demos.rules import (
     drawing_fault,
@@ -54,6 +56,7 @@ from genima_lite.demos.unpickler import load_demo
 from genima_lite.envs.api import EnvSpec, HasSnapshot, RobotEnv, make_env, require
 from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, IMAGE_FIELDS, STATE_FIELDS, Demo
+from genima_lite.tiling import TILE_ORDER
 
 _TILED = ("tiled_rgb", "tiled_rgb_rendered")
 """Genima's 2x2 tiles: frames 0 to T-2."""
@@ -103,7 +106,7 @@ class _Findings:
         self.notes.append(self._entry(path, message))
 
     def _entry(self, path: Path, message: object) -> dict[str, str]:
-        inside = printable(path.relative_to(self.root).as_posix())
+        inside = printable(Path(os.path.relpath(path, self.root)).as_posix())
         return {"path": inside, "message": printable(_without(str(message), path))}
 
 
@@ -167,14 +170,12 @@ def _inspect_sentences(
     """Return the instructions of a variation, or of its first episode, and report those that lack;
     see `genima_lite.demos.read.read_sentences`.
     """
-    beside = [each for each in episodes if (each.path / DESCRIPTIONS).exists()]
-    descriptions, problem = read_descriptions(folder)
-    if problem and (len(beside) < len(episodes) or not episodes):
-        findings.problem(folder / DESCRIPTIONS, problem)
-    for each in beside:
-        found, problem = read_descriptions(each.path)
+    folders = dict.fromkeys(sentences_folder(each.path) for each in episodes) or {folder: None}
+    descriptions: list[str] | None = None
+    for place in folders:
+        found, problem = read_descriptions(place)
         if problem:
-            findings.problem(each.path / DESCRIPTIONS, problem)
+            findings.problem(place / DESCRIPTIONS, problem)
         descriptions = descriptions or found
     return descriptions
 
@@ -228,7 +229,7 @@ def _inspect_views(
     """Report what pictures and cameras of an episode lack to be learned from together."""
     if fault := size_fault(list(sizes.items())):
         findings.problem(episode.path, fault)
-    seen = [name.removesuffix("_rgb") for name in sizes if name.endswith("_rgb")]
+    seen = [camera for camera in TILE_ORDER if f"{camera}_rgb" in sizes]
     if demo is None or not seen:
         return
     if demo[0].misc.get("joint_poses") is None:

@@ -81,7 +81,7 @@ def read_descriptions(folder: Path | str) -> tuple[list[str] | None, str | None]
 
 def read_sentences(episode: Path | str) -> tuple[list[str] | None, str | None]:
     """Read the instructions of an episode: those beside it, as some forks of RLBench write them,
-    else those of its variation.
+    else those of its variation, else, for a link, those of the variation that it leads to.
 
     Args:
         episode: `<root>/<task>/variation<V>/episodes/episode<E>`; a link stays where it is.
@@ -89,9 +89,14 @@ def read_sentences(episode: Path | str) -> tuple[list[str] | None, str | None]:
     Returns:
         `(sentences, None)`, or `(None, what is wrong)`.
     """
-    episode = Path(os.path.abspath(episode))
-    beside = (episode / DESCRIPTIONS).exists()
-    return read_descriptions(episode if beside else episode.parents[1])
+    return read_descriptions(sentences_folder(episode))
+
+
+def sentences_folder(episode: Path | str) -> Path:
+    """Return the folder of an episode's instructions; see `read_sentences`."""
+    named, real = (Path(path(episode)) for path in (os.path.abspath, os.path.realpath))
+    places = (named, named.parents[1], real.parents[1])
+    return next((at for at in places if (at / DESCRIPTIONS).exists()), named.parents[1])
 
 
 def read_scene_state(folder: Path | str) -> dict[str, Any] | None:

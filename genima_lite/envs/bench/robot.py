@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from genima_lite import panda
 from genima_lite.envs.bench.gl import mujoco
-from genima_lite.errors import UserError
+from genima_lite.envs.bench.scene_state import WELD, RobotState
 from genima_lite.observation import CONTROL_PERIOD
 
 _FINGER_SPEED = 0.2
 _SETTLE_STEPS = 10
-_WELD = 11
 
 
 class Robot:
@@ -47,24 +45,16 @@ class Robot:
         """Return what the simulator's state lacks, JSON-able: `reference`, the joints (7,) that
         the arm was last sent to, and `held`, by body the numbers that say how it is held.
         """
-        held = {name: self._constraint(name).data[:_WELD].tolist() for name in self.held}
+        held = {name: self._constraint(name).data[:WELD].tolist() for name in self.held}
         return {"reference": self._reference.tolist(), "held": held}
 
-    def resume(self, state: Mapping[str, Any]) -> None:
+    def resume(self, state: RobotState) -> None:
         """Go on from what `state` returned, or, if it is empty, from the commanded posture with
         an empty hand.
-
-        Raises:
-            UserError: the gripper cannot hold what it should.
         """
-        self._reference = np.array(state.get("reference", self._data.ctrl[:7]))
-        for name, weld in state.get("held", {}).items():
-            if name not in self._graspable or len(weld) != _WELD:
-                raise UserError(
-                    f"scene state's 'held' says that the gripper holds '{name}' by {len(weld)} "
-                    f"numbers; here it can hold {', '.join(self._graspable) or 'nothing'}, each by "
-                    f"{_WELD}"
-                )
+        commanded = self._data.ctrl[:7] if state.reference is None else state.reference
+        self._reference = np.array(commanded)
+        for name, weld in state.held.items():
             self._weld(name, np.array(weld))
 
     @property
@@ -147,7 +137,7 @@ class Robot:
     def _weld(self, name: str, weld: np.ndarray) -> None:
         """Attach a body to the hand."""
         constraint = self._constraint(name)
-        constraint.data[:_WELD] = weld
+        constraint.data[:WELD] = weld
         self._data.eq_active[constraint.id] = 1
         self.held.append(name)
 

@@ -11,17 +11,15 @@ from genima_lite.envs.bench.gl import mujoco
 from genima_lite.envs.bench.looks import Looks
 from genima_lite.envs.bench.perturbed import Perturbed, perturbation_seed
 from genima_lite.envs.bench.robot import Robot, touches
+from genima_lite.envs.bench.scene_state import STATE, checked
 from genima_lite.envs.bench.task import TABLE, Task, Waypoint
 from genima_lite.envs.bench.world import build_model
-from genima_lite.errors import UserError
 
 _DEEP = 0.01
 """Metres that a placed arm may reach into things."""
 
 _REST = 10
 """Control periods until an arm that touches something rests."""
-
-_STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)
 
 _NO_COLOR = (0.5, 0.5, 0.5, 1.0)
 """A geom of this colour has its material's."""
@@ -104,12 +102,12 @@ class Scene:
         geoms by index; `robot`, where the arm was sent and what the gripper holds; `start`, where
         the simulator's coordinates were at the episode's start, from which `travel` counts.
         """
-        vector = np.empty(mujoco.mj_stateSize(self.model, _STATE))
-        mujoco.mj_getState(self.model, self.data, vector, _STATE)
+        vector = np.empty(mujoco.mj_stateSize(self.model, STATE))
+        mujoco.mj_getState(self.model, self.data, vector, STATE)
         colors = {str(i): self.model.geom_rgba[i].tolist() for i in self.looks.painted()}
         perturbed = self.perturbed.described(self._perturbed_by)
         return {
-            "variation": self.variation,
+            "variation": int(self.variation),
             "mujoco": vector.tolist(),
             "geom_rgba": colors,
             "robot": self.robot.state(),
@@ -122,32 +120,25 @@ class Scene:
         it, the hand is empty and this is an episode's start.
 
         Raises:
-            UserError: the state is incomplete, another task's or another version's.
+            UserError: the state is damaged, incomplete, another task's or another version's; then
+                the scene stays as it is.
         """
-        missing = {"variation", "mujoco", "geom_rgba"} - set(state)
-        if missing:
-            raise UserError(f"scene state lacks '{missing.pop()}': it was not written by the bench")
+        stored = checked(state, self.task, self.model)
         seed = self.perturbed.check(state.get("perturbed"))
-        size = mujoco.mj_stateSize(self.model, _STATE)
-        if len(state["mujoco"]) != size:
-            raise UserError(
-                f"scene state holds {len(state['mujoco'])} numbers, this task's needs {size}: "
-                "it was written for another task or by another version of the bench"
-            )
-        self._clear(state["variation"])
-        self._set(state["mujoco"])
-        if "start" in state:
-            self.data.qpos[:] = state["start"]
+        self._clear(stored.variation)
+        self._set(stored.mujoco)
+        if stored.start is not None:
+            self.data.qpos[:] = stored.start
         mujoco.mj_forward(self.model, self.data)
         self.first = self.task.waypoints(self)
         self._perturb(seed)
-        self._set(state["mujoco"])
-        for index, rgba in state["geom_rgba"].items():
+        self._set(stored.mujoco)
+        for index, rgba in stored.geom_rgba.items():
             self.model.geom_rgba[int(index)] = rgba
-        self.robot.resume(state.get("robot", {}))
+        self.robot.resume(stored.robot)
         self._begin()
-        if "start" in state:
-            self._start[:] = state["start"]
+        if stored.start is not None:
+            self._start[:] = stored.start
 
     def _perturb(self, seed: int) -> None:
         mujoco.mj_forward(self.model, self.data)
@@ -155,7 +146,7 @@ class Scene:
         self._perturbed_by = seed
 
     def _set(self, state: Sequence[float]) -> None:
-        mujoco.mj_setState(self.model, self.data, np.array(state), _STATE)
+        mujoco.mj_setState(self.model, self.data, np.array(state), STATE)
 
     def place(self, body: str, x: float, y: float, yaw: float = 0.0, z: float = TABLE) -> None:
         """Put a mocap or free body at x, y, z in metres, turned by `yaw` radians."""
