@@ -200,10 +200,10 @@ def read_bytes(path: Path | str, limit: int) -> bytes:
     Raises:
         UserError: see `check_file`.
     """
-    check_file(path, limit)
+    size = check_file(path, limit)
     try:
         with open(path, "rb") as file:
-            return file.read(limit)
+            return file.read(size)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({_reason(error)})") from None
 

@@ -235,7 +235,11 @@ def _sane(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind == "b":
         return array.view(np.uint8) != 0
     own = array.astype(array.dtype.newbyteorder("="), order="C")
-    if own.dtype.kind == "U" and own.size and own.view(np.uint32).max() > _LAST_CHARACTER:
+    if (
+        own.dtype.kind == "U"
+        and own.size
+        and own.reshape(-1).view(np.uint32).max() > _LAST_CHARACTER
+    ):
         raise Refused("an array of text that has no such characters")
     return own
 
