@@ -262,9 +262,11 @@ def test_demonstrations_are_kept_and_refused_if_others_were_recorded(dataset, tm
     assert len(Shards(tmp_path)) == 2 * 2
     with pytest.raises(UserError, match='data = "aa", not "bb"'):
         next(make_demonstrations(tmp_path, episodes, settings, 2, "bb"))
-    larger = make_demonstrations(tmp_path / "x", episodes, replace(settings, view_size=64), 2, "a")
-    with pytest.raises(UserError, match="views of 32 pixels, configured are 64"):
-        next(larger)
+    wider = replace(settings, view_size=64)
+    with pytest.raises(
+        UserError, match="views of 32 pixels, configured are 64"
+    ):  # before any picture is drawn
+        make_demonstrations(tmp_path / "x", episodes, wider, 2, "a")
 
 
 def in_memory(level, prompt, count=3):
