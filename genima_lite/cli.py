@@ -59,7 +59,7 @@ def _with_lists(arguments: list[str]) -> list[str]:
             names = task_names(backend) if word == "all" else word.split(",")
             found += [check_task(name.strip(), backend) for name in names]
         else:
-            found += word.split(",") if before.endswith("variations") else [word]
+            found += word.split(",") if before.endswith(("variations", "perturb")) else [word]
     return found
 
 

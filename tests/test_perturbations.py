@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from genima_lite.demos.collect import CollectSettings, collect
+from genima_lite.demos.layout import iterate_episodes
+from genima_lite.demos.read import read_episode
 from genima_lite.envs.api import EnvSpec, make_env
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.perturbations import load_perturbations, perturbation_names
+from genima_lite.envs.bench.perturbations import perturbation_names
 from genima_lite.envs.bench.tasks import load_task, task_names
 from genima_lite.errors import UserError
+from genima_lite.evaluation.command import Evaluation
 from genima_lite.rlbench import COLORS
 
 SEEN = {"front": 1.0, "left_shoulder": 1.0}
@@ -129,7 +134,7 @@ def test_a_scene_is_refused_where_other_perturbations_are() -> None:
     ("names", "strength", "message"),
     [
         (("lihgt",), 1.0, "unknown perturbation 'lihgt': did you mean 'light'"),
-        (("light", "light"), 1.0, "'light' is named twice"),
+        (("light", "light"), 1.0, "light, light: name each once"),
         (("light",), 1.5, "strength is 1.5; give 0 to 1"),
         (("light",), -0.1, "strength is -0.1; give 0 to 1"),
         (("light",), float("nan"), "strength is nan; give 0 to 1"),
@@ -176,4 +181,30 @@ def test_the_files_are_what_is_offered() -> None:
         *("background_texture", "camera_pose", "distractors", "light"),
         *("object_color", "object_texture", "table_texture"),
     }
-    assert list(load_perturbations(["light", "camera_pose"])) == ["camera_pose", "light"]
+
+
+def test_an_evaluation_runs_perturbed_and_says_so() -> None:
+    config = Evaluation(
+        "expert", ("push_button",), episodes=2, perturb=("light", "distractors"), strength=0.5
+    )
+    results = list(config.run())
+    settings = config.document(results, "")["settings"]
+    assert [result.success for result in results] == [True, True]
+    assert (settings["perturb"], settings["strength"]) == (("light", "distractors"), 0.5)
+    with pytest.raises(UserError, match="unknown perturbation 'fog'"):
+        Evaluation("expert", perturb=("fog",))
+
+
+def test_perturbed_demonstrations_are_collected(tmp_path: Path) -> None:
+    settings = CollectSettings(1, 32, perturbations=("light", "table_texture"))
+    list(collect(tmp_path / "perturbed", ["push_button"], 1, settings))
+    list(collect(tmp_path / "clean", ["push_button"], 1, CollectSettings(1, 32)))
+    perturbed, clean = (
+        read_episode(next(iterate_episodes(tmp_path / name)).path)
+        for name in ("perturbed", "clean")
+    )
+    np.testing.assert_array_equal(perturbed[5].joint_positions, clean[5].joint_positions)
+    assert np.abs(perturbed[0].front_rgb.astype(int) - clean[0].front_rgb).mean() > 5
+    assert perturbed.scene_state["perturbed"]["names"] == ["light", "table_texture"]
+    with pytest.raises(UserError, match="was made from perturbations"):
+        list(collect(tmp_path / "clean", ["push_button"], 1, settings))

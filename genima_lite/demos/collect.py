@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import as_completed
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +17,16 @@ import numpy as np
 from genima_lite import locks
 from genima_lite.demos.layout import PARTIAL, DatasetError, episode_folder
 from genima_lite.demos.write import write_episode
-from genima_lite.envs.api import BENCH, EnvSpec, HasExpert, HasSnapshot, RobotEnv, make_env, require
+from genima_lite.envs.api import (
+    BENCH,
+    EnvSpec,
+    HasExpert,
+    HasSnapshot,
+    RobotEnv,
+    check_perturbations,
+    make_env,
+    require,
+)
 from genima_lite.errors import UserError
 from genima_lite.files import check_folder
 from genima_lite.observation import Demo
@@ -74,7 +83,7 @@ class CollectSettings:
         recovery: share of the episodes that start with the arm beside the expert's path
             (`genima_lite.datasets.recovery_starts`).
         lead: makes what leads it there.
-        backend: see `genima_lite.envs.api.EnvSpec`.
+        backend, perturbations, strength: see `genima_lite.envs.api.EnvSpec`.
     """
 
     seed: int = 0
@@ -83,6 +92,8 @@ class CollectSettings:
     recovery: float = 0.0
     lead: MakeLead | None = None
     backend: str = BENCH
+    perturbations: tuple[str, ...] = ()
+    strength: float = 1.0
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -93,8 +104,15 @@ class CollectSettings:
             raise UserError(f"--image-size is {self.image_size}; give 1 to {MAX_IMAGE_SIZE}")
         if not 0 <= self.recovery <= 1:
             raise UserError(f"--recovery is {self.recovery}; give a share from 0 to 1")
+        check_perturbations(self.perturbations, self.strength, self.backend)
         if self.recovery and self.lead is None:
             raise UserError("recovery starts need a lead: by noise or by a policy")
+
+    def spec(self, task: str) -> EnvSpec:
+        """Return the environment in which a task's episodes are recorded."""
+        size, backend = self.image_size, self.backend
+        spec = EnvSpec(task, image_size=size, depth=True, mask=True, backend=backend)
+        return replace(spec, perturbations=self.perturbations, strength=self.strength)
 
     def provenance(self) -> dict[str, Any]:
         """Return all that the episodes come from, JSON-able, with a fingerprint of the weights of
@@ -267,10 +285,7 @@ def _is_recovery(seed: int, attempt: int, settings: CollectSettings) -> bool:
 
 def _record(root: Path, job: Job, settings: CollectSettings) -> Recorded:
     """Record one episode and write it; seeds that the expert cannot solve are reported."""
-    spec = EnvSpec(
-        job.task, image_size=settings.image_size, depth=True, mask=True, backend=settings.backend
-    )
-    env = _environment(spec)
+    env = _environment(settings.spec(job.task))
     unsolved: list[int] = []
     for attempt in range(MAX_ATTEMPTS):
         seed = training_seed(settings.seed, job.number, attempt)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -215,15 +215,10 @@ def make_env(spec: EnvSpec) -> RobotEnv:
     """Return the environment that a spec describes.
 
     Raises:
-        UserError: unknown backend, task, camera or perturbation, or an impossible size.
+        UserError: unknown backend, task, camera or perturbation, or an impossible size or strength.
     """
     check_task(spec.task, spec.backend)
-    known = perturbation_names(spec.backend)
-    for name in spec.perturbations:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean '{near[0]}'? " if near else ""
-            raise UserError(f"unknown perturbation '{name}': {hint}known: {', '.join(known)}")
+    check_perturbations(spec.perturbations, spec.strength, spec.backend)
     return _backend(spec.backend).make(spec)
 
 
@@ -263,6 +258,24 @@ def check_task(name: str, backend: str = BENCH) -> str:
         hint = f"did you mean '{near[0]}'? " if near else ""
         raise UserError(f"unknown task '{name}': {hint}known tasks: {', '.join(known)}")
     return name
+
+
+def check_perturbations(names: Sequence[str], strength: float, backend: str = BENCH) -> None:
+    """Refuse perturbations that a backend does not know, and a strength out of range.
+
+    Raises:
+        UserError: the message names the nearest perturbation and all known ones.
+    """
+    known = perturbation_names(backend)
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean '{near[0]}'? " if near else ""
+            raise UserError(f"unknown perturbation '{name}': {hint}known: {', '.join(known)}")
+    if len(set(names)) < len(names):
+        raise UserError(f"perturbations {', '.join(names)}: name each once")
+    if not 0 <= strength <= 1:  # also refuses NaN
+        raise UserError(f"perturbation strength is {strength}; give 0 to 1")
 
 
 def make_random_scenes(task: str, view_size: int, backend: str = BENCH) -> RandomScenes:

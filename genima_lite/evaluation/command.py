@@ -12,7 +12,7 @@ from typing import Any
 
 from genima_lite import locks
 from genima_lite.datasets.demonstrations import recorded
-from genima_lite.envs.api import BENCH, check_task, task_names
+from genima_lite.envs.api import BENCH, check_perturbations, check_task, task_names
 from genima_lite.errors import UserError
 from genima_lite.evaluation.episode_store import EpisodeStore, TaskEpisodes
 from genima_lite.evaluation.recording import Recorder
@@ -43,6 +43,10 @@ class Evaluation:
     """Let a trained policy decide at every step and average its decisions."""
     backend: str = BENCH
     """Of the environments; see `genima_lite.envs.api.EnvSpec`."""
+    perturb: tuple[str, ...] = ()
+    """What changes the scenes: light, camera_pose, distractors and others, or all."""
+    strength: float = 1.0
+    """Of the perturbations, 0 to 1."""
     keep_going: bool = False
     """List an episode that ends with an error, apart from failures, and go on."""
     json: Path | None = None
@@ -55,6 +59,7 @@ class Evaluation:
     def __post_init__(self) -> None:
         for task in self.tasks:
             check_task(task, self.backend)
+        check_perturbations(self.perturb, self.strength, self.backend)
         if self.episodes < 1 or self.seed < 0:
             raise UserError("give at least 1 episode, and a seed from 0 on")
         if self.demos is not None and self.report is None:
@@ -143,7 +148,8 @@ class Evaluation:
 
     def document(self, results: Sequence[EpisodeResult], command: str) -> dict[str, Any]:
         """Return all about a run, JSON-able, with the command that started it."""
-        names = ("policy", "episodes", "seed", "n_action_steps", "ensemble", "backend")
+        names = ["policy", "episodes", "seed", "n_action_steps", "ensemble", "backend"]
+        names += ["perturb", "strength"] if self.perturb else []
         settings: dict[str, Any] = {name: getattr(self, name) for name in names}
         checkpoint = None if self.checkpoint is None else str(self.checkpoint)
         settings |= {"tasks": self.names, "checkpoint": checkpoint, "command": command}
@@ -161,7 +167,7 @@ class Evaluation:
     @cached_property
     def _make(self) -> PolicyFactory:
         settings = PolicySettings(self.checkpoint, self.n_action_steps, self.ensemble)
-        return PolicyFactory(self.policy, settings, self.backend)
+        return PolicyFactory(self.policy, settings, self.backend, self.perturb, self.strength)
 
     @cached_property
     def _recorder(self) -> Recorder | None:

@@ -118,6 +118,7 @@ class PolicyFactory:
         name: of the policy.
         settings: for it.
         backend: of the environments; see `genima_lite.envs.api.EnvSpec`.
+        perturbations, strength: of the environments.
 
     Raises:
         UserError: no such policy.
@@ -126,6 +127,8 @@ class PolicyFactory:
     name: str
     settings: PolicySettings = PolicySettings()
     backend: str = BENCH
+    perturbations: tuple[str, ...] = ()
+    strength: float = 1.0
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -141,7 +144,8 @@ class PolicyFactory:
 
     def spec(self, task: str) -> EnvSpec:
         """Return which environment the policy wants for a task."""
-        return env_spec(self.name, task, self.settings, self.backend)
+        spec = env_spec(self.name, task, self.settings, self.backend)
+        return replace(spec, perturbations=self.perturbations, strength=self.strength)
 
     def fingerprint(self) -> str | None:
         """Return digits that change with the policy's weights; `None` if it has none.

@@ -38,6 +38,10 @@ class CollectConfig:
     """Folder of that policy; by default the shipped one."""
     backend: str = BENCH
     """Of the environments; see `genima_lite.envs.api.EnvSpec`."""
+    perturb: tuple[str, ...] = ()
+    """What changes each episode's scene (domain randomisation): light, distractors and others."""
+    strength: float = 1.0
+    """Of the perturbations, 0 to 1."""
 
     def __post_init__(self) -> None:
         if not self.tasks or self.episodes < 1:
@@ -62,7 +66,5 @@ class CollectConfig:
             folder = Path(self.checkpoint) if self.checkpoint else None
             lead = PolicyLeads(PolicyFactory(self.recovery_by, PolicySettings(folder)))
         lead = lead if self.recovery else None
-        chosen = self.variations or None
-        return CollectSettings(
-            self.seed, self.image_size, chosen, self.recovery, lead, self.backend
-        )
+        what = (self.seed, self.image_size, self.variations or None, self.recovery, lead)
+        return CollectSettings(*what, self.backend, self.perturb, self.strength)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genima_lite.envs.api import check_perturbations
 from genima_lite.envs.bench.perturbation import Perturbation
-from genima_lite.envs.bench.perturbations import load_perturbations
+from genima_lite.envs.bench.perturbations import load_perturbation
 from genima_lite.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,13 +36,11 @@ class Perturbed:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(sorted(self.names)))
-        if not 0 <= self.strength <= 1:  # also refuses NaN
-            raise UserError(f"perturbation strength is {self.strength}; give 0 to 1")
-        assert list(self._all) == list(self.names)
+        check_perturbations(self.names, self.strength)
 
     @cached_property
     def _all(self) -> dict[str, Perturbation]:
-        return load_perturbations(self.names)
+        return {name: load_perturbation(name) for name in self.names}
 
     @property
     def mjcf(self) -> list[str]:
