@@ -24,7 +24,8 @@ from rich.table import Column, Table
 from genima_lite.datasets.demonstrations import read_demos
 from genima_lite.diffusion.adapters import ADAPTERS
 from genima_lite.diffusion.agent import DiffusionAgent
-from genima_lite.diffusion.finetune import FinetuneConfig, finetune, load_metadata
+from genima_lite.diffusion.finetune import FinetuneConfig, finetune
+from genima_lite.diffusion.metadata import load_metadata
 from genima_lite.diffusion.train import AdapterConfig
 from genima_lite.diffusion.validate import DrawingScore, decision_examples, score_drawings
 from genima_lite.envs.api import task_names
@@ -64,7 +65,7 @@ def main() -> None:
         score, _ = score_drawings(DiffusionAgent.load(folder), examples)
         rows[adapter] = score
         cells = (
-            f"{load_metadata(folder)['minutes']:.1f}",
+            f"{load_metadata(folder).minutes:.1f}",
             str(score.spheres),
             f"{score.pixels:.2f}",
         )

@@ -40,12 +40,8 @@ from genima_lite.demos.collect import CollectSettings, collect
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.augment import AugmentConfig
 from genima_lite.diffusion.base import preset
-from genima_lite.diffusion.finetune import (
-    DrawingMixture,
-    FinetuneConfig,
-    finetune,
-    load_metadata,
-)
+from genima_lite.diffusion.finetune import DrawingMixture, FinetuneConfig, finetune
+from genima_lite.diffusion.metadata import load_metadata
 from genima_lite.diffusion.pretrain import PretrainConfig, pretrain
 from genima_lite.diffusion.step import StepConfig
 from genima_lite.diffusion.train import AdapterConfig
@@ -183,7 +179,7 @@ def main() -> None:
     for name in words.arms.split(","):
         score, shown = scored(words, name)
         pictures.append(shown)
-        minutes = load_metadata(words.out / name)["minutes"]
+        minutes = load_metadata(words.out / name).minutes
         mm = f"{score.millimetres:.0f}"
         pixels = (f"{score.pixels:.2f}", f"{score.by_joint['gripper']:.2f}")
         low, high = (100 * share for share in score.misses_interval)

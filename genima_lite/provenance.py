@@ -13,11 +13,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from genima_lite import schema
 from genima_lite.errors import UserError
-from genima_lite.files import write_json
+from genima_lite.files import check_file, write_json
 
 FILE = "provenance.json"
 """Where a folder says what it was made from."""
+
+DIFFUSION_PARTS = ("controlnet", "scheduler", "text_encoder", "tokenizer", "unet", "vae")
+"""The folders of a model in Stable Diffusion's format that are read, sorted."""
 
 _BLOCK = 1 << 20
 
@@ -40,7 +44,7 @@ def fingerprint(*paths: Path | str) -> str:
             raise UserError(f"{path}: no such file or folder")
         for file in _files(path):
             name = file.relative_to(path).as_posix() if path.is_dir() else ""
-            total.update(f"{name}\0{_digest(file)}\n".encode())
+            total.update(f"{name}\0{_digest(file)}\n".encode(errors="surrogateescape"))
         total.update(b"\n")
     return total.hexdigest()[:16]
 
@@ -99,17 +103,12 @@ def origin(folder: Path | str) -> dict[str, Any]:
         UserError: it does not say so.
     """
     path = Path(folder) / FILE
+    if not path.exists():
+        raise UserError(f"{folder}: no {FILE} in it, so nobody knows what it was made from")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"{folder}: no {FILE} in it, so nobody knows what it was made from"
-        ) from None
-    except ValueError as error:
-        raise UserError(f"{path}: not readable as JSON ({error}); delete the folder") from error
-    if not isinstance(found, dict):
-        raise UserError(f"{path}: not an object of names and values; delete the folder")
-    return found
+        return schema.read(dict[str, Any], path)
+    except UserError as error:
+        raise UserError(f"{error}; delete the folder") from None
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -124,6 +123,7 @@ def _files(path: Path) -> Iterator[Path]:
 
 def _digest(file: Path) -> str:
     content = hashlib.sha256()
+    check_file(file)
     with file.open("rb") as stream:
         while block := stream.read(_BLOCK):
             content.update(block)
@@ -168,7 +168,6 @@ def model_fingerprint(folder: Path | str) -> str:
 def _model_parts(folder: Path) -> list[Path]:
     """Return the files and folders that make the model in a folder, none if there is none."""
     names = ["controller.json", "controller.safetensors"]
-    index = folder / "model_index.json"
-    if index.is_file():
-        names += ["model_index.json", *json.loads(index.read_text(encoding="utf-8"))]
+    if (folder / "model_index.json").is_file():
+        names += ["model_index.json", *DIFFUSION_PARTS]
     return [folder / name for name in names if (folder / name).exists()]

@@ -18,6 +18,27 @@ TILE_ORDER = ("wrist", "front", "right_shoulder", "left_shoulder")
 """Cameras of the four tiles, row by row: top left, top right, bottom left, bottom right."""
 
 
+def check_picture(name: str, picture: object) -> None:
+    """Refuse what is no picture as cameras give them, (H, W, 3) uint8.
+
+    Other pictures of numbers, such as shares from 0 to 1, would be taken for nearly black ones.
+
+    Args:
+        name: which picture, for the message.
+        picture: anything.
+
+    Raises:
+        UserError: the message has its shape and dtype.
+    """
+    if not isinstance(picture, np.ndarray):
+        raise UserError(f"{name} is a {type(picture).__name__}, not a picture (H, W, 3) uint8")
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
+        raise UserError(
+            f"{name} is {picture.shape} {picture.dtype}; give a picture (H, W, 3) uint8, red, "
+            "green and blue from 0 to 255"
+        )
+
+
 def tile(views: Mapping[str, np.ndarray]) -> np.ndarray:
     """Lay four views out two by two.
 
@@ -54,8 +75,10 @@ def untile(picture: np.ndarray) -> dict[str, np.ndarray]:
         picture's memory.
 
     Raises:
-        UserError: an odd height or width.
+        UserError: an odd height or width, or no picture.
     """
+    if picture.ndim not in (2, 3):
+        raise UserError(f"a tiled picture is (2H, 2W) or (2H, 2W, C), this one {picture.shape}")
     height, width = picture.shape[:2]
     if height % 2 or width % 2:
         raise UserError(f"a tiled picture has even sides, this one is {height}x{width}")

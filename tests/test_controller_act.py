@@ -223,7 +223,7 @@ def test_a_pretrained_encoder_is_loaded_and_its_norms_are_frozen(tmp_path):
     norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert norms
     assert not any(norm.training for norm in norms)
-    with pytest.raises(UserError, match="configured"):
+    with pytest.raises(UserError, match="configured is"):
         ACT(replace(TINY, backbone=str(tmp_path), blocks=(2, 1)))
     with pytest.raises(UserError, match="no folder with a ResNet"):
         ACT(replace(TINY, backbone=str(tmp_path / "nowhere")))

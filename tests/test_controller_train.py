@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -234,3 +235,32 @@ def test_wrong_policies_end_with_a_sentence(checkpoints):
         make_policy("oracle", env, PolicySettings(checkpoints / "oracle", n_action_steps=21))
     with pytest.raises(UserError, match="--n-action-steps is 0"):
         make_policy("oracle", env, PolicySettings(checkpoints / "oracle", n_action_steps=0))
+
+
+@pytest.mark.parametrize("write", range(6))
+def test_a_run_killed_at_any_write_goes_on_to_the_same_bytes(write, tmp_path, data, monkeypatch):
+    training = TrainingConfig(steps=2, batch_size=2, warmup=0, save_every=1)
+    config = ControllerTraining(training=training, keypoint_pretraining=None)
+    replaced = []
+
+    def killed(self, target, rename=Path.replace):
+        if len(replaced) == write:
+            raise Killed
+        replaced.append(target)
+        return rename(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", killed)
+        try:
+            follow(tmp_path / "killed", config, data)
+        except Killed:
+            pass
+        else:
+            assert write == len(replaced) == 5, "three checkpoints, weights, metadata"
+    for name in ("killed", "whole"):
+        assert follow(tmp_path / name, config, data)[0].done
+    one, other = ((tmp_path / name / WEIGHTS).read_bytes() for name in ("killed", "whole"))
+    assert one == other
+    load_controller(tmp_path / "killed")
+    files = [path.name for path in (tmp_path / "killed").iterdir() if path.is_file()]
+    assert sorted(files) == [METADATA, WEIGHTS, "training.safetensors"]

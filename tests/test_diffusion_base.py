@@ -8,7 +8,7 @@ pytest.importorskip("diffusers")
 
 from diffusers import AutoencoderDC, DDIMScheduler, DDPMScheduler, StableDiffusionPipeline
 
-from genima_lite.diffusion import base as base_module
+from genima_lite.diffusion import hub
 from genima_lite.diffusion.autoencoder import build_autoencoder
 from genima_lite.diffusion.base import BaseConfig, build_base, check_folder, load_pipeline, preset
 from genima_lite.diffusion.components import Components, encode_prompts
@@ -178,6 +178,6 @@ def test_a_mistyped_folder_that_looks_like_a_hub_id_is_explained(monkeypatch):
     def offline(*_, **__):
         raise OSError("offline")
 
-    monkeypatch.setattr(base_module.DiffusionPipeline, "from_pretrained", offline)
-    with pytest.raises(UserError, match="'runs/nothing' is no folder"):
+    monkeypatch.setattr(hub, "snapshot_download", offline)
+    with pytest.raises(UserError, match="'runs/nothing' is no folder.*offline.*local folder"):
         load_pipeline("runs/nothing")

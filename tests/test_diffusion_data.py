@@ -29,7 +29,7 @@ from genima_lite.diffusion.data import (
     make_scenes,
     target_pictures,
 )
-from genima_lite.diffusion.finetune import DrawingMixture, FinetuneConfig, finetune, load_metadata
+from genima_lite.diffusion.finetune import DrawingMixture, FinetuneConfig, finetune
 from genima_lite.diffusion.pictures import Pictures, together
 from genima_lite.diffusion.pretrain import PretrainConfig, pretrain
 from genima_lite.diffusion.prompts import scene_caption, task_prompt
@@ -328,7 +328,7 @@ def test_finetuning_on_all_sources_draws(config, tmp_path):
         ("training", 1, 2),
         ("training", 2, 2),
     ]
-    metadata = load_metadata(tmp_path)
+    metadata = json.loads((tmp_path / "genima.json").read_text())
     assert metadata["pictures"] == {"demonstrations": 4, "perturbed_states": 3, "grounding": 3}
     env = make_env(EnvSpec("push_button", TILE_ORDER, 32))
     _, info = env.reset(seed=1)

@@ -26,7 +26,8 @@ from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.augment import AugmentConfig, augmented, change
 from genima_lite.diffusion.base import build_base, preset
 from genima_lite.diffusion.data import target_pictures
-from genima_lite.diffusion.finetune import DrawingMixture, FinetuneConfig, finetune, load_metadata
+from genima_lite.diffusion.finetune import DrawingMixture, FinetuneConfig, finetune
+from genima_lite.diffusion.metadata import load_metadata
 from genima_lite.diffusion.validate import _miss_interval, decision_examples, score_drawings
 from genima_lite.envs.api import make_env
 from genima_lite.envs.bench.env import BenchEnv
@@ -130,11 +131,7 @@ def test_what_is_drawn_is_what_is_followed(trained):
 
 def test_the_card_says_what_the_model_is_for(trained):
     metadata = load_metadata(trained / "diffusion")
-    assert (metadata["tasks"], metadata["view_size"], metadata["horizon"]) == (
-        ["push_button"],
-        32,
-        20,
-    )
+    assert (metadata.tasks, metadata.view_size, metadata.horizon) == (("push_button",), 32, 20)
     validations = json.loads((trained / "diffusion/validation.json").read_text())
     assert [row["step"] for row in validations] == [2]
     assert 0 <= validations[0]["misses"] <= 1

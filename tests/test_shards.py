@@ -8,6 +8,8 @@ import sys
 
 import numpy as np
 import pytest
+from broken_tensors import BROKEN, change
+from safetensors.numpy import save_file
 
 from genima_lite.datasets.shards import Shards, shards_for, write_shards
 from genima_lite.errors import UserError
@@ -167,3 +169,75 @@ def test_a_folder_says_what_it_was_made_from(tmp_path):
     make(tmp_path, made_from={"tasks": ("a", "b"), "weights": "1f"})
     said = json.loads((tmp_path / "provenance.json").read_text())
     assert said == {"tasks": ["a", "b"], "weights": "1f"}
+
+
+def two_columns(part):
+    return {"a": np.full((3, 2), part, np.float32), "b": [f"{part} {i}" for i in range(3)]}
+
+
+def texts(**texts):
+    return lambda folder: change(
+        folder / "00001.safetensors", lambda header: header.update(__metadata__=texts)
+    )
+
+
+WRONG = {
+    "strings of numbers": texts(strings='{"b": [1, 2, 3]}'),
+    "strings as a word": texts(strings='{"b": "abc"}'),
+    "strings as a list": texts(strings="[]"),
+    "strings as no JSON": texts(strings="{"),
+    "no strings": texts(other=""),
+    "fewer strings": texts(strings='{"b": ["x"]}'),
+    "another name": texts(strings='{"c": ["x", "y", "z"]}'),
+    "another kind": lambda folder: save_file(
+        {"a": np.zeros((3, 2), np.uint8)}, folder / "00001.safetensors", {"strings": STRINGS}
+    ),
+    "another shape": lambda folder: save_file(
+        {"a": np.zeros((3, 4), np.float32)}, folder / "00001.safetensors", {"strings": STRINGS}
+    ),
+    "a single number": lambda folder: save_file(
+        {"a": np.zeros((), np.float32)}, folder / "00001.safetensors", {"strings": STRINGS}
+    ),
+    "a gap": lambda folder: (folder / "00001.safetensors").unlink(),
+    **{
+        name: (lambda folder, how=how: how(folder / "00001.safetensors"))
+        for name, how in BROKEN.items()
+        if name != "missing"
+    },
+}
+STRINGS = '{"b": ["x", "y", "z"]}'
+
+
+@pytest.mark.parametrize("how", WRONG)
+def test_wrong_shards_are_refused_by_name(how, tmp_path):
+    make(tmp_path, 3, rows=two_columns)
+    assert len(Shards(tmp_path)) == 9
+    WRONG[how](tmp_path)
+    with pytest.raises(UserError, match=r"00001\.safetensors"):
+        Shards(tmp_path)
+
+
+def test_numbers_that_are_not_finite_are_refused(tmp_path):
+    make(tmp_path, 2, rows=lambda part: {"a": np.full((3, 2), [1, np.nan][part], np.float32)})
+    kept = Shards(tmp_path)
+    assert kept.rows([0, 2], "a").tolist() == [[1, 1], [1, 1]]
+    with pytest.raises(UserError, match="'a' has numbers that are not finite"):
+        kept.rows([0, 4], "a")
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"a": (("U8",), (2,))},
+        {"a": (("F32",), (3,))},
+        {"a": (("F32",), (2, None))},
+        {"c": (("F32",), (2,))},
+        {"a": (("strings",), ())},
+    ],
+)
+def test_rows_for_something_else_are_refused(wanted, tmp_path):
+    make(tmp_path, rows=two_columns)
+    kept = Shards(tmp_path)
+    kept.expect(a=(("F32", "F64"), (None,)), b=(("strings",), ()))
+    with pytest.raises(UserError, match=f"column '{next(iter(wanted))}'"):
+        kept.expect(**wanted)

@@ -256,3 +256,120 @@ def test_processes_that_cannot_share_evenly_are_refused(tmp_path):
     code, said = launch("torchrun", "toy_training.py", str(tmp_path), "1")
     assert code != 0
     assert "2 processes cannot share 1 micro_batches evenly" in said
+
+
+class Spoiled(Line):
+    """Points of which those of some step are not finite."""
+
+    def __init__(self, step, value):
+        self._seen, self._step, self._value = 0, step, value
+
+    def batch(self, rng, size):
+        points = super().batch(rng, size)
+        if self._seen // CONFIG.micro_batches == self._step:
+            points.x[0, 0] = self._value
+        self._seen += 1
+        return points
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize(("step", "kept"), [(0, None), (1, None), (4, 3), (7, 6)])
+def test_training_stops_at_the_first_loss_that_is_not_finite(step, kept, value, tmp_path):
+    made = trainer(tmp_path, data=Spoiled(step, value))
+    match = f"stopped at step {step + 1}, (loss|gradient) is nan.*learning_rate.*inspect"
+    with pytest.raises(UserError, match=match) as refused:
+        list(made.run())
+    assert ("nothing is kept" in str(refused.value)) == (kept is None)
+    if kept is None:
+        assert not (tmp_path / checkpoint.FILE).exists()
+        return
+    again = trainer(tmp_path)
+    assert again.step == kept
+    whole = losses_of(tmp_path / "whole")
+    assert [step.loss for step in again.run()] == whole[kept:]
+
+
+def test_training_stops_where_steps_are_too_long(tmp_path):
+    config = replace(CONFIG, learning_rate=1e38, warmup=0, save_every=1)
+    with pytest.raises(UserError, match="is (nan|inf)"):
+        losses_of(tmp_path, config)
+    assert not (tmp_path / checkpoint.FILE).exists() or all(
+        tensor.isfinite().all()
+        for tensor in tensors.load_tensors(tmp_path / checkpoint.FILE)[0].values()
+    )
+
+
+def test_a_checkpoint_that_is_not_finite_is_never_written(tmp_path):
+    made = trainer(tmp_path)
+    list(made.run())
+    before = (tmp_path / checkpoint.FILE).read_bytes()
+    with torch.no_grad():
+        next(made.trainee.parameters())[0, 0] = float("nan")
+    with pytest.raises(UserError, match="'weights.layers.0.weight' is not finite"):
+        made.save()
+    assert (tmp_path / checkpoint.FILE).read_bytes() == before
+
+
+def test_a_validation_without_a_number_is_null(tmp_path):
+    made = trainer(tmp_path, validate=lambda: ({"one": float("nan"), "two": 1.0}, None))
+    list(made.run())
+    (seen,) = trainer(tmp_path).validations
+    assert (seen["one"], seen["two"], seen["step"]) == (None, 1.0, 8)
+
+
+def damaged(path, alter=lambda tensors: None, **said):
+    """Write a checkpoint again with other tensors, or with other values in its text."""
+    found, texts = tensors.load_tensors(path)
+    alter(found)
+    text = {**json.loads(texts["training"]), **said}
+    tensors.save_tensors(path, found, training=json.dumps(text))
+
+
+def without(kind):
+    def alter(found):
+        for name in [name for name in found if name.startswith(kind)]:
+            del found[name]
+
+    return alter
+
+
+@pytest.mark.parametrize(
+    ("alter", "match"),
+    [
+        (without("optimizer"), "tensors instead of"),
+        (without("optimizer.layers.0.bias.exp_avg_sq"), "tensors instead of"),
+        (without("average"), "tensors instead of"),
+        (lambda t: t.update({"weights.layers.0.bias": torch.zeros(8, dtype=torch.int64)}), "int64"),
+        (lambda t: t.update({"optimizer.layers.0.bias.exp_avg": torch.zeros(3)}), "not whole"),
+        (lambda t: t.update({"optimizer.layers.0.bias.step": torch.tensor(1)}), "no real numbers"),
+        (lambda t: t.update({"weights.layers.0.bias": torch.full((8,), torch.nan)}), "not finite"),
+    ],
+)
+def test_tensors_that_are_missing_or_wrong_are_refused(alter, match, tmp_path):
+    losses_of(tmp_path)
+    damaged(tmp_path / checkpoint.FILE, alter)
+    with pytest.raises(UserError, match=match):
+        trainer(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"step": "3"},
+        {"step": -1},
+        {"step": 9},
+        {"step": 2.5},
+        {"seconds": None},
+        {"finished": "no"},
+        {"validations": {}},
+        {"validations": [1]},
+        {"made_from": []},
+        {"tensors": None},
+        {"extra": 1},
+    ],
+)
+def test_a_text_that_says_nonsense_is_refused(said, tmp_path):
+    losses_of(tmp_path)
+    damaged(tmp_path / checkpoint.FILE, **said)
+    with pytest.raises(UserError, match=r"training\.safetensors"):
+        trainer(tmp_path)

@@ -25,18 +25,25 @@ from ACT and the paper's controller, and why:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
+from genima_lite import schema
 from genima_lite.controller.config import ControllerConfig
 from genima_lite.controller.convolution import use_products
 from genima_lite.controller.keypoint_heads import STATE, Found, Geometry, SphereFinder, cell_middles
 from genima_lite.errors import UserError
 from genima_lite.targets.joints import JOINTS
+from genima_lite.tensor_files import read_header
+from genima_lite.training.tensors import check_fit, load_tensors
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,7 +231,7 @@ def make_resnet(config: ControllerConfig, pretrained: bool) -> Any:
     Raises:
         UserError: `config.backbone` holds no such network.
     """
-    from transformers import AutoBackbone, ResNetBackbone, ResNetConfig
+    from transformers import AutoBackbone, ResNetConfig
 
     sizes = ResNetConfig(
         embedding_size=config.channels[0],
@@ -232,21 +239,48 @@ def make_resnet(config: ControllerConfig, pretrained: bool) -> Any:
         depths=list(config.blocks),
         layer_type="basic",
     )
+    resnet = AutoBackbone.from_config(sizes)
     if config.backbone is None:
-        return group_norms(AutoBackbone.from_config(sizes))
-    if not pretrained:
-        return AutoBackbone.from_config(sizes)
-    try:
-        resnet = ResNetBackbone.from_pretrained(config.backbone, local_files_only=True)
-        found = (resnet.config.hidden_sizes, resnet.config.depths, resnet.config.layer_type)
-    except (OSError, ValueError, AttributeError) as error:
-        raise UserError(f"{config.backbone}: no folder with a ResNet ({error})") from error
-    if found != (sizes.hidden_sizes, sizes.depths, sizes.layer_type):
-        raise UserError(
-            f"{config.backbone}: its channels, blocks and kind are {found}, configured are "
-            f"{(sizes.hidden_sizes, sizes.depths, sizes.layer_type)}"
-        )
+        return group_norms(resnet)
+    if pretrained:
+        load_resnet(resnet, Path(config.backbone))
     return resnet
+
+
+@dataclass(frozen=True)
+class _ResNet:
+    """What the `config.json` of a ResNet says that must be as configured."""
+
+    hidden_sizes: list[int]
+    depths: list[int]
+    layer_type: str
+    embedding_size: int
+
+
+def load_resnet(resnet: Any, folder: Path) -> None:
+    """Put pre-trained weights into a ResNet, from `config.json` and `model.safetensors`.
+
+    Raises:
+        UserError: no such files, or of a network of other sizes.
+    """
+    if not (folder / "config.json").exists():
+        raise UserError(f"{folder}: no folder with a ResNet, config.json is missing")
+    found = schema.read(_ResNet, folder / "config.json", others=True)
+    wanted = _ResNet(*(getattr(resnet.config, each.name) for each in fields(_ResNet)))
+    if found != wanted:
+        raise UserError(f"{folder}: it is {found}, configured is {wanted}")
+    path = folder / "model.safetensors"
+    if not path.exists():
+        raise UserError(f"{folder}: no model.safetensors in it; only that format is loaded")
+    entries = _own_names(read_header(path).tensors)
+    check_fit(path, entries, resnet.state_dict())
+    resnet.load_state_dict(_own_names(load_tensors(path)[0]))
+
+
+def _own_names(tensors: Mapping[str, T]) -> dict[str, T]:
+    """Return a ResNet's tensors without a prefix, and without what classifies."""
+    names = {name: name.removeprefix("resnet.") for name in tensors}
+    return {own: tensors[name] for name, own in names.items() if not own.startswith("classifier.")}
 
 
 def group_norms(module: nn.Module) -> nn.Module:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from genima_lite import schema
 from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS
 from genima_lite.targets.horizon import HORIZON
 from genima_lite.tiling import TILE_ORDER
+
+LARGEST = {
+    "image_size": 2048,
+    "horizon": 1000,
+    "text_features": 65_536,
+    "hidden": 8192,
+    "heads": 256,
+    "feedforward": 65_536,
+    "encoder_layers": 100,
+    "decoder_layers": 100,
+    "latent": 8192,
+}
+"""Far more than anybody trains. Stages have at most 8192 channels and 100 blocks, and there are at
+most 8 of them."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +93,7 @@ class ControllerConfig:
         Raises:
             UserError: an unknown field, or a value that makes no sense.
         """
-        known = {field.name for field in fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise UserError(f"controller configuration: unknown field '{unknown[0]}'")
-        return cls(**values)
+        return schema.decode(cls, values, "controller configuration")
 
     def difference(self, other: ControllerConfig) -> str | None:
         """Return the first field in which two configurations differ, as a phrase, or `None`."""
@@ -117,6 +129,13 @@ def _problems(config: ControllerConfig) -> list[str]:
         "hidden must be a multiple of heads and of 4": c.heads < 1
         or c.hidden % max(c.heads, 1) != 0
         or c.hidden % 4 != 0,
+        "more than 8 stages, 8192 channels or 100 blocks": len(c.channels) > 8
+        or max(c.channels, default=0) > 8192
+        or max(c.blocks, default=0) > 100,
+        **{
+            f"{name} is {getattr(c, name)}, at most {most} will do": getattr(c, name) > most
+            for name, most in LARGEST.items()
+        },
         "latent and text_features must not be negative": min(c.latent, c.text_features) < 0,
         "dropout and proprio_dropout are shares below 1": not all(0 <= s < 1 for s in shares),
         "weights of the loss must not be negative": min(weights) < 0,

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from genima_lite.controller.config import ControllerConfig
 from genima_lite.errors import UserError
+from genima_lite.tiling import check_picture
 
 
 def stack_views(config: ControllerConfig, views: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -29,7 +30,8 @@ def stack_views(config: ControllerConfig, views: Mapping[str, np.ndarray]) -> np
     wanted = (config.image_size, config.image_size, 3)
     for camera in config.cameras:
         view = views[camera]
-        if view.shape != wanted or view.dtype != np.uint8:
+        check_picture(f"the view of {camera}", view)
+        if view.shape != wanted:
             raise UserError(
                 f"the controller sees {wanted} uint8 views, the one of {camera} is {view.shape} "
                 f"{view.dtype}; take pictures of {config.image_size} pixels"

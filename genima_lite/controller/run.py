@@ -9,7 +9,7 @@ other data or other models it is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 
 from genima_lite.controller.augment import AugmentConfig
 from genima_lite.controller.backgrounds import textures
-from genima_lite.controller.checkpoint import METADATA, load_metadata
+from genima_lite.controller.checkpoint import METADATA
 from genima_lite.controller.config import ControllerConfig, preset
 from genima_lite.controller.data import Batch, ControllerData, collate
 from genima_lite.controller.decisions import (
@@ -38,7 +38,7 @@ from genima_lite.datasets.source import Source, check_weights, weights_of
 from genima_lite.errors import UserError
 from genima_lite.provenance import claim, fingerprint, model_fingerprint
 from genima_lite.training.config import TrainingConfig
-from genima_lite.training.result import Result
+from genima_lite.training.result import Result, finished
 
 VALIDATION_SAMPLES = 128
 """Samples on which a controller is looked at now and then."""
@@ -199,12 +199,20 @@ def train_controller(
     out = Path(out)
     made_from = _made_from(config)
     claim(out, made_from)
-    if (finished := _finished(out)) is not None:
-        return finished
+    if (result := finished(out / METADATA)) is not None:
+        return result
     sources = _sources(out / "data", config, made_from, pilot, report)
     data = ControllerData(config.network, sources, weights_of(config.mixture))
     validation = validation_batch(config.network, config.held_out)
-    return train(out, data, config, made_from, validation, max_minutes, report, device, workers)
+    tasks = config.tasks or tasks_of(config.demos)
+    return train(
+        out, data, config, made_from, validation, max_minutes, report, device, workers, tasks
+    )
+
+
+def tasks_of(demos: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of all tasks in some datasets, sorted."""
+    return tuple(sorted({each.episode.task for each in recorded(demos)}))
 
 
 def validation_batch(
@@ -227,14 +235,6 @@ def validation_batch(
         return None
     source = MotionSource(config, clean, textures, _VALIDATION_SEED, _VALIDATION_MOTIONS)
     return collate(config, source.sample(rng, size))
-
-
-def _finished(out: Path) -> Result | None:
-    """Return the result of a run that was finished before."""
-    if not (out / METADATA).exists():
-        return None
-    result = Result(**load_metadata(out)["result"])
-    return result if result.done else None
 
 
 def _made_from(config: ControllerRunConfig) -> dict[str, Any]:

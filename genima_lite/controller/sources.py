@@ -33,6 +33,7 @@ from genima_lite.targets.keypoints import (
     targets_of,
     without_targets,
 )
+from genima_lite.tensor_files import FLOATS
 
 SPHERES = ("keypoints", "visible", "axes", "opened")
 """What says where spheres are: fields of `genima_lite.targets.keypoints.DrawnViews`."""
@@ -386,6 +387,14 @@ class DecisionSource:
 
 def _check(config: ControllerConfig, kept: Shards) -> None:
     """Refuse decisions that were made for another controller."""
+    kept.expect(
+        views=(("U8",), (None, None, None, 3)),
+        joints=(FLOATS, (7,)),
+        gripper_open=(FLOATS, ()),
+        actions=(FLOATS, (None, 8)),
+        valid=(("BOOL",), (None,)),
+        instruction=(("strings",), ()),
+    )
     size, actions = config.image_size, kept.shape("actions")[0]
     if config.spheres != ("keypoints" in kept.names):
         kinds = ("of views as they are", "of drawings")

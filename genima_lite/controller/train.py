@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,6 +33,7 @@ from genima_lite.controller.keypoint_pretraining import (
 from genima_lite.controller.loss import controller_loss
 from genima_lite.controller.sources import Samples
 from genima_lite.datasets.source import Source
+from genima_lite.errors import UserError
 from genima_lite.provenance import claim
 from genima_lite.training.batches import Data
 from genima_lite.training.config import TrainingConfig
@@ -154,6 +155,7 @@ def train(
     report: Report = lambda *_: None,
     device: str = "cpu",
     workers: int = 0,
+    tasks: Sequence[str] = (),
 ) -> Result:
     """Train to the last step or for some minutes, going on where the folder's checkpoint ended.
 
@@ -168,6 +170,7 @@ def train(
         report: told after each step.
         device: cpu, cuda or mps.
         workers: processes that make batches.
+        tasks: whose pictures the data show, for the controller's metadata.
 
     Raises:
         UserError: the folder holds a run that was made from something else, or weights that come
@@ -177,8 +180,7 @@ def train(
     keypoints = _keypoints(out / KEYPOINTS, data, config, made_from, report)
     begun, minutes = time.monotonic(), 0.0
     if config.begin is not None:
-        path = Path(config.begin) / WEIGHTS
-        load_weights(model, load_tensors(path)[0], path)
+        load_weights(model, Path(config.begin) / WEIGHTS)
     elif keypoints is not None:
         first = _pretrain(out / KEYPOINTS, model, keypoints, made_from, max_minutes, report, device)
         if not first.done:
@@ -195,7 +197,12 @@ def train(
     trainer.use_average()
     result = Result(trainer.step, trainer.seconds / 60 + minutes, trainer.done, trainer.trained)
     if trainer.is_main:
-        said = {"training": asdict(config.training), "step": trainer.step, "result": asdict(result)}
+        said = {
+            "tasks": list(tasks),
+            "training": asdict(config.training),
+            "step": trainer.step,
+            "result": asdict(result),
+        }
         save_controller(out, config.network, model.state_dict(), said)
     return result
 
@@ -232,7 +239,16 @@ def _keypoints(
             report("keypoint samples", done, total, None)
 
         save_tensors(path, vars(detections(data.bare, pretraining, tell)))
-    return KeypointData(Detections(**load_tensors(path)[0]), pretraining)
+    return KeypointData(_detections(path), pretraining)
+
+
+def _detections(path: Path) -> Detections:
+    """Read what `_keypoints` kept."""
+    tensors, _ = load_tensors(path)
+    names = [each.name for each in fields(Detections)]
+    if sorted(tensors) != sorted(names) or len({len(each) for each in tensors.values()}) != 1:
+        raise UserError(f"{path}: not the samples of this version; delete it")
+    return Detections(**tensors)
 
 
 def _pretrain(

@@ -8,7 +8,7 @@ and copy only the rows that are asked for.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from genima_lite import schema
 from genima_lite.errors import UserError
-from genima_lite.files import written_whole
+from genima_lite.files import parse_json, written_whole
 from genima_lite.provenance import claim
+from genima_lite.tensor_files import Header, read_header
 
 SHARD = 64
 """Rows in a file, where the maker is free to choose."""
@@ -80,10 +82,13 @@ class Shards:
         self._files: dict[int, Any] = {}
         self._paths: list[Path] = []
         self._strings: dict[str, list[str]] = {}
+        self._kinds: dict[str, tuple[str, tuple[int, ...]]] = {}
         lengths: list[int] = []
-        for path in sorted(self.folder.glob("[0-9]*.safetensors")):
+        for number, path in enumerate(sorted(self.folder.glob("[0-9]*.safetensors"))):
             if count is not None and sum(lengths) >= count:
                 break
+            if path.name != f"{number:05d}.safetensors":
+                raise UserError(f"{folder}: {number:05d}.safetensors is missing; make it again")
             lengths.append(self._open(path))
         held = sum(lengths)
         if not held or (count is not None and held < count):
@@ -116,12 +121,34 @@ class Shards:
         """
         return self._strings[name][: self._count]
 
+    def expect(self, **columns: tuple[Collection[str], tuple[int | None, ...]]) -> None:
+        """Refuse rows that lack a column, or have it of another kind.
+
+        Args:
+            columns: by name, which kinds of numbers (`genima_lite.tensor_files`) or "strings", and
+                the shape of a row, `None` for any length.
+
+        Raises:
+            UserError: the message has the column.
+        """
+        for name, (kinds, shape) in columns.items():
+            kind, found = self._kinds.get(name, ("missing", ()))
+            alike = len(found) == len(shape) and all(
+                want in (None, have) for want, have in zip(shape, found, strict=True)
+            )
+            if kind not in kinds or not alike:
+                raise UserError(
+                    f"{self.folder}: column '{name}' is {kind} {list(found)}, wanted are "
+                    f"{' or '.join(sorted(kinds))} {list(shape)}; these rows are for something else"
+                )
+
     def rows(self, numbers: np.ndarray | Sequence[int], name: str) -> np.ndarray:
         """Return rows of an array, (N, ...), in the order of their numbers (N,).
 
         Raises:
             IndexError: a number outside 0 to `len(self) - 1`.
             KeyError: no such array.
+            UserError: a number in them is not finite.
         """
         self._check_name(name)
         numbers = np.asarray(numbers, int)
@@ -136,7 +163,13 @@ class Shards:
                 shards.tolist(), (numbers - self._starts[shards]).tolist(), strict=True
             )
         ]
-        return np.concatenate(parts)
+        found = np.concatenate(parts)
+        if found.dtype.kind == "f" and not np.isfinite(found).all():
+            raise UserError(
+                f"{self.folder}: '{name}' has numbers that are not finite (NaN, infinity); delete "
+                "the folder and make it again from data that 'genima-lite inspect' finds sound"
+            )
+        return found
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_files": {}}
@@ -147,20 +180,18 @@ class Shards:
 
     def _open(self, path: Path) -> int:
         """Take a shard up; return how many rows it has."""
-        number = len(self._paths)
+        header, columns = _read(path)
+        kinds: dict[str, tuple[str, tuple[int, ...]]] = {
+            **{name: (entry.dtype, entry.shape[1:]) for name, entry in header.tensors.items()},
+            **dict.fromkeys(columns, ("strings", ())),
+        }
+        if self._paths and kinds != self._kinds:
+            raise UserError(f"{path}: its columns are others than before; delete the folder")
         self._paths.append(path)
-        file = self._file(number)
-        try:
-            columns = json.loads((file.metadata() or {})["strings"])
-            lengths = {len(column) for column in columns.values()}
-            lengths |= {file.get_slice(name).get_shape()[0] for name in file.keys()}  # noqa: SIM118
-        except (KeyError, ValueError, IndexError, AttributeError) as error:
-            raise UserError(f"{path}: not a shard of ours; delete the folder") from error
-        if len(lengths) != 1 or (number and set(self.names) != set(file.keys())):
-            raise UserError(f"{path}: its columns do not fit each other; delete the folder")
+        self._kinds = kinds
         for name, column in columns.items():
             self._strings.setdefault(name, []).extend(column)
-        return lengths.pop()
+        return next(iter(header.tensors.values())).shape[0]
 
     def _file(self, number: int) -> Any:
         """Return a shard mapped into memory."""
@@ -171,6 +202,20 @@ class Shards:
             except (SafetensorError, OSError) as error:
                 raise UserError(f"{path}: not readable ({error}); delete it") from error
         return self._files[number]
+
+
+def _read(path: Path) -> tuple[Header, dict[str, list[str]]]:
+    """Return what arrays a shard holds, and its columns of strings; all have as many rows."""
+    header = read_header(path)
+    if "strings" not in header.texts or not header.tensors:
+        raise UserError(f"{path}: not a shard of ours; delete the folder")
+    text = parse_json(header.texts["strings"], path)
+    columns = schema.decode(dict[str, list[str]], text, f"{path}: strings")
+    lengths = {len(column) for column in columns.values()}
+    lengths |= {entry.shape[0] if entry.shape else -1 for entry in header.tensors.values()}
+    if len(lengths) != 1 or -1 in lengths:
+        raise UserError(f"{path}: its columns do not fit each other; delete the folder")
+    return header, columns
 
 
 def _write(path: Path, rows: Rows) -> None:

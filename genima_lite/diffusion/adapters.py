@@ -45,14 +45,17 @@ def prepare(
         `main`, and `zero`: zero-convolutions, which want a higher learning rate.
 
     Raises:
-        UserError: an unknown adapter.
+        UserError: an unknown adapter, or one that does not fit the UNet.
     """
     check_adapter(adapter)
+    if components.concatenates and adapter != "concat":
+        raise UserError(f"adapter '{adapter}': this UNet reads the picture already; take 'concat'")
     components.unet.requires_grad_(False)
     if adapter == "base":
         return {"main": _unfreeze([components.unet])}
     if adapter == "concat":
-        components.unet = widen(components.unet)
+        if not components.concatenates:
+            components.unet = widen(components.unet)
         return {"main": _unfreeze([components.unet])}
     if components.controlnet is None:
         components.controlnet = build_controlnet(components.unet, components.vae)

@@ -12,13 +12,16 @@ from genima_lite.diffusion.base import load_pipeline
 from genima_lite.diffusion.components import (
     Components,
     as_condition,
+    check_size,
     encode_pictures,
     encode_prompts,
     predict,
 )
+from genima_lite.diffusion.networks import check_channels
 from genima_lite.diffusion.prompts import task_prompt
 from genima_lite.errors import UserError
-from genima_lite.tiling import tile, untile
+from genima_lite.tiling import TILE_ORDER, check_picture, tile, untile
+from genima_lite.training.tensors import is_finite
 
 
 class DiffusionAgent:
@@ -37,6 +40,7 @@ class DiffusionAgent:
     """
 
     def __init__(self, components: Components, sampling_steps: int = 1):
+        check_channels("this model", components)
         if components.controlnet is None and not components.concatenates:
             raise UserError("this is a base model: it does not draw on a picture; train it first")
         if sampling_steps < 1:
@@ -69,8 +73,11 @@ class DiffusionAgent:
             The four tiled cameras' views with spheres, each (H, W, 3) uint8.
 
         Raises:
-            UserError: a view is missing, or its size does not fit the networks.
+            UserError: a view is missing, no such picture, or of a size that does not fit the
+                networks; or what was drawn is not finite.
         """
+        for camera in set(views) & set(TILE_ORDER):
+            check_picture(f"the view of {camera}", views[camera])
         return untile(self.draw_tiled(tile(views), task_prompt(instruction), seed))
 
     @torch.no_grad()
@@ -78,13 +85,12 @@ class DiffusionAgent:
         """Draw on a tiled picture (2H, 2W, 3) uint8 what a prompt asks for; same shape and dtype.
 
         Raises:
-            UserError: its sides are no multiples of what the networks halve.
+            UserError: no such picture, or its sides are no multiples of what the networks halve;
+                or what was drawn is not finite.
         """
+        check_picture("the tiled picture", picture)
         components, scheduler = self.components, self.components.scheduler
-        multiple = components.picture_multiple
-        if picture.shape[0] % multiple or picture.shape[1] % multiple:
-            size = f"{picture.shape[0]}x{picture.shape[1]}"
-            raise UserError(f"the tiled picture is {size}; sides must be multiples of {multiple}")
+        check_size(components, *picture.shape[:2])
         text = self._features(prompt)
         condition = as_condition(picture[None], components.device)
         condition_latents = (
@@ -116,5 +122,7 @@ class DiffusionAgent:
         decoded = self.components.vae.decode(
             latents / self.components.vae.config.scaling_factor
         ).sample[0]
+        if not is_finite(decoded):
+            raise UserError("the model draws numbers that are not finite; train it again")
         unit = (decoded / 2 + 0.5).clamp(0, 1).permute(1, 2, 0)
         return (unit.cpu().numpy() * 255).round().astype(np.uint8)

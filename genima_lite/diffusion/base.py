@@ -23,6 +23,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import diffusers
 import numpy as np
 import torch
 from diffusers import (
@@ -33,9 +34,11 @@ from diffusers import (
 )
 from diffusers.utils import logging
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
-from transformers.utils import logging as transformers_logging
 
 from genima_lite.diffusion.autoencoder import LATENT_CHANNELS, build_autoencoder
+from genima_lite.diffusion.folder import read_index
+from genima_lite.diffusion.hub import download, is_hub_id
+from genima_lite.diffusion.networks import load_components
 from genima_lite.diffusion.tokenizer import build_tokenizer, known_words
 from genima_lite.errors import UserError
 
@@ -122,29 +125,22 @@ def load_pipeline(folder: Path | str) -> DiffusionPipeline:
     """Load a model: a folder in Stable Diffusion's format, or a model id of the hub.
 
     Raises:
-        UserError: a path without a model in it, or an id that cannot be downloaded.
+        UserError: a path without a model in it, a model that does not fit, a broken file, or an id
+            that cannot be downloaded.
     """
-    check_folder(folder)
+    place = download(str(folder)) if is_hub_id(folder) else Path(folder)
     level = logging.get_verbosity()
     logging.set_verbosity_error()  # diffusers remarks that the autoencoder is not the usual one
-    logging.disable_progress_bar()
-    transformers_logging.disable_progress_bar()
     try:
-        pipeline = DiffusionPipeline.from_pretrained(
-            str(folder),
+        kind, components = load_components(place)
+        pipeline = getattr(diffusers, kind)(
+            **components.parts(),
             safety_checker=None,
             feature_extractor=None,
             requires_safety_checker=False,
-            dtype=torch.float32,  # files may be in half precision, CPUs compute in single
         )
-    except OSError as error:
-        raise UserError(
-            f"'{folder}' is no folder with a model, and no model of that name can be had: {error}"
-        ) from error
     finally:
         logging.set_verbosity(level)
-        logging.enable_progress_bar()
-        transformers_logging.enable_progress_bar()
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
@@ -155,10 +151,8 @@ def check_folder(folder: Path | str) -> None:
     Raises:
         UserError: the message says how to make such a folder.
     """
-    path = Path(folder)
-    is_hub_id = isinstance(folder, str) and folder.count("/") == 1 and not path.exists()
-    if not is_hub_id and not (path / "model_index.json").is_file():
-        raise UserError(f"no model in '{path}': model_index.json is missing")
+    if not is_hub_id(folder):
+        read_index(Path(folder))
 
 
 def _text_encoder(config: BaseConfig, tokenizer: CLIPTokenizer) -> CLIPTextModel:

@@ -40,6 +40,17 @@ class Components:
         given = {name: getattr(pipeline, name) for name in names}
         return cls(**given, controlnet=getattr(pipeline, "controlnet", None))
 
+    def parts(self) -> dict[str, Any]:
+        """Return what is there, by name."""
+        return {name: part for name, part in vars(self).items() if part is not None}
+
+    def to(self, device: torch.device | str) -> Components:
+        """Move the networks to a device, in place; return all."""
+        for part in self.parts().values():
+            if isinstance(part, torch.nn.Module):
+                part.to(device)
+        return self
+
     @property
     def concatenates(self) -> bool:
         """Whether the UNet takes the condition as further input channels."""
@@ -55,6 +66,18 @@ class Components:
         """Pixels by which the sides of a tiled picture must be divisible."""
         levels = len(self.unet.config.block_out_channels) - 1
         return 2 ** (len(self.vae.config.block_out_channels) - 1 + levels)
+
+
+def check_size(components: Components, *sides: int) -> None:
+    """Refuse tiled pictures that the networks cannot halve.
+
+    Raises:
+        UserError: a side in pixels is no multiple of what they halve.
+    """
+    multiple = components.picture_multiple
+    if any(side % multiple for side in sides):
+        size = "x".join(map(str, sides if len(sides) > 1 else 2 * sides))
+        raise UserError(f"the tiled picture is {size}; sides must be multiples of {multiple}")
 
 
 @torch.no_grad()
@@ -84,9 +107,16 @@ def encode_pictures(components: Components, pictures: np.ndarray | torch.Tensor)
 def as_condition(
     pictures: np.ndarray | torch.Tensor, device: torch.device | str = "cpu"
 ) -> torch.Tensor:
-    """Return pictures (N, H, W, 3) uint8 as ControlNet takes them: (N, 3, H, W) in [0, 1]."""
+    """Return pictures (N, H, W, 3) uint8 as ControlNet takes them: (N, 3, H, W) in [0, 1].
+
+    Raises:
+        UserError: pictures of another shape or dtype.
+    """
     if isinstance(pictures, np.ndarray):
         pictures = torch.from_numpy(np.ascontiguousarray(pictures))
+    if pictures.dtype != torch.uint8 or pictures.ndim != 4 or pictures.shape[3] != 3:
+        shape = tuple(pictures.shape)
+        raise UserError(f"pictures are {shape} {pictures.dtype}; give (N, H, W, 3) uint8")
     levels = pictures.to(device)
     return levels.permute(0, 3, 1, 2).float() / 255
 

@@ -8,7 +8,6 @@ other data or another base model it is refused.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,7 +22,7 @@ from genima_lite.datasets.source import check_weights, weights_of
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.augment import AugmentConfig
 from genima_lite.diffusion.base import load_pipeline
-from genima_lite.diffusion.components import Components
+from genima_lite.diffusion.components import Components, check_size
 from genima_lite.diffusion.data import (
     DrawingData,
     PictureSettings,
@@ -34,6 +33,7 @@ from genima_lite.diffusion.data import (
     make_perturbed_states,
 )
 from genima_lite.diffusion.latents import make_latents, needs_latents
+from genima_lite.diffusion.metadata import METADATA
 from genima_lite.diffusion.train import AdapterConfig, Drawing, save_model
 from genima_lite.diffusion.validate import decision_examples, score_drawings, validation_picture
 from genima_lite.errors import UserError
@@ -42,10 +42,7 @@ from genima_lite.provenance import claim, fingerprint, model_fingerprint
 from genima_lite.targets.horizon import HORIZON
 from genima_lite.training.config import TrainingConfig
 from genima_lite.training.loop import Trainer, Validate
-from genima_lite.training.result import Result
-
-METADATA = "genima.json"
-"""The file beside the model that says what it was trained for; written last."""
+from genima_lite.training.result import Result, finished
 
 VALIDATION_FRAMES = 32
 """Held-out decisions that are drawn now and then during training."""
@@ -175,10 +172,12 @@ def finetune(
     out = Path(out)
     made_from = _made_from(config)
     claim(out, made_from)
-    if (finished := _finished(out)) is not None:
-        return finished
+    if (result := finished(out / METADATA)) is not None:
+        return result
+    components = Components.of(load_pipeline(config.base))
+    check_size(components, 2 * config.view_size)  # a wrong base is refused before anything is drawn
     kept = _kept(out / "data", config, made_from, pilot, report)
-    components = Components.of(load_pipeline(config.base).to(device))
+    components = components.to(device)
     latents = _latents(out / "data", components, kept, made_from, report)
     data = DrawingData(kept, weights_of(config.mixture), config.prompt_dropout, latents)
     trainee = Drawing(components, data.prompts, config.adapter, config.training)
@@ -241,6 +240,9 @@ def _kept(
         for number, _ in enumerate(files, 1):
             report(name, number, total, None)
         kept[name] = Shards(folder / name, None if name == "demonstrations" else config.count(name))
+        side = 2 * config.view_size
+        picture = (("U8",), (side, side, 3))
+        kept[name].expect(pictures=picture, conditions=picture, prompts=(("strings",), ()))
     return kept
 
 
@@ -287,36 +289,6 @@ def _latents(
     return found
 
 
-def load_metadata(folder: Path | str) -> dict[str, Any]:
-    """Return what fine-tuning wrote about a model: tasks, view size, horizon, keyframes and more.
-
-    Raises:
-        UserError: no metadata, or not ours.
-    """
-    path = Path(folder) / METADATA
-    try:
-        metadata = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"{folder}: no {METADATA} in it; give the folder that 'train-diffusion' wrote"
-        ) from None
-    except ValueError as error:
-        raise UserError(f"{path}: not readable as JSON ({error})") from error
-    if not isinstance(metadata, dict) or not {"tasks", "view_size", "horizon", "keyframes"} <= set(
-        metadata
-    ):
-        raise UserError(f"{path}: does not say for which tasks and views the model was trained")
-    return metadata
-
-
-def _finished(out: Path) -> Result | None:
-    """Return the result of a run that was finished before."""
-    if not (out / METADATA).exists():
-        return None
-    result = Result(**load_metadata(out)["result"])
-    return result if result.done else None
-
-
 def _write_metadata(
     out: Path, config: FinetuneConfig, kept: dict[str, Shards], result: Result
 ) -> None:
@@ -346,7 +318,7 @@ def _validation(components: Components, config: FinetuneConfig) -> Validate:
 
     def validate() -> tuple[dict[str, float], np.ndarray]:
         score, drawings = score_drawings(DiffusionAgent(components), examples)
-        numbers = {k: v for k, v in asdict(score).items() if isinstance(v, float)}
+        numbers = {k: v for k, v in vars(score).items() if isinstance(v, float)}
         return numbers, validation_picture(examples, drawings)
 
     return validate

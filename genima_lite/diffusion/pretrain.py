@@ -6,12 +6,10 @@ are not in it: the model meets them for the first time in fine-tuning, as SD-Tur
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from genima_lite.datasets.shards import Shards, shards_for
 from genima_lite.diffusion.base import BaseConfig, build_base
@@ -24,7 +22,7 @@ from genima_lite.files import write_json
 from genima_lite.provenance import claim
 from genima_lite.training.config import TrainingConfig
 from genima_lite.training.loop import Trainer
-from genima_lite.training.result import Result
+from genima_lite.training.result import Result, finished
 
 METADATA = "base.json"
 """The file beside the model that says how it was made; written last."""
@@ -108,8 +106,8 @@ def pretrain(
     """
     out, made_from = Path(out), asdict(config)
     claim(out, made_from)
-    if (finished := _finished(out)) is not None:
-        return finished
+    if (result := finished(out / METADATA)) is not None:
+        return result
     scenes = _scenes(out / "data" / "random_scenes", config, report)
     data = DrawingData({"random_scenes": scenes}, {"random_scenes": 1.0}, config.prompt_dropout)
     components, begin = Components.of(build_base(config.base).to(device)), time.monotonic()
@@ -151,13 +149,3 @@ def _together(results: list[Result], trainings: int) -> Result:
         len(results) == trainings and results[-1].done,
         results[-1].weights,
     )
-
-
-def _finished(out: Path) -> Result | None:
-    """Return the result of a run that was finished before."""
-    path = out / METADATA
-    if not path.exists():
-        return None
-    said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    result = Result(**said["result"])
-    return result if result.done else None

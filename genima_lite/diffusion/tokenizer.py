@@ -10,13 +10,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPTokenizer
 
+from genima_lite import schema
+from genima_lite.diffusion.folder import check_place
 from genima_lite.diffusion.prompts import scene_caption, task_prompt
 from genima_lite.envs.api import vocabulary
+from genima_lite.errors import UserError
+from genima_lite.files import MEBIBYTE, read_bytes, read_json
 from genima_lite.rlbench import COLORS
 
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -67,3 +74,133 @@ def _merge(word: list[str], pair: tuple[str, str]) -> list[str]:
         else:
             merged.append(piece)
     return merged
+
+
+@dataclass(frozen=True)
+class _Vocabulary:
+    """The `model` of a `tokenizer.json`, or `vocab.json` and `merges.txt` together."""
+
+    vocab: dict[str, int]
+    merges: list[str | tuple[str, str]]
+    type: str = "BPE"
+    end_of_word_suffix: str | None = "</w>"
+
+
+@dataclass(frozen=True)
+class _TokenizerFile:
+    model: _Vocabulary
+
+
+@dataclass(frozen=True)
+class _Token:
+    content: str
+
+
+@dataclass(frozen=True)
+class _TokenizerConfig:
+    """What `tokenizer_config.json` says of interest."""
+
+    model_max_length: float | None = None
+    bos_token: str | _Token = START
+    eos_token: str | _Token = END
+    unk_token: str | _Token = END
+    pad_token: str | _Token = END
+    auto_map: None = None
+
+
+def read_tokenizer(folder: Path, longest: int) -> CLIPTokenizer:
+    """Read the CLIP tokenizer of a model in Stable Diffusion's format.
+
+    Vocabulary and merges are all that is taken from the files: what else they may hold, normalizers
+    and regular expressions, is CLIP's.
+
+    Args:
+        folder: of the model.
+        longest: tokens that the text encoder reads at most.
+
+    Raises:
+        UserError: a missing or broken file, or a vocabulary in which words mean nothing or alike.
+    """
+    found, path = _read_vocabulary(folder)
+    said = _read_tokenizer_config(folder)
+    pieces = [pair.split(" ") if isinstance(pair, str) else list(pair) for pair in found.merges]
+    special = {
+        name: token if isinstance(token := getattr(said, name), str) else token.content
+        for name in ("bos_token", "eos_token", "unk_token", "pad_token")
+    }
+    _check_vocabulary(path, found, pieces, special)
+    length = said.model_max_length or longest
+    try:
+        made = CLIPTokenizer(
+            vocab=found.vocab,
+            merges=[(one, other) for one, other in pieces],
+            model_max_length=int(min(length, longest)),
+            **special,
+        )
+    except Exception as error:  # the Rust library has no narrower one
+        raise UserError(f"{path}: no vocabulary of CLIP ({error})") from None
+    _check_words(path, made)
+    return made
+
+
+def _read_vocabulary(folder: Path) -> tuple[_Vocabulary, Path]:
+    """Return vocabulary and merges, and the file with the first."""
+    place = folder / "tokenizer"
+    path = place / "tokenizer.json"
+    if path.exists() or path.is_symlink():
+        check_place(folder, path)
+        return schema.read(_TokenizerFile, path, others=True).model, path
+    path, merges = place / "vocab.json", place / "merges.txt"
+    for each in (path, merges):
+        if not (each.exists() or each.is_symlink()):
+            raise UserError(f"{place}: {each.name} is missing (no tokenizer.json either)")
+        check_place(folder, each)
+    vocabulary = schema.read(dict[str, int], path)
+    try:
+        lines = read_bytes(merges, 16 * MEBIBYTE).decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{merges}: no text ({error})") from None
+    return _Vocabulary(vocabulary, [line for line in lines[1:] if line]), path
+
+
+def _read_tokenizer_config(folder: Path) -> _TokenizerConfig:
+    """Return what is said about special tokens and the length of a prompt."""
+    values: dict[str, Any] = {}
+    for name in ("special_tokens_map.json", "tokenizer_config.json"):
+        path = folder / "tokenizer" / name
+        if path.exists() or path.is_symlink():
+            check_place(folder, path)
+            values |= schema.decode(dict[str, Any], read_json(path, MEBIBYTE), path)
+    values = {name: value for name, value in values.items() if value is not None}
+    return schema.decode(_TokenizerConfig, values, folder / "tokenizer", others=True)
+
+
+def _check_vocabulary(
+    path: Path, found: _Vocabulary, pieces: list[list[str]], special: dict[str, str]
+) -> None:
+    """Refuse a vocabulary in which some text has no tokens of its own."""
+    vocab, suffix = found.vocab, found.end_of_word_suffix
+    if found.type != "BPE" or suffix != "</w>":
+        raise UserError(
+            f"{path}: a {found.type} with end of word '{suffix}', CLIP's has BPE, '</w>'"
+        )
+    letters = ByteLevel.alphabet()
+    wanted = [*special.values(), *letters, *(f"{letter}</w>" for letter in letters)]
+    if missing := [piece for piece in wanted if piece not in vocab]:
+        raise UserError(
+            f"{path}: '{missing[0]}' is not in the vocabulary of {len(vocab)} pieces, so words "
+            "would mean nothing; get the model again"
+        )
+    if sorted(vocab.values()) != list(range(len(vocab))):
+        raise UserError(f"{path}: the pieces are not numbered from 0 to {len(vocab) - 1}")
+    if any(len(pair) != 2 for pair in pieces):
+        raise UserError(f"{path}: a merge is of two pieces")
+
+
+def _check_words(path: Path, tokenizer: CLIPTokenizer) -> None:
+    """Refuse a tokenizer for which known words are unknown or alike."""
+    words = sorted({*COLORS, *re.findall("[a-z]+", task_prompt("push the button").lower())})
+    tokens = [tuple(ids[1:-1]) for ids in tokenizer(words).input_ids]
+    for word, ids in zip(words, tokens, strict=True):
+        if not ids or tokenizer.unk_token_id in ids or tokens.count(ids) > 1:
+            raise UserError(f"{path}: the word '{word}' has no tokens of its own")

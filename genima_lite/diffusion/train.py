@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -25,11 +26,13 @@ from genima_lite.diffusion.batch import DrawingBatch
 from genima_lite.diffusion.components import (
     Components,
     as_condition,
+    check_size,
     encode_pictures,
     encode_prompts,
 )
 from genima_lite.diffusion.step import Batch, StepConfig, training_step
 from genima_lite.errors import UserError
+from genima_lite.files import written_whole
 from genima_lite.training.config import TrainingConfig
 from genima_lite.training.loop import ParameterGroups, Trainee
 from genima_lite.training.precision import resolved
@@ -96,7 +99,7 @@ class Drawing(Trainee[DrawingBatch]):
         Raises:
             UserError: the networks cannot halve pictures of this size.
         """
-        _check_size(self.components, batch.conditions)
+        check_size(self.components, *batch.conditions.shape[1:3])
         return training_step(self.components, self._ready(batch), self.adapter.step, generator), {}
 
     def parameter_groups(self) -> ParameterGroups:
@@ -147,9 +150,21 @@ def save_model(components: Components, folder: Path) -> None:
         network.register_to_config(_name_or_path="")
     for network in networks:
         network.half()
-    pipeline_of(components).save_pretrained(folder)
+    write_folder(pipeline_of(components), folder)
     for network in networks:
         network.float()
+
+
+def write_folder(pipeline: Any, folder: Path) -> None:
+    """Write a pipeline's folder, each of its files whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".writing.", dir=folder) as made:
+        pipeline.save_pretrained(made)
+        for path in sorted(each for each in Path(made).rglob("*") if each.is_file()):
+            target = folder / path.relative_to(made)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with written_whole(target) as partial:
+                path.replace(partial)
 
 
 def pipeline_of(components: Components) -> Any:
@@ -178,12 +193,6 @@ def _text_features(components: Components, prompts: Sequence[str]) -> Tensor:
     starts = range(0, len(prompts), _PROMPTS_AT_ONCE)
     some = (prompts[start : start + _PROMPTS_AT_ONCE] for start in starts)
     return torch.cat([encode_prompts(components, each) for each in some])
-
-
-def _check_size(components: Components, pictures: Tensor) -> None:
-    multiple, (height, width) = components.picture_multiple, pictures.shape[1:3]
-    if height % multiple or width % multiple:
-        raise UserError(f"pictures are {height}x{width}; sides must be multiples of {multiple}")
 
 
 def _plain_attention(components: Components, precision: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,14 @@ from PIL import Image
 from scipy.stats import bootstrap
 
 from genima_lite.cameras import Camera
-from genima_lite.datasets.demonstrations import read_demos
+from genima_lite.datasets.demonstrations import Recorded, read_demos, recorded
 from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.diffusion.metadata import DrawingMetadata, load_metadata
 from genima_lite.errors import UserError
 from genima_lite.files import written_whole
 from genima_lite.observation import Demo
 from genima_lite.targets.find import FoundSphere, find_spheres, plausible_radii
-from genima_lite.targets.horizon import decision_frames
+from genima_lite.targets.horizon import HORIZON, decision_frames
 from genima_lite.targets.joints import JOINTS
 from genima_lite.targets.score import ViewScore, position_errors, score_view
 from genima_lite.targets.views import TargetViews, demo_targets, draw_targets_of
@@ -105,15 +107,35 @@ class DrawingScore:
     by_joint: dict[str, float]
 
     def __str__(self) -> str:
-        low, high = self.misses_interval
+        low, high = (_said(share, ".1%") for share in self.misses_interval)
+        away = _said(self.millimetres, ".0f")
         lines = [
             f"{self.frames} decisions, {self.spheres} spheres in the fixed views: median "
-            f"{self.pixels:.2f} pixels off, {self.misses:.1%} missed ({low:.1%} to {high:.1%}; "
-            f"{self.misses_shown:.1%} of those of which half or more shows, "
-            f"{self.misses_rims:.1%} of the others), gripper's colour right {self.gripper:.1%}, "
-            f"gripper {self.millimetres:.0f} mm off in space"
+            f"{_said(self.pixels, '.2f')} pixels off, {_said(self.misses, '.1%')} missed "
+            f"({low} to {high}; "
+            f"{_said(self.misses_shown, '.1%')} of those of which half or more shows, "
+            f"{_said(self.misses_rims, '.1%')} of the others), gripper's colour right "
+            f"{_said(self.gripper, '.1%')}, gripper {away} mm off in space"
         ]
-        return "\n".join(lines + [f"{joint}: {x:.2f} pixels" for joint, x in self.by_joint.items()])
+        joints = [f"{joint}: {_said(x, '.2f')} pixels" for joint, x in self.by_joint.items()]
+        return "\n".join(lines + joints)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the numbers by name, with `None` for what could not be measured."""
+        low, high = map(_measured, self.misses_interval)
+        return {
+            **{name: _measured(value) for name, value in vars(self).items()},
+            "misses_interval": [low, high],
+            "by_joint": {joint: _measured(x) for joint, x in self.by_joint.items()},
+        }
+
+
+def _measured(value: Any) -> Any:
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _said(value: float, form: str) -> str:
+    return format(value, form) if np.isfinite(value) else "not measured"
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers by name, with `None` for what could not be measured."""
@@ -141,14 +163,44 @@ def score_folder(
         picture: gets some rows of what was seen, drawn and true, as PNG.
 
     Raises:
-        UserError: no model, or no demonstrations.
+        UserError: no model, one that was trained for other targets or views, or no demonstrations.
     """
-    examples = decision_examples(read_demos(demos, tasks))
-    score, drawings = score_drawings(DiffusionAgent.load(model), examples)
+    metadata = load_metadata(model)
+    if metadata.horizon != HORIZON:
+        raise UserError(
+            f"{model}: draws what is {metadata.horizon} steps ahead; only {HORIZON} are scored"
+        )
+    agent = DiffusionAgent.load(model)
+    _check_tasks(model, metadata, recorded([demos], tasks))
+    examples = decision_examples(read_demos(demos, tasks), metadata.keyframes)
+    _check_views(demos, metadata.view_size, examples)
+    score, drawings = score_drawings(agent, examples)
     if picture is not None:
         with written_whole(picture) as partial:
             Image.fromarray(validation_picture(examples, drawings, 8)).save(partial)
     return score
+
+
+def _check_tasks(model: Path, metadata: DrawingMetadata, episodes: Sequence[Recorded]) -> None:
+    """Warn where demonstrations are of tasks that a model was not trained on."""
+    unseen = sorted({each.episode.task for each in episodes} - set(metadata.tasks))
+    if unseen:
+        warnings.warn(
+            f"{model}: never saw {', '.join(unseen)} (trained on {', '.join(metadata.tasks)}), so "
+            "this tests whether it generalises",
+            stacklevel=3,
+        )
+
+
+def _check_views(demos: Path, size: int, examples: Sequence[Example]) -> None:
+    """Refuse demonstrations with views of another size than a model draws on."""
+    for example in examples:
+        for camera, view in example.views.items():
+            if view.shape != (size, size, 3):
+                raise UserError(
+                    f"{demos}: a view of {camera} is {view.shape}, the model was trained on "
+                    f"{size}x{size} pixels; record demonstrations of that size"
+                )
 
 
 def score_drawings(

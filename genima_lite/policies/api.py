@@ -28,16 +28,26 @@ class Decision:
     """What a policy decided.
 
     Attributes:
-        actions: (n, 8) float64, n from 1 to K: what to execute before the policy is asked again,
-            joint targets in radians and gripper open.
+        actions: (n, 8) float64, finite, n from 1 to K: what to execute before the policy is asked
+            again, joint targets in radians and gripper open.
         drawn: by camera, (H, W, 3) uint8, the views with targets that the controller saw; `None`
             for a policy that draws none.
         seconds: wall-clock seconds by stage, for example "draw" and "control".
+
+    Raises:
+        ValueError: actions of another shape, or not finite.
     """
 
     actions: np.ndarray
     drawn: dict[str, np.ndarray] | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        actions = np.asarray(self.actions)
+        if actions.ndim != 2 or actions.shape[1] != 8 or not len(actions):
+            raise ValueError(f"a decision of shape {actions.shape}; give (n, 8), n at least 1")
+        if not np.isfinite(np.asarray(actions, float)).all():
+            raise ValueError("a decision with actions that are not finite (NaN or infinity)")
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,9 @@ class PolicySettings:
         n_action_steps: how many of a decision's K actions are executed before the next; `None`
             for all.
         ensemble: temporal ensembling: decide at every step and average what was said about it.
+
+    Raises:
+        UserError: n_action_steps below 1, or together with the ensemble, which executes one.
     """
 
     checkpoint: Path | None = None

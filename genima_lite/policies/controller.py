@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from genima_lite.controller.act import ACT
-from genima_lite.controller.checkpoint import load_config, load_controller
+from genima_lite.controller.checkpoint import load_config, load_controller, load_metadata
 from genima_lite.controller.config import ControllerConfig
 from genima_lite.controller.data import encode
 from genima_lite.controller.ensemble import TemporalEnsemble
@@ -36,11 +37,12 @@ def predict_actions(
         instruction: for a controller with language.
 
     Raises:
-        UserError: a view is missing or has another size.
+        UserError: a view is missing, has another size or is no picture; or the arm's state is not
+            known.
     """
     config, device = model.config, next(model.parameters()).device
-    joints = np.asarray(observation.joint_positions)
-    state = normalise_state(joints, float(observation.gripper_open or 0.0))
+    joints, gripper = _state(observation)
+    state = normalise_state(joints, gripper)
     length = config.text_features
     out = model(
         to_input(stack_views(config, views))[None].to(device),
@@ -50,8 +52,26 @@ def predict_actions(
     return denormalise_actions(out.joints[0].cpu().numpy(), out.gripper[0].cpu().numpy(), joints)
 
 
+def _state(observation: Observation) -> tuple[np.ndarray, float]:
+    """Return joints (7,) in radians and gripper open in [0, 1].
+
+    Raises:
+        UserError: they are not there, or not finite.
+    """
+    joints = np.asarray(observation.joint_positions)
+    gripper = observation.gripper_open or 0.0
+    if joints.shape != (7,) or joints.dtype.kind not in "fiu" or not np.isfinite(joints).all():
+        raise UserError(f"joint_positions are {joints}; the controller needs seven finite radians")
+    if not 0.0 <= float(gripper) <= 1.0:
+        raise UserError(f"gripper_open is {gripper}; give 0 (closed) to 1 (open)")
+    return joints, float(gripper)
+
+
 class ControllerPolicy(Policy):
     """Looks, lets a controller decide, and says which of the K actions to execute.
+
+    A controller that reads the instruction warns where it was not trained on the environment's
+    task. One that follows spheres is of no task.
 
     Attributes:
         model: the controller.
@@ -75,6 +95,8 @@ class ControllerPolicy(Policy):
         if config.spheres != self.wants_spheres:
             right = "oracle or genima" if config.spheres else "act"
             raise UserError(f"{folder}: a controller for policy {right}")
+        if not config.spheres:
+            warn_if_unseen(folder, load_metadata(folder).tasks, env.task_name)
         self._n_action_steps = _action_steps(settings, config.horizon)
         self._ensemble = TemporalEnsemble() if settings.ensemble else None
         _check_views(env, config)
@@ -117,6 +139,17 @@ class ControllerPolicy(Policy):
     def _views(self, observation: Observation) -> dict[str, np.ndarray]:
         """Return what the controller sees, by camera."""
         return {name: observation.image(name) for name in self.model.config.cameras}
+
+
+def warn_if_unseen(folder: Path, tasks: Sequence[str], task: str) -> None:
+    """Warn where a model was not trained on a task."""
+    if task not in tasks:
+        known = ", ".join(tasks) or "no task"
+        warnings.warn(
+            f"{folder}: never saw the task '{task}' (trained on {known}), so this "
+            "tests whether it generalises",
+            stacklevel=3,
+        )
 
 
 def _action_steps(settings: PolicySettings, horizon: int) -> int:

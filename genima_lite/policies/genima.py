@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from genima_lite.controller.config import ControllerConfig
 from genima_lite.diffusion.agent import DiffusionAgent
-from genima_lite.diffusion.finetune import load_metadata
+from genima_lite.diffusion.metadata import DrawingMetadata, load_metadata
 from genima_lite.envs.api import RobotEnv
 from genima_lite.errors import UserError
 from genima_lite.observation import Observation
 from genima_lite.policies.api import PolicySettings
-from genima_lite.policies.controller import ControllerPolicy
+from genima_lite.policies.controller import ControllerPolicy, warn_if_unseen
 
 
 class GenimaPolicy(ControllerPolicy):
@@ -37,7 +35,7 @@ class GenimaPolicy(ControllerPolicy):
         folder = self.weights(settings) / "diffusion"
         metadata = load_metadata(folder)
         _check_pair(folder, metadata, self.model.config)
-        _warn_if_unseen(folder, metadata["tasks"], env.task_name)
+        warn_if_unseen(folder, metadata.tasks, env.task_name)
         self.agent = DiffusionAgent.load(folder)
         self._seed = 0
 
@@ -57,24 +55,15 @@ class GenimaPolicy(ControllerPolicy):
         return self.agent.draw(super()._views(observation), self._instruction, self._seed)
 
 
-def _check_pair(folder: Path, metadata: dict[str, Any], config: ControllerConfig) -> None:
+def _check_pair(folder: Path, metadata: DrawingMetadata, config: ControllerConfig) -> None:
     """Refuse a diffusion model that was trained for other targets or views."""
     for name, ours in (
         ("view_size", config.image_size),
         ("horizon", config.horizon),
         ("keyframes", config.keyframes),
     ):
-        if metadata[name] != ours:
+        if (theirs := getattr(metadata, name)) != ours:
             raise UserError(
-                f"{folder}: draws with {name} {metadata[name]}, the controller follows {name} "
+                f"{folder}: draws with {name} {theirs}, the controller follows {name} "
                 f"{ours}; take a pair that was trained alike"
             )
-
-
-def _warn_if_unseen(folder: Path, tasks: list[str], task: str) -> None:
-    if task not in tasks:
-        warnings.warn(
-            f"{folder}: never saw the task '{task}' (trained on {', '.join(tasks)}), so this "
-            "tests whether it generalises",
-            stacklevel=3,
-        )

@@ -2,7 +2,8 @@
 
 `training.safetensors` holds `weights.NAME`, `average.NAME`, `optimizer.NAME.exp_avg` and so on, for
 every trained parameter by its name in the trainee, and one text of JSON: `step`, `seconds`,
-`finished`, `validations`, and `made_from` with the configuration and all that the run depends on.
+`finished`, `validations`, `made_from` with the configuration and all that the run depends on, and
+the number of `tensors`.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from genima_lite import schema
 from genima_lite.errors import UserError
+from genima_lite.files import parse_json
 from genima_lite.provenance import compare
-from genima_lite.training.tensors import load_tensors, save_tensors
+from genima_lite.tensor_files import read_header
+from genima_lite.training.tensors import is_finite, load_tensors, save_tensors
 
 FILE = "training.safetensors"
 
@@ -35,20 +39,39 @@ class Progress:
         step: steps made.
         seconds: spent on them, validations and checkpoints included.
         finished: no more steps will be made, although there could be.
-        validations: numbers by name, with `step` and `minutes`.
+        validations: numbers by name, with `step` and `minutes`; `None` for what cannot be measured.
     """
 
     step: int = 0
     seconds: float = 0.0
     finished: bool = False
-    validations: list[dict[str, float]] = field(default_factory=list)
+    validations: list[dict[str, int | float | None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.step < 0 or self.seconds < 0:
+            raise UserError("step and seconds must not be negative")
+
+
+@dataclass(kw_only=True)
+class _Said(Progress):
+    """What the text of a checkpoint says: how far, made from what, and how many tensors."""
+
+    made_from: dict[str, Any]
+    tensors: int
 
 
 def save(path: Path, progress: Progress, made_from: Mapping[str, Any], groups: Groups) -> None:
-    """Write a checkpoint."""
+    """Write a checkpoint.
+
+    Raises:
+        UserError: a number in it is not finite; the checkpoint from before stays.
+    """
     tensors = {f"{kind}.{k}": v for kind, group in groups.items() for k, v in group.items()}
-    said = {**asdict(progress), "made_from": made_from}
-    save_tensors(path, tensors, training=json.dumps(said))
+    for name, tensor in tensors.items():
+        if not is_finite(tensor):
+            raise UserError(f"'{name}' is not finite")
+    said = {**asdict(progress), "made_from": made_from, "tensors": len(tensors)}
+    save_tensors(path, tensors, training=json.dumps(said, allow_nan=False))
 
 
 def load(path: Path, made_from: Mapping[str, Any]) -> tuple[Progress, Groups]:
@@ -57,19 +80,19 @@ def load(path: Path, made_from: Mapping[str, Any]) -> tuple[Progress, Groups]:
     Raises:
         UserError: not readable, or of a run that was made from something else.
     """
-    tensors, texts = load_tensors(path)
-    try:
-        said = json.loads(texts["training"])
-        found = said.pop("made_from")
-        progress = Progress(**said)
-    except (KeyError, TypeError, ValueError):
-        raise UserError(f"{path}: no checkpoint of this version; delete it") from None
-    compare(path, found, made_from)
+    text = read_header(path).texts.get("training")
+    if text is None:
+        raise UserError(f"{path}: no checkpoint of a training run; delete it")
+    said = schema.decode(_Said, parse_json(text, path), f"{path}: training")
+    compare(path, said.made_from, made_from)
+    tensors, _ = load_tensors(path)
+    if len(tensors) != said.tensors:
+        raise UserError(f"{path}: {len(tensors)} tensors instead of {said.tensors}; delete it")
     groups: Groups = {}
     for full, tensor in tensors.items():
         kind, _, name = full.partition(".")
         groups.setdefault(kind, {})[name] = tensor
-    return progress, groups
+    return Progress(said.step, said.seconds, said.finished, said.validations), groups
 
 
 def saved_step(path: Path) -> int:
@@ -85,12 +108,14 @@ def restore(path: Path, weights: Mapping[str, Tensor], found: Mapping[str, Tenso
     """Copy weights of a checkpoint into those in training, all of them or none.
 
     Raises:
-        UserError: names or shapes differ.
+        UserError: names, shapes or kinds of numbers differ.
     """
     for name in [*weights, *found]:
         one, other = (list(each[name].shape) if name in each else None for each in (found, weights))
         if one != other:
             raise UserError(f"{path} is of another model: '{name}' is {one}, not {other}")
+        if not found[name].is_floating_point():
+            raise UserError(f"{path}: '{name}' is {found[name].dtype}; weights are real numbers")
     with torch.no_grad():
         for name, weight in weights.items():
             weight.copy_(found[name])
@@ -108,9 +133,16 @@ def optimizer_tensors(
 
 
 def restore_optimizer(
-    optimizer: torch.optim.Optimizer, names: Mapping[Any, str], found: Mapping[str, Tensor]
+    path: Path,
+    optimizer: torch.optim.Optimizer,
+    names: Mapping[Any, str],
+    found: Mapping[str, Tensor],
 ) -> None:
-    """Put the state that `optimizer_tensors` gave into an optimizer of the same parameters."""
+    """Put the state that `optimizer_tensors` gave into an optimizer of the same parameters.
+
+    Raises:
+        UserError: the state is of other parameters.
+    """
     states: dict[str, dict[str, Tensor]] = {}
     for full, tensor in found.items():
         name, _, kind = full.rpartition(".")
@@ -119,18 +151,32 @@ def restore_optimizer(
     numbers = [number for group in wanted["param_groups"] for number in group["params"]]
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     state = {
-        number: {kind: _like(weight, tensor) for kind, tensor in states[names[weight]].items()}
+        number: _state(path, names[weight], weight, states.pop(names[weight]))
         for number, weight in zip(numbers, weights, strict=True)
         if names[weight] in states
     }
+    if states:
+        raise UserError(
+            f"{path} is of another model: it has an optimizer of '{next(iter(states))}'"
+        )
     optimizer.load_state_dict({"state": state, "param_groups": wanted["param_groups"]})
 
 
-def _like(weight: Tensor, tensor: Tensor) -> Tensor:
-    """Return a tensor in a weight's order of memory, which AdamW's fused kernel takes for granted.
+def _state(path: Path, name: str, weight: Tensor, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the state of AdamW for one weight, in that weight's order of memory.
 
-    Convolutions may have their channels last; files do not.
+    AdamW's fused kernel takes that order for granted; convolutions may have their channels last,
+    files do not.
     """
+    shapes = {"step": torch.Size(), "exp_avg": weight.shape, "exp_avg_sq": weight.shape}
+    if {kind: tensor.shape for kind, tensor in state.items()} != shapes:
+        raise UserError(f"{path}: the optimizer's state of '{name}' is not whole; delete the file")
+    if not all(tensor.is_floating_point() for tensor in state.values()):
+        raise UserError(f"{path}: the optimizer's state of '{name}' has no real numbers")
+    return {kind: _like(weight, tensor) for kind, tensor in state.items()}
+
+
+def _like(weight: Tensor, tensor: Tensor) -> Tensor:
     if tensor.shape != weight.shape:
         return tensor
     return torch.empty_like(weight, dtype=tensor.dtype, requires_grad=False).copy_(tensor)

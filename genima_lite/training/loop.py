@@ -10,6 +10,7 @@ do what one process does with all M.
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +24,7 @@ import torch
 from accelerate.utils import broadcast
 from torch import Tensor, nn
 
+from genima_lite.errors import UserError
 from genima_lite.training import batches, checkpoint
 from genima_lite.training.batches import Data, MicroBatches
 from genima_lite.training.checkpoint import Progress
@@ -136,8 +138,8 @@ class Trainer(Generic[B]):
         return self._progress.seconds
 
     @property
-    def validations(self) -> list[dict[str, float]]:
-        """What validations found, each with `step` and `minutes`."""
+    def validations(self) -> list[dict[str, int | float | None]]:
+        """What validations found, each with `step` and `minutes`; `None` is no number."""
         return self._progress.validations
 
     @property
@@ -164,6 +166,9 @@ class Trainer(Generic[B]):
 
         Yields:
             What is known after every step.
+
+        Raises:
+            UserError: a loss, a gradient or a weight is not finite.
         """
         if self.done:
             return
@@ -187,14 +192,21 @@ class Trainer(Generic[B]):
         self.save()
 
     def save(self) -> None:
-        """Write a checkpoint, in the main process."""
+        """Write a checkpoint, in the main process.
+
+        Raises:
+            UserError: a weight is not finite; the checkpoint from before stays.
+        """
         if self.is_main:
             groups: checkpoint.Groups = {
                 "weights": dict(self._weights),
                 "average": self._average.tensors,
                 "optimizer": checkpoint.optimizer_tensors(self._optimizer, self._names),
             }
-            checkpoint.save(self._checkpoint, self._progress, self._made_from, groups)
+            try:
+                checkpoint.save(self._checkpoint, self._progress, self._made_from, groups)
+            except UserError as error:
+                raise UserError(self._advice(str(error))) from None
         self._accelerator.wait_for_everyone()
 
     def use_average(self) -> None:
@@ -228,12 +240,29 @@ class Trainer(Generic[B]):
         self._optimizer.zero_grad(set_to_none=True)
         self._average.update(self.step)
         self._progress.step += 1
-        *means, gradient_norm = torch.cat([sums, norm.detach()[None]]).tolist()
+        size = torch.stack(torch._foreach_norm(list(self._weights.values()))).norm()
+        known = torch.cat([sums, torch.stack([norm, size]).detach().to(sums)]).tolist()
+        *means, gradient_norm, weights_norm = known
         numbers = dict(zip(names, means, strict=True))
+        self._check(loss=numbers["loss"], gradient=gradient_norm, weights=weights_norm)
         if log is not None:
             more = {"gradient_norm": gradient_norm, "learning_rate": group["lr"]}
             log.scalars("train", {**numbers, **more}, self.step)
         return Step(self.step, numbers.pop("loss"), numbers)
+
+    def _check(self, **numbers: float) -> None:
+        """Stop at the first number of a step that is not finite; the last checkpoint stays."""
+        for name, number in numbers.items():
+            if not math.isfinite(number):
+                raise UserError(self._advice(f"{name} is {number}"))
+
+    def _advice(self, what: str) -> str:
+        kept = "its last checkpoint is kept" if self._checkpoint.exists() else "nothing is kept"
+        return (
+            f"{self.out}: training stopped at step {self.step}, {what}; {kept}. Try a lower "
+            "training.learning_rate or training.precision float32 with another --out, and look "
+            "for wrong data with 'genima-lite inspect'"
+        )
 
     def _gradients(self, micro: MicroBatches[B], coming: Iterator[B]) -> tuple[list[str], Tensor]:
         """Add up the gradients of a step; return names and means, (n,), of its numbers."""
@@ -268,16 +297,19 @@ class Trainer(Generic[B]):
                 log.picture("validation", picture, self.step)
             log.flush()
             when = {"step": self.step, "minutes": self.seconds / 60}
-            self.validations.append({**when, **numbers})
+            measured = {k: v if math.isfinite(v) else None for k, v in numbers.items()}
+            self.validations.append({**when, **measured})
         self._accelerator.wait_for_everyone()
 
     def _resume(self) -> None:
         path = self._checkpoint
         self._progress, groups = checkpoint.load(path, self._made_from)
-        checkpoint.restore(path, self._weights, groups["weights"])
+        if self.step > self.config.steps:
+            raise UserError(f"{path}: it has {self.step} steps of {self.config.steps}; delete it")
+        checkpoint.restore(path, self._weights, groups.get("weights", {}))
         checkpoint.restore(path, self._average.tensors, groups.get("average", {}))
         found = groups.get("optimizer", {})
-        checkpoint.restore_optimizer(self._optimizer, self._names, found)
+        checkpoint.restore_optimizer(path, self._optimizer, self._names, found)
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
+import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from genima_lite.errors import UserError
 from genima_lite.files import written_whole
+from genima_lite.tensor_files import FLOATS, Entry, read_header
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], **metadata: str) -> None:
@@ -22,16 +24,53 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], **metadata: str) -> 
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read tensors and texts.
+    """Read tensors and texts; all numbers are finite.
 
     Raises:
-        UserError: no such file, or not whole.
+        UserError: no such file, not whole, or a number in it is not finite.
     """
+    header = read_header(path)
     try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-        return load_file(path), metadata
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; train first") from None
+        tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: not readable ({error}); train again") from error
+    for name, tensor in tensors.items():
+        if not is_finite(tensor):
+            raise UserError(
+                f"{path}: tensor '{name}' has numbers that are not finite (NaN or infinity); take "
+                "another checkpoint, or train again"
+            )
+    return tensors, header.texts
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Return whether no number of a tensor is NaN or infinite."""
+    return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
+
+
+def check_fit(path: Path, found: Mapping[str, Entry], wanted: Mapping[str, Tensor]) -> None:
+    """Refuse a file's tensors unless they are those of a network: names, shapes, kinds of numbers.
+
+    Args:
+        path: for the message.
+        found: what the file holds (`genima_lite.tensor_files`).
+        wanted: a network's state; torch's meta device is enough.
+
+    Raises:
+        UserError: they differ; the message has the first tensor.
+    """
+    for name, tensor in wanted.items():
+        if name not in found:
+            raise UserError(f"{path}: tensor '{name}' is missing; it is of another network")
+        entry, shape = found[name], tuple(tensor.shape)
+        if entry.shape != shape:
+            raise UserError(
+                f"{path}: tensor '{name}' is {list(entry.shape)}, not {list(shape)}; it is of "
+                "another network"
+            )
+        if (entry.dtype in FLOATS) != tensor.is_floating_point():
+            raise UserError(f"{path}: tensor '{name}' is of {entry.dtype}, not of {tensor.dtype}")
+    if further := [name for name in found if name not in wanted]:
+        raise UserError(
+            f"{path}: tensor '{further[0]}' has no place; the file is of another network"
+        )
