@@ -443,3 +443,45 @@ def test_the_exact_part_of_the_embedding_is_not_trained(tmp_path):
     embedding = drawing(tmp_path).trainee.controlnet.controlnet_cond_embedding
     trained = {name for name, p in embedding.named_parameters() if p.requires_grad}
     assert trained == {"conv_out.weight", "conv_out.bias"}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint16, np.int64, bool])
+def test_only_pictures_of_bytes_are_drawn_on(drawn_folder, pictures, dtype):
+    half = SIZE // 2
+    agent, view = DiffusionAgent.load(drawn_folder), pictures[0][:half, :half]
+    wrong = (view / 255 if dtype is np.float32 else view).astype(dtype)
+    for views in (
+        {**dict.fromkeys(TILE_ORDER, view), "front": wrong},
+        dict.fromkeys(TILE_ORDER, wrong),
+    ):
+        with pytest.raises(UserError, match=f"view of .* is .*{np.dtype(dtype).name}; give"):
+            agent.draw(views, "push")
+    with pytest.raises(UserError, match="tiled picture"):
+        agent.draw_tiled(tile(dict.fromkeys(TILE_ORDER, wrong)), "push")
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (16, 16, 1), (16, 16, 4), (3, 16, 16), (0, 0, 3)])
+def test_only_pictures_of_three_colors_are_drawn_on(drawn_folder, shape):
+    agent = DiffusionAgent.load(drawn_folder)
+    with pytest.raises(UserError, match="view of .*uint8; give a picture"):
+        agent.draw(dict.fromkeys(TILE_ORDER, np.zeros(shape, np.uint8)), "push")
+
+
+def test_a_picture_that_is_not_finite_is_no_picture(drawn_folder, pictures):
+    agent = DiffusionAgent.load(drawn_folder)
+    with torch.no_grad():
+        agent.components.unet.conv_out.bias[0] = float("nan")
+    with pytest.raises(UserError, match="not finite"):
+        agent.draw_tiled(pictures[0], "push")
+
+
+def test_a_model_is_written_file_by_file_whole(tmp_path):
+    trainer = drawing(tmp_path)
+    (tmp_path / ".writing.killed").mkdir()
+    save_model(trainer.trainee.components, tmp_path)
+    files = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
+    assert {"model_index.json", "unet/config.json", "tokenizer/tokenizer.json"} <= files
+    assert not [name for name in files if "partial" in name or "writing" in name]
+    modes = {(tmp_path / name).stat().st_mode & 0o777 for name in files}
+    assert len(modes) == 1, "weights may be read by whoever may read the rest"
+    assert not list(tmp_path.glob(".*"))

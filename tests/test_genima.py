@@ -28,7 +28,13 @@ from genima_lite.diffusion.base import build_base, preset
 from genima_lite.diffusion.data import target_pictures
 from genima_lite.diffusion.finetune import DrawingMixture, FinetuneConfig, finetune
 from genima_lite.diffusion.metadata import load_metadata
-from genima_lite.diffusion.validate import _miss_interval, decision_examples, score_drawings
+from genima_lite.diffusion.validate import (
+    DrawingScore,
+    _miss_interval,
+    decision_examples,
+    score_drawings,
+    score_folder,
+)
 from genima_lite.envs.api import make_env
 from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.errors import UserError
@@ -95,7 +101,7 @@ def test_a_model_learns_on_from_the_decisions_that_its_policy_comes_to(trained, 
     with pytest.raises(UserError, match="needs a pilot"):
         finetune(tmp_path / "next", config)
     finetune(tmp_path / "next", config, pilot=PolicyFactory("genima", PolicySettings(trained)))
-    metadata = load_metadata(tmp_path / "next")
+    metadata = json.loads((tmp_path / "next/genima.json").read_text())
     assert metadata["pictures"] == {"demonstrations": 6, "dagger": 3}
     other = shutil.copytree(trained, tmp_path / "other")
     save_new(replace(CONTROLLER, hidden=64), other / "controller")
@@ -344,3 +350,42 @@ def test_the_shipped_autoencoder_loses_no_sphere(dataset):
         find_spheres(pictures[0][:32, 32:]).keys()
         == find_spheres(decoded.numpy().round().astype(np.uint8)[0][:32, 32:]).keys()
     )
+
+
+def test_a_score_is_of_views_and_tasks_as_the_model_was_trained_on(pair, dataset, tmp_path):
+    model = pair / "diffusion"
+    score = score_folder(model, dataset)
+    assert json.loads(json.dumps(score.to_json(), allow_nan=False))["frames"] == score.frames
+    metadata = json.loads((model / "genima.json").read_text())
+
+    def say(**changes):
+        (model / "genima.json").write_text(json.dumps({**metadata, **changes}))
+
+    say(tasks=["lamp_on"])
+    with pytest.warns(UserWarning, match=r"never saw push_button \(trained on lamp_on\)"):
+        score_folder(model, dataset)
+    for changes, match in (
+        ({"view_size": 64}, "was trained on 64x64"),
+        ({"horizon": 40}, "40 steps ahead"),
+        ({"tasks": "push_button"}, "tasks"),
+        ({"keyframes": "no"}, "keyframes"),
+        ({"view_size": None}, "view_size"),
+    ):
+        say(**changes)
+        with pytest.raises(UserError, match=match):
+            score_folder(model, dataset)
+    (model / "genima.json").unlink()
+    with pytest.raises(UserError, match="no genima.json"):
+        score_folder(model, dataset)
+
+
+def test_what_cannot_be_measured_is_said_and_null():
+    nothing = float("nan")
+    score = DrawingScore(
+        1, 4, nothing, 1.0, (nothing, nothing), 1.0, nothing, nothing, nothing, {"a": nothing}
+    )
+    assert "nan" not in str(score)
+    said = json.loads(json.dumps(score.to_json(), allow_nan=False))
+    assert (said["pixels"], said["misses_interval"], said["by_joint"]) == (
+        None, [None, None], {"a": None},
+    )  # fmt: skip

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from genima_lite.errors import UserError
-from genima_lite.provenance import FILE, check, claim, fingerprint, origin
+from genima_lite.provenance import FILE, check, claim, fingerprint, model_fingerprint, origin
 
 
 @pytest.fixture
@@ -85,3 +85,27 @@ def test_a_broken_note_is_named(tmp_path, content):
     (tmp_path / FILE).write_text(content)
     with pytest.raises(UserError, match=FILE):
         claim(tmp_path, {"seed": 1})
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", "3", "", "{", '{"a": NaN}', "[" * 100_000, '{"a":1,"a":2}']
+)
+def test_an_origin_that_is_none_is_refused_by_name(content, folder):
+    (folder / FILE).write_text(content)
+    with pytest.raises(UserError, match=f"{FILE}.*delete the folder"):
+        origin(folder)
+
+
+@pytest.mark.parametrize("index", ['{"../../secret": ["a", "b"]}', "[]", "{", '{"/etc": 1}'])
+def test_a_model_s_fingerprint_is_of_its_own_parts_alone(index, tmp_path):
+    model = tmp_path / "some/model"
+    (model / "unet").mkdir(parents=True)
+    (model / "model_index.json").write_text(index)
+    (model / "unet/weights").write_text("a")
+    (tmp_path / "secret").write_text("one")
+    before = model_fingerprint(model)
+    (tmp_path / "secret").write_text("two")
+    (model / "notes.md").write_text("for people")
+    assert model_fingerprint(model) == before
+    (model / "unet/weights").write_text("b")
+    assert model_fingerprint(model) != before

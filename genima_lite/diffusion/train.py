@@ -6,6 +6,7 @@ The same for the base model and for drawing targets; `genima_lite.training.loop`
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,7 @@ from genima_lite.training.loop import ParameterGroups, Trainee
 from genima_lite.training.precision import resolved
 
 _PROMPTS_AT_ONCE = 64
+_WRITING = ".writing."
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,9 @@ def save_model(components: Components, folder: Path) -> None:
 def write_folder(pipeline: Any, folder: Path) -> None:
     """Write a pipeline's folder, each of its files whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".writing.", dir=folder) as made:
+    for left in folder.glob(f"{_WRITING}*"):  # by a run that was killed
+        shutil.rmtree(left)
+    with TemporaryDirectory(prefix=_WRITING, dir=folder) as made:
         pipeline.save_pretrained(made)
         for path in sorted(each for each in Path(made).rglob("*") if each.is_file()):
             target = folder / path.relative_to(made)
