@@ -233,7 +233,7 @@ def test_wrong_policies_end_with_a_sentence(checkpoints):
         make_policy("oracle", env, PolicySettings(checkpoints / "act"))
     with pytest.raises(UserError, match="--n-action-steps is 21"):
         make_policy("oracle", env, PolicySettings(checkpoints / "oracle", n_action_steps=21))
-    with pytest.raises(UserError, match="--n-action-steps is 0"):
+    with pytest.raises(UserError, match="n_action_steps is 0"):
         make_policy("oracle", env, PolicySettings(checkpoints / "oracle", n_action_steps=0))
 
 

@@ -137,19 +137,6 @@ def _measured(value: Any) -> Any:
 def _said(value: float, form: str) -> str:
     return format(value, form) if np.isfinite(value) else "not measured"
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the numbers by name, with `None` for what could not be measured."""
-        low, high = map(_measured, self.misses_interval)
-        return {
-            **{name: _measured(value) for name, value in vars(self).items()},
-            "misses_interval": [low, high],
-            "by_joint": {joint: _measured(x) for joint, x in self.by_joint.items()},
-        }
-
-
-def _measured(value: Any) -> Any:
-    return None if isinstance(value, float) and not np.isfinite(value) else value
-
 
 def score_folder(
     model: Path, demos: Path, tasks: Sequence[str] | None = None, picture: Path | None = None
