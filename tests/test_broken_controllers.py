@@ -196,9 +196,7 @@ def test_a_decision_has_finite_actions(actions):
 
 @pytest.mark.parametrize("steps", [2, 5, 20])
 def test_the_ensemble_executes_one_action(steps):
-    with pytest.raises(
-        UserError, match=f"ensemble decides .* execute {steps}"
-    ):
+    with pytest.raises(UserError, match=f"ensemble decides .* execute {steps}"):
         PolicySettings(n_action_steps=steps, ensemble=True)
     PolicySettings(n_action_steps=1, ensemble=True)
 
