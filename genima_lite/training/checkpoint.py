@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from genima_lite import schema
@@ -98,9 +97,8 @@ def load(path: Path, made_from: Mapping[str, Any]) -> tuple[Progress, Groups]:
 def saved_step(path: Path) -> int:
     """Return the step of a checkpoint, without its tensors; 0 if it cannot be told."""
     try:
-        with safe_open(path, "pt") as file:
-            return int(json.loads(file.metadata()["training"])["step"])
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+        return int(parse_json(read_header(path).texts["training"], path)["step"])
+    except (OSError, KeyError, TypeError, ValueError):
         return 0
 
 
