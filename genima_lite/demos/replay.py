@@ -10,7 +10,7 @@ import numpy as np
 
 from genima_lite.demos.layout import SCENE_STATE, DatasetError, EpisodeFolder, iterate_episodes
 from genima_lite.demos.read import read_episode
-from genima_lite.demos.rules import order_fault
+from genima_lite.demos.rules import order_fault, value_faults
 from genima_lite.envs.api import BENCH, EnvSpec, HasSnapshot, RobotEnv, make_env, require
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo
@@ -58,7 +58,7 @@ def replay_demo(env: RobotEnv, demo: Demo, path: Path) -> tuple[bool, float]:
             f"{path}: no scene_state.json, so its scene cannot be restored; only demonstrations "
             "that 'collect' recorded can be replayed"
         )
-    if fault := order_fault(demo):
+    if fault := next(value_faults(demo), None) or order_fault(demo):
         raise DatasetError(f"{path}: {fault}")
     try:
         require(env, HasSnapshot, "replay").restore(demo.scene_state)
