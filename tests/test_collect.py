@@ -118,13 +118,17 @@ def test_replay_notices_changed_actions(dataset):
     episode = next(iterate_episodes(dataset))
     demo = read_episode(episode.path, kinds=())
     for obs in demo._observations[1:]:
-        obs.misc["joint_position_action"][:7] = panda.HOME
+        obs.misc["joint_position_action"][0] += 0.1
     env = BenchEnv(episode.task, cameras=())
     from genima_lite.demos.replay import replay_demo
 
     success, deviation = replay_demo(env, demo, episode.path)
     assert not success
-    assert deviation > 0.1
+    assert 0.09 < deviation < 0.15
+    for obs in demo._observations[1:]:
+        obs.misc["joint_position_action"][:7] = panda.HOME
+    with pytest.raises(DatasetError, match="do actions and frames belong together"):
+        replay_demo(env, demo, episode.path)
 
 
 def test_foreign_demonstrations_cannot_be_replayed(tmp_path):
