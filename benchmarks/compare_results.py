@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Hashable
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from scipy.stats import binomtest
 
 from genima_lite.errors import UserError
-from genima_lite.evaluation.statistics import wilson_interval
+from genima_lite.evaluation.statistics import paired, wilson_interval
 
-Outcomes = dict[tuple[str, int], bool]
+Outcomes = dict[Hashable, bool]
 
 
 def load(names: str) -> Outcomes:
@@ -36,28 +36,14 @@ def load(names: str) -> Outcomes:
     return found
 
 
-def compare(one: Outcomes, other: Outcomes) -> tuple[int, int, float]:
-    """Return how many episodes only the one and only the other solves, and the sign test's p.
-
-    Raises:
-        UserError: they are not the same episodes.
-    """
-    if different := set(one) ^ set(other):
-        task, seed = min(different)
-        raise UserError(f"{len(different)} episodes are in one result only, such as {task} {seed}")
-    won = sum(one[key] and not other[key] for key in one)
-    lost = sum(other[key] and not one[key] for key in one)
-    return won, lost, float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
-
-
 def row(one: Outcomes, other: Outcomes) -> list[str]:
     """Return the cells of one line: successes with Wilson intervals, won, lost, p."""
-    won, lost, p = compare(one, other)
+    compared = paired(one, other)
     cells = []
     for each in (one, other):
         low, high = wilson_interval(sum(each.values()), len(each))
         cells += [f"{sum(each.values())} of {len(each)}", f"{low:.1%} to {high:.1%}"]
-    return [*cells, str(won), str(lost), f"{p:.2g}"]
+    return [*cells, str(compared.won), str(compared.lost), f"{compared.p:.2g}"]
 
 
 def main() -> None:

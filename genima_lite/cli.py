@@ -48,6 +48,10 @@ def _call(name: str, arguments: list[str]) -> int:
     return tyro.cli(command, prog=f"genima-lite {name}", args=_with_lists(arguments))
 
 
+_LISTS = ("variations", "perturb", "--policies")
+"""Ends of options whose values may be lists with commas, as `--tasks` may."""
+
+
 def _with_lists(arguments: list[str]) -> list[str]:
     """Return arguments in which `all` tasks, and lists with commas, are written out."""
     from genima_lite.envs.api import BENCH, check_task, task_names
@@ -59,7 +63,11 @@ def _with_lists(arguments: list[str]) -> list[str]:
             names = task_names(backend) if word == "all" else word.split(",")
             found += [check_task(name.strip(), backend) for name in names]
         else:
-            found += word.split(",") if before.endswith(("variations", "perturb")) else [word]
+            found += (
+                word.split(",")
+                if before.endswith(("variations", "perturb", "--policies"))
+                else [word]
+            )
     return found
 
 

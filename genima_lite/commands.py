@@ -14,7 +14,14 @@ from typing import Annotated, Any
 
 import tyro
 
-from genima_lite.console import console, progress, say, success_table, training_bars
+from genima_lite.console import (
+    console,
+    progress,
+    robustness_table,
+    say,
+    success_table,
+    training_bars,
+)
 from genima_lite.endings import stopped
 from genima_lite.files import check_folder, check_output, read_json, write_json
 
@@ -356,6 +363,32 @@ def demo(_: list[str]) -> Command:
     return run
 
 
+def robustness(_: list[str]) -> Command:
+    """Run policies under every perturbation, paired with clean scenes, and write a page."""
+    from genima_lite.robustness import Robustness
+    from genima_lite.robustness import robustness as whole
+
+    def run(
+        config: Annotated[Robustness, FLAT],
+        out: Path = Path("runs/robustness"),
+        processes: int = 2,
+    ) -> int:
+        """Killed and started again with the same arguments, it goes on.
+
+        Args:
+            config: what is run.
+            out: folder of episodes and page.
+            processes: how many policies and tasks run side by side.
+        """
+        with stopped(lambda: f"{out}: whole episodes are kept; {GOES_ON}"):
+            page = whole(out, config, processes)
+        console.print(robustness_table(read_json(page.parent / "results.json")["summary"]))
+        say(f"open {page.resolve()} in a browser")
+        return 0
+
+    return run
+
+
 def _show_report(page: Path) -> int:
     """Print the success rates in a report's folder and where its page is."""
     results = read_json(page.parent / "results.json")
@@ -379,5 +412,6 @@ COMMANDS: dict[str, Callable[[list[str]], Command]] = {
     "eval": evaluate,
     "reproduce": reproduce,
     "demo": demo,
+    "robustness": robustness,
 }
 """By name, in the order in which one needs them."""

@@ -123,6 +123,23 @@ def success_table(policy: str, summary: Mapping[str, Any]) -> Table:
     return table
 
 
+def robustness_table(summary: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Return the table of `genima_lite.evaluation.robustness.summary_of`."""
+    table = Table(title=Text("solved of tried, with the share of the clean success that is left"))
+    table.add_column("condition", no_wrap=True)
+    for policy in summary:
+        table.add_column(Text(shown(policy)), justify="right", no_wrap=True)
+    for condition in next(iter(summary.values())):
+        rows = [row[condition] for row in summary.values()]
+        table.add_row(Text(shown(condition)), *map(_kept, rows))
+    return table
+
+
+def _kept(row: Mapping[str, Any]) -> str:
+    share = "" if row["kept"] is None else f" ({row['kept']:.0%})"
+    return f"{row['successes']} of {row['n']}{share}"
+
+
 def _cells(row: Mapping[str, Any]) -> list[str]:
     low, high = row["interval_95"]
     if not row["n"]:

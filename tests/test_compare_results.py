@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from genima_lite.errors import UserError
+from genima_lite.evaluation.statistics import Paired, paired
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "compare_results.py"
-compare, load = (runpy.run_path(str(SCRIPT))[name] for name in ("compare", "load"))
+load = runpy.run_path(str(SCRIPT))["load"]
 
 
 def outcomes(solved, episodes=20):
@@ -24,18 +25,18 @@ def write(path, found):
 
 def test_ten_won_and_two_lost_by_hand():
     """Two tails of a fair coin: 2 (1 + 12 + 66) / 2^12."""
-    won, lost, p = compare(outcomes({*range(10), 15}), outcomes({12, 13, 15}))
-    assert (won, lost) == (10, 2)
-    assert p == pytest.approx(2 * 79 / 4096)
+    found = paired(outcomes({*range(10), 15}), outcomes({12, 13, 15}))
+    assert (found.won, found.lost) == (10, 2)
+    assert found.p == pytest.approx(2 * 79 / 4096)
 
 
 def test_two_that_solve_the_same_do_not_differ():
-    assert compare(outcomes({1, 2}), outcomes({1, 2})) == (0, 0, 1.0)
+    assert paired(outcomes({1, 2}), outcomes({1, 2})) == Paired(0, 0, 1.0)
 
 
 def test_other_episodes_are_refused():
-    with pytest.raises(UserError, match="1 episodes are in one result only.*push_button 20"):
-        compare(outcomes({1}), outcomes({1}, episodes=21))
+    with pytest.raises(UserError, match="1 episodes are in one result only.*push_button.*20"):
+        paired(outcomes({1}), outcomes({1}, episodes=21))
 
 
 def test_a_run_in_two_files_and_the_table(tmp_path, monkeypatch, capsys):

@@ -79,13 +79,21 @@ class Recorder:
         each: how many episodes of a task to record.
         horizon: K in steps, of the true targets.
         keyframes: whether those are cut at keyframes.
+        failure: whether a task's first later failure is recorded, too.
 
     Attributes:
         recordings: of the episodes that were finished.
     """
 
-    def __init__(self, policy: str, each: int = 2, horizon: int = HORIZON, keyframes: bool = True):
-        self.policy, self.each = policy, each
+    def __init__(
+        self,
+        policy: str,
+        each: int = 2,
+        horizon: int = HORIZON,
+        keyframes: bool = True,
+        failure: bool = True,
+    ):
+        self.policy, self.each, self.failure = policy, each, failure
         self._horizon, self._keyframes = horizon, keyframes
         self.recordings: list[Recording] = []
 

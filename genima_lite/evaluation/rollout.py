@@ -170,7 +170,7 @@ def evaluate(
         episodes: how many a task.
         seed: of the first episode; see above.
         recorder: watches each task's first `recorder.each` episodes; if a later one failed, the
-            first that did is run once more for it.
+            first that did is run once more for it, unless it does not want that.
         keep_going: yield an episode that ended with an error as a result with `error`, and go on.
         kept: gives what keeps a task's episodes, for example
             `genima_lite.evaluation.episode_store.EpisodeStore.task`. Each is written when it ends;
@@ -216,7 +216,7 @@ class _Task:
             if failed is None and not (watcher or result.success or result.error):
                 failed = i
             yield result
-        if self._recorder is not None and failed is not None:
+        if self._recorder is not None and self._recorder.failure and failed is not None:
             self._result(failed, self._recorder)
 
     def close(self) -> None:

@@ -5,11 +5,14 @@ Errors are no results: an episode that ended with one counts neither as solved n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
+
+from genima_lite.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,38 @@ def wilson_interval(successes: int, n: int, z: float = 1.959964) -> tuple[float,
     middle = (share + spread / 2) / (1 + spread)
     half = z / (1 + spread) * np.sqrt(share * (1 - share) / n + spread / (4 * n))
     return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two runs of the same episodes, compared episode by episode.
+
+    Attributes:
+        won: episodes that only the first run solves.
+        lost: episodes that only the second one solves.
+        p: of a two-sided sign test; chance would give each half of those.
+    """
+
+    won: int
+    lost: int
+    p: float
+
+
+def paired(one: Mapping[Hashable, bool], other: Mapping[Hashable, bool]) -> Paired:
+    """Compare two runs.
+
+    Args:
+        one, other: by episode (task and seed), whether it was solved.
+
+    Raises:
+        UserError: they are not the same episodes.
+    """
+    if different := set(one) ^ set(other):
+        example = min(map(str, different))
+        raise UserError(f"{len(different)} episodes are in one result only, such as {example}")
+    won = sum(one[key] and not other[key] for key in one)
+    lost = sum(other[key] and not one[key] for key in one)
+    return Paired(won, lost, float(binomtest(won, won + lost).pvalue) if won + lost else 1.0)
 
 
 def summarize(results: Iterable[EpisodeResult]) -> dict[str, Any]:
