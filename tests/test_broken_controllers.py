@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 from broken_tensors import BROKEN, change, first, poison
 from safetensors.torch import load_file, save_file
 from tiny_controller import TINY_CONTROLLER as TINY
+from tiny_training import ControllerTraining, follow
 
 from genima_lite.controller.checkpoint import METADATA, WEIGHTS, load_controller, save_controller
 from genima_lite.controller.run import ControllerRunConfig, FollowingMixture, preset_run
@@ -219,3 +220,10 @@ def test_a_controller_without_spheres_looks_at_no_drawings(name, more):
 def test_sizes_beyond_reason_are_refused(field):
     with pytest.raises(UserError, match=field):
         replace(ControllerRunConfig().network, **{field: 10**7})
+
+
+@pytest.mark.parametrize("change", [{"image_size": 64}, {"keyframes": False}, {"horizon": 10}])
+def test_a_run_begins_with_a_controller_that_sees_and_does_the_same(change, folder, tmp_path):
+    config = ControllerTraining(replace(TINY, **change), begin=str(folder))
+    with pytest.raises(UserError, match=f"a controller with {next(iter(change))}"):
+        follow(tmp_path / "run", config)

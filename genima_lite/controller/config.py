@@ -95,13 +95,6 @@ class ControllerConfig:
         """
         return schema.decode(cls, values, "controller configuration")
 
-    def difference(self, other: ControllerConfig) -> str | None:
-        """Return the first field in which two configurations differ, as a phrase, or `None`."""
-        for name, value in asdict(self).items():
-            if value != getattr(other, name):
-                return f"{name} is {value}, not {getattr(other, name)}"
-        return None
-
 
 def _problems(config: ControllerConfig) -> list[str]:
     """Return what is wrong with a configuration."""

@@ -19,7 +19,12 @@ import torch
 from torch import Tensor
 
 from genima_lite.controller.act import ACT
-from genima_lite.controller.checkpoint import WEIGHTS, load_weights, save_controller
+from genima_lite.controller.checkpoint import (
+    WEIGHTS,
+    load_controller,
+    load_weights,
+    save_controller,
+)
 from genima_lite.controller.config import ControllerConfig
 from genima_lite.controller.data import Batch
 from genima_lite.controller.keypoint_pretraining import (
@@ -180,7 +185,7 @@ def train(
     keypoints = _keypoints(out / KEYPOINTS, data, config, made_from, report)
     begun, minutes = time.monotonic(), 0.0
     if config.begin is not None:
-        load_weights(model, Path(config.begin) / WEIGHTS)
+        _begin(model, Path(config.begin))
     elif keypoints is not None:
         first = _pretrain(out / KEYPOINTS, model, keypoints, made_from, max_minutes, report, device)
         if not first.done:
@@ -219,6 +224,16 @@ def validate(model: ACT, batch: Batch) -> dict[str, float]:
 
 def _validation(model: ACT, batch: Batch) -> Validate:
     return lambda: (validate(model, batch), None)
+
+
+def _begin(model: ACT, folder: Path) -> None:
+    """Put a trained controller's weights into a new one that sees and does the same."""
+    found, wanted = load_controller(folder).config, model.config
+    for name in ("cameras", "image_size", "horizon", "keyframes"):
+        one, other = getattr(found, name), getattr(wanted, name)
+        if one != other:
+            raise UserError(f"{folder}: a controller with {name} {one}, this one has {other}")
+    load_weights(model, folder / WEIGHTS)
 
 
 def _keypoints(

@@ -20,6 +20,7 @@ follows works on either. What differs, and why:
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -133,12 +134,14 @@ def load_pipeline(folder: Path | str) -> DiffusionPipeline:
     logging.set_verbosity_error()  # diffusers remarks that the autoencoder is not the usual one
     try:
         kind, components = load_components(place)
-        pipeline = getattr(diffusers, kind)(
-            **components.parts(),
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-        )
+        with warnings.catch_warnings():  # of schedulers that it sets right itself
+            warnings.simplefilter("ignore", FutureWarning)
+            pipeline = getattr(diffusers, kind)(
+                **components.parts(),
+                safety_checker=None,
+                feature_extractor=None,
+                requires_safety_checker=False,
+            )
     finally:
         logging.set_verbosity(level)
     pipeline.set_progress_bar_config(disable=True)

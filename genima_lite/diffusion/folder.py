@@ -28,7 +28,7 @@ PIPELINES = (
 _SCHEDULERS = (
     *("DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LMSDiscreteScheduler", "LCMScheduler"),
     *("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "HeunDiscreteScheduler"),
-    *("DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "UniPCMultistepScheduler"),
+    "UniPCMultistepScheduler",
 )
 
 CLASSES: dict[str, tuple[tuple[str, str], ...]] = {
