@@ -52,9 +52,13 @@ _LISTS = ("variations", "perturb", "--policies")
 """Ends of options whose values may be lists with commas, as `--tasks` may."""
 
 
+_LISTS = ("variations", "--policies")
+"""Ends of further options whose values may be lists with commas."""
+
+
 def _with_lists(arguments: list[str]) -> list[str]:
-    """Return arguments in which `all` tasks, and lists with commas, are written out."""
-    from genima_lite.envs.api import BENCH, check_task, task_names
+    """Return arguments in which lists with commas, and `all` of something, are written out."""
+    from genima_lite.envs.api import BENCH, check_task, perturbation_names, task_names
 
     options = dict(pairwise(arguments))
     backend, found = options.get("--backend", BENCH), list[str]()
@@ -62,12 +66,10 @@ def _with_lists(arguments: list[str]) -> list[str]:
         if before == "--tasks" or before.endswith(".tasks"):
             names = task_names(backend) if word == "all" else word.split(",")
             found += [check_task(name.strip(), backend) for name in names]
+        elif before == "--perturb" or before.endswith(".perturb"):
+            found += perturbation_names(backend) if word == "all" else word.split(",")
         else:
-            found += (
-                word.split(",")
-                if before.endswith(("variations", "perturb", "--policies"))
-                else [word]
-            )
+            found += word.split(",") if before.endswith(_LISTS) else [word]
     return found
 
 

@@ -13,7 +13,7 @@ from genima_lite.commands import COMMANDS
 from genima_lite.controller.run import preset_run
 from genima_lite.diffusion.finetune import FinetuneConfig
 from genima_lite.diffusion.pretrain import PretrainConfig
-from genima_lite.envs.api import task_names
+from genima_lite.envs.api import perturbation_names, task_names
 from genima_lite.recipes.api import load_recipe, recipe_names
 
 FINETUNE = FinetuneConfig("base", ("push_button",), ("demos",))
@@ -70,6 +70,12 @@ def test_options_reach_the_configuration(monkeypatch, tmp_path):
 
 
 def test_all_tasks_and_lists_with_commas():
+    assert cli._with_lists(["--perturb", "light,camera_pose"]) == [
+        "--perturb",
+        "light",
+        "camera_pose",
+    ]
+    assert cli._with_lists(["--perturb", "all"]) == ["--perturb", *perturbation_names()]
     assert cli._with_lists(["--tasks", "all"]) == ["--tasks", *task_names()]
     written = cli._with_lists(["--demos.tasks", "lamp_on,push_button", "--variations", "0,2"])
     assert written == ["--demos.tasks", "lamp_on", "push_button", "--variations", "0", "2"]
