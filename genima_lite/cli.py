@@ -48,10 +48,6 @@ def _call(name: str, arguments: list[str]) -> int:
     return tyro.cli(command, prog=f"genima-lite {name}", args=_with_lists(arguments))
 
 
-_LISTS = ("variations", "perturb", "--policies")
-"""Ends of options whose values may be lists with commas, as `--tasks` may."""
-
-
 _LISTS = ("variations", "--policies")
 """Ends of further options whose values may be lists with commas."""
 

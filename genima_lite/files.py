@@ -48,7 +48,8 @@ def written_whole(path: Path | str) -> Iterator[Path]:
         partial.replace(path)
         sync(path.parent)
     except OSError as error:
-        if error.filename in (None, str(partial)):  # nobody knows the temporary name
+        unnamed = error.filename in (None, str(partial))  # nobody knows the temporary name
+        if unnamed and error.errno is not None:
             error.filename, error.filename2 = str(path), None
         raise
     finally:

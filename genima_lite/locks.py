@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -14,6 +14,8 @@ from genima_lite.files import check_folder, remove_partial
 
 NAME = ".lock"
 """The file in the folder; it is gone when nobody writes."""
+
+_RACES = 100
 
 PATIENCE = 20.0
 """seconds: as long a second process waits, for example for what is left of a killed run."""
@@ -46,20 +48,30 @@ def writing(
         return
     folder = Path(folder)
     check_folder(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / NAME)
+    _acquire(lock, folder, tell, patience)
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        tell(f"{folder}: waiting for {_holder(folder)}, which is writing there")
-        _wait(lock, folder, patience)
-    try:
-        (folder / NAME).write_text(f"{os.getpid()}\n", encoding="ascii")
         remove_partial(folder, below)
         yield
     finally:
         (folder / NAME).unlink(missing_ok=True)
         lock.release()
+
+
+def _acquire(lock: FileLock, folder: Path, tell: Callable[[str], None], patience: float) -> None:
+    """Take a folder's lock, and write down who has it."""
+    for _ in range(_RACES):
+        with suppress(FileNotFoundError):  # who had the lock has just removed the folder
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                tell(f"{folder}: waiting for {_holder(folder)}, which is writing there")
+                _wait(lock, folder, patience)
+            (folder / NAME).write_text(f"{os.getpid()}\n", encoding="ascii")
+            return
+        lock.release()
+    raise UserError(f"{folder}: others remove it again and again; choose another folder")
 
 
 def _wait(lock: FileLock, folder: Path, patience: float) -> None:

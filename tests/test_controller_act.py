@@ -206,7 +206,7 @@ def test_configurations_survive_json():
 
     for config in PRESETS.values():
         assert ControllerConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
-    with pytest.raises(UserError, match="unknown field 'colour'"):
+    with pytest.raises(UserError, match="unknown name 'colour'"):
         ControllerConfig.from_dict({"colour": 1})
 
 

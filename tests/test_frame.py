@@ -17,6 +17,7 @@ else:
 ROOT = Path(__file__).resolve().parents[1]
 
 TOP_LEVEL = {
+    ".gitattributes",
     *(
         "genima_lite",
         "tests",

@@ -37,7 +37,7 @@ def test_the_whole_pipeline_runs_and_does_nothing_twice(tmp_path):
 
 @pytest.mark.slow
 def test_a_demo_is_done_again_where_the_weights_are_others(tmp_path, monkeypatch):
-    monkeypatch.setattr(reproducing, "task_names", lambda: [TASK])
+    monkeypatch.setattr(reproducing, "TASKS", (TASK,))
     page = demo(tmp_path / "demo", episodes=1)
     assert TASK in page.read_text(encoding="utf-8")
 

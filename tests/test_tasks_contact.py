@@ -169,7 +169,7 @@ def test_instructions_differ_and_name_what_varies(task):
 def test_pieces_stand_within_the_workspace(envs, task):
     scene = envs[task].scene
     model, data = scene.model, scene.data
-    geoms = [g for g in range(model.ngeom) if model.geom_bodyid[g] >= scene._first_body]
+    geoms = [g for g in range(model.ngeom) if model.geom_bodyid[g] >= scene._bodies[0]]
     rng = np.random.RandomState(0)
     for _ in range(200):
         scene.task.place(scene, 0, rng)

@@ -14,7 +14,7 @@ _PAUSE = 120.0
 
 
 def curve(folder: Path | str, tag: str) -> tuple[list[float], list[float]]:
-    """Return a curve: minutes of training, and values.
+    """Return a curve: minutes of training, and values; those that are not finite are left out.
 
     Args:
         folder: with event files of one run, resumed or not.
@@ -28,7 +28,7 @@ def curve(folder: Path | str, tag: str) -> tuple[list[float], list[float]]:
         known = ", ".join(events.Tags()["scalars"]) or "none"
         raise UserError(f"{folder}: no curve '{tag}' (present: {known})")
     times, spent = _clock(events)
-    points = events.Scalars(tag)
+    points = [point for point in events.Scalars(tag) if np.isfinite(point.value)]
     at = np.interp([point.wall_time for point in points], times, spent)
     return (at / 60).tolist(), [point.value for point in points]
 

@@ -278,7 +278,8 @@ class BenchEnv(gymnasium.Env):
     def _report_out_of_limits(self, command: np.ndarray, inside: np.ndarray) -> None:
         worst = int(np.argmax(np.abs(command - inside)))
         what = f"joint {worst + 1}" if worst < 7 else "gripper"
-        message = f"{what} target {command[worst]:.6g} is outside its limit {inside[worst]:.6g}"
+        asked = f"{command[worst]:.4f}" if abs(command[worst]) < 1e4 else f"{command[worst]:.3g}"
+        message = f"{what} target {asked} is outside its limit {inside[worst]:.4f}"
         if self._out_of_limits == "raise":
             raise UserError(f"{message}; clip it, or make the environment with 'clip'")
         if worst not in self._warned:

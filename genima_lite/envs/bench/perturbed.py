@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genima_lite import schema
 from genima_lite.envs.api import check_perturbations
 from genima_lite.envs.bench.perturbation import Perturbation
 from genima_lite.envs.bench.perturbations import load_perturbation
@@ -71,13 +72,28 @@ class Perturbed:
         Raises:
             UserError: the episode has others than the scene.
         """
-        stored = described or {"names": [], "strength": self.strength, "seed": 0}
-        if stored["names"] != list(self.names) or stored["strength"] != self.strength:
+        stored = _Stored([], self.strength, 0)
+        if described is not None:
+            stored = schema.decode(_Stored, described, "scene state: perturbed")
+        if stored.names != list(self.names) or stored.strength != self.strength:
             raise UserError(
-                f"scene state has {_words(stored['names'], stored['strength'])}, the environment "
+                f"scene state has {_words(stored.names, stored.strength)}, the environment "
                 f"{_words(self.names, self.strength)}; make it with the same"
             )
-        return int(stored["seed"])
+        return stored.seed
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What a stored scene says of its perturbations."""
+
+    names: list[str]
+    strength: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"seed is {self.seed}; it must be from 0 to 2^32 - 1")
 
 
 def _words(names: Sequence[str], strength: float) -> str:

@@ -123,8 +123,8 @@ class Scene:
             UserError: the state is damaged, incomplete, another task's or another version's; then
                 the scene stays as it is.
         """
-        stored = checked(state, self.task, self.model)
         seed = self.perturbed.check(state.get("perturbed"))
+        stored = checked(state, self.task, self.model)
         self._clear(stored.variation)
         self._set(stored.mujoco)
         if stored.start is not None:
