@@ -235,7 +235,7 @@ def test_a_target_beyond_a_limit_is_clipped_with_a_warning_or_refused(env):
     env.reset(seed=0)
     action = np.append(panda.HOME, 1.0)
     action[3] = 0.5
-    with pytest.warns(UserWarning, match=r"joint 4 target 0\.5 .* clipped"):
+    with pytest.warns(UserWarning, match=r"joint 4 target 0\.5000 .* clipped"):
         env.step(action)
     assert env.observation.misc["joint_position_action"][3] == panda.UPPER[3]
     strict = BenchEnv("push_button", cameras=(), out_of_limits="raise")
