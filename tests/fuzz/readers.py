@@ -1,0 +1,164 @@
+"""Reads what may be damaged, as the commands do. Each reader returns what it read, to be compared
+with what the sound victim gives; `None` says that it reported a problem.
+"""
+
+import contextlib
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from genima_lite import cli
+from genima_lite.controller.checkpoint import load_controller, load_metadata
+from genima_lite.controller.run import train_controller
+from genima_lite.demos.inspection import inspect_dataset
+from genima_lite.demos.inspection_text import render_report
+from genima_lite.demos.replay import replay
+from genima_lite.diffusion.finetune import finetune
+from genima_lite.diffusion.validate import score_folder
+from genima_lite.evaluation.episode_store import EpisodeStore
+from genima_lite.evaluation.report import write_report
+from genima_lite.evaluation.statistics import results_document
+from genima_lite.observation import Observation
+from genima_lite.policies.controller import predict_actions
+from genima_lite.training.tensors import load_tensors
+from genima_lite.viz.episode import draw_episode, find_episode
+
+from .victims import NETWORK, SIZE, STORE_FROM, TASK, controller_config, diffusion_config
+
+
+class Reported(Exception):
+    """A reader told of a problem in another way than by an error."""
+
+
+def inspect(victim: Path, work: Path, out: Path):
+    """`inspect`: a report without problems."""
+    report = inspect_dataset(victim)
+    render_report(report)
+    if report["problems"]:
+        raise Reported(str(report["problems"][0]))
+    return {**report, "root": ""}
+
+
+def view(victim: Path, work: Path, out: Path):
+    """`view`: the files' names and the filmstrip's bytes."""
+    paths = draw_episode(find_episode(victim).path, out)
+    return [path.name for path in paths], paths[0].read_bytes()
+
+
+def replay_all(victim: Path, work: Path, out: Path):
+    """`replay`: success and deviation of each episode."""
+    found = [(result.success, result.deviation) for result in replay(victim)]
+    if not all(success and deviation < 0.01 for success, deviation in found):
+        raise Reported(f"replay: {found}")
+    return found
+
+
+def train_controller_on(victim: Path, work: Path, out: Path):
+    """`train-controller --demos`: the weights."""
+    train_controller(out, controller_config(victim))
+    return load_tensors(out / "controller.safetensors")[0]
+
+
+def train_diffusion_on(victim: Path, work: Path, out: Path):
+    """`train-diffusion --demos`: the weights."""
+    finetune(out, diffusion_config(work / "base", victim))
+    return _trained(out)
+
+
+def train_diffusion_from(victim: Path, work: Path, out: Path):
+    """`train-diffusion --base`: the weights."""
+    finetune(out, diffusion_config(victim, work / "demos"))
+    return _trained(out)
+
+
+def resume_controller(victim: Path, work: Path, out: Path):
+    """`train-controller --out`, again: the weights."""
+    train_controller(victim, controller_config(work / "demos"))
+    return load_tensors(victim / "controller.safetensors")[0]
+
+
+def resume_diffusion(victim: Path, work: Path, out: Path):
+    """`train-diffusion --out`, again: the weights."""
+    finetune(victim, diffusion_config(work / "base", work / "demos"))
+    return _trained(victim)
+
+
+def control(victim: Path, work: Path, out: Path):
+    """`eval --checkpoint`, without the simulator: what a controller says, and knows of itself."""
+    rng = np.random.default_rng(0)
+    views = {
+        camera: rng.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8) for camera in NETWORK.cameras
+    }
+    seen = Observation(joint_positions=np.zeros(7), gripper_open=1.0)
+    metadata = load_metadata(victim)
+    return predict_actions(load_controller(victim), views, seen, "push the button"), metadata
+
+
+def score(victim: Path, work: Path, out: Path):
+    """`score --checkpoint`: all numbers."""
+    return vars(score_folder(victim, work / "held_out", [TASK]))
+
+
+def report(victim: Path, work: Path, out: Path):
+    """What `reproduce` does when all is evaluated: the episodes, the report of them."""
+    store = EpisodeStore(victim)
+    if not store.holds("expert", TASK, STORE_FROM):
+        raise Reported("evaluated again")
+    results, recordings = store.load("expert", TASK)
+    write_report(out, [results_document({"policy": "expert"}, results)], recordings)
+    return results, [vars(each) for each in recordings]
+
+
+def _trained(folder: Path):
+    files = sorted(folder.glob("*/*.safetensors"))
+    return [load_tensors(path)[0] for path in files]
+
+
+READERS = {
+    "demos": {
+        "inspect": inspect,
+        "view": view,
+        "replay": replay_all,
+        "train-controller": train_controller_on,
+        "train-diffusion": train_diffusion_on,
+    },
+    "base": {"train-diffusion": train_diffusion_from},
+    "controller": {"eval": control},
+    "controller_half": {"train-controller": resume_controller},
+    "diffusion": {"score": score},
+    "diffusion_half": {"train-diffusion": resume_diffusion},
+    "store": {"reproduce": report},
+}
+"""By victim, what reads it."""
+
+COMMANDS = {
+    "demos": ["inspect", "{victim}"],
+    "controller": ["eval", "--policy", "act", "--checkpoint", "{victim}", "--tasks", TASK,
+                   "--episodes", "1"],
+    "diffusion": ["score", "--checkpoint", "{victim}", "--demos", "{work}/held_out"],
+}  # fmt: skip
+"""By victim, the whole command that every tenth variant of it meets, too."""
+
+
+def command(name: str, victim: Path, work: Path) -> str:
+    """Run a whole command; return what it printed.
+
+    Raises:
+        Reported: it ended with an exit code of wrong input or problems.
+        AssertionError: it ended otherwise, or showed a traceback.
+    """
+    sys.argv = ["genima-lite", *(word.format(victim=victim, work=work) for word in COMMANDS[name])]
+    said, wrong, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(wrong):
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = ended.code
+    unexpected = "Traceback" in wrong.getvalue() or "--debug" in wrong.getvalue()
+    if unexpected or code not in (0, 1, 2):
+        raise AssertionError(f"exit code {code}: {wrong.getvalue()[-500:]}")
+    if code:
+        raise Reported(wrong.getvalue() or said.getvalue())
+    return said.getvalue()

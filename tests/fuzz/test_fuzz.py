@@ -1,0 +1,126 @@
+"""Two hundred damaged inputs do no harm; tests of the harness that says so."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+if not sys.platform.startswith("linux"):
+    pytest.skip("the harness forks and reads /proc", allow_module_level=True)
+
+from . import run as running
+from .plan import Damage, damages
+from .run import run
+from .table import EXPLAINED, failures, render
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_no_damaged_input_does_harm():
+    """Each is refused with a sentence, is harmless, or is accepted for a reason that is written."""
+    words = [sys.executable, "-m", "tests.fuzz", "--variants", "200", "--seed", "1"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    assert "200 variants, seed 1: 0 wrong" in done.stdout
+
+
+@pytest.fixture
+def planted(tmp_path, monkeypatch):
+    """Run a reader with a fault of a known kind on a victim; return the outcome."""
+
+    def run_with(read, change=lambda path, rng: None):
+        (tmp_path / "victim_of_test").mkdir()
+        (tmp_path / "victim_of_test/file").write_bytes(b"sound")
+        monkeypatch.setattr(running, "READERS", {"victim_of_test": {"read": read}})
+        monkeypatch.setattr(running, "COMMANDS", {})
+        kinds = [Damage("test.change", "victim_of_test", "file", change)]
+        (found,) = run(tmp_path, 1, [0], 1, kinds)
+        return found
+
+    return run_with
+
+
+def content(victim, work, out):
+    return (victim / "file").read_bytes()
+
+
+def damaged(path, rng):
+    path.unlink()
+    path.write_bytes(b"damaged")
+
+
+def when_damaged(harm):
+    """Return a reader that does harm on damaged input only."""
+
+    def read(victim, work, out):
+        if content(victim, work, out) == b"damaged":
+            harm()
+        return 0
+
+    return read
+
+
+def refuse():
+    from genima_lite.errors import UserError
+
+    raise UserError("file: damaged")
+
+
+def fill_memory():
+    kept = []
+    while True:
+        kept.append(np.ones(2**22))
+
+
+def wait():
+    time.sleep(100)
+
+
+def execute():
+    Path("executed").touch()
+
+
+@pytest.mark.parametrize(
+    ("harm", "outcome"),
+    [
+        (refuse, "refused"),
+        (lambda: None, "harmless"),
+        (lambda: {}["x"], "traceback"),
+        (lambda: os.kill(os.getpid(), 11), "crash"),
+        (lambda: os._exit(3), "crash"),
+        (fill_memory, "blow-up"),
+        (execute, "executed"),
+    ],
+)
+def test_each_harm_is_noticed(harm, outcome, planted):
+    assert planted(when_damaged(harm), damaged).outcome == outcome
+
+
+def test_a_hang_is_noticed(planted, monkeypatch):
+    monkeypatch.setattr(running, "SECONDS", 0.5)
+    assert planted(when_damaged(wait), damaged).outcome == "hang"
+
+
+def test_another_result_without_a_word_must_be_explained(planted):
+    found = planted(content, damaged)
+    assert found.outcome == "accepted"
+    assert failures([found]) == [found]
+    assert "NOT EXPLAINED" in render([found])
+
+
+def test_a_sound_input_is_harmless(planted):
+    assert planted(content).outcome == "harmless"
+
+
+def test_the_same_number_and_seed_give_the_same_damage():
+    one, other, another = damages(1), damages(1), damages(2)
+    assert [each.name for each in one] == [each.name for each in other]
+    assert [each.name for each in one] != [each.name for each in another]
+    assert set(EXPLAINED) <= {each.name for each in one}
