@@ -8,7 +8,7 @@ from pathlib import Path
 
 os.environ.update(OMP_NUM_THREADS="1", MPLBACKEND="Agg", HF_HUB_OFFLINE="1")
 
-from .run import as_line, run
+from .run import in_a_fork, run
 from .table import failures, render
 from .victims import build
 
@@ -31,7 +31,7 @@ def main() -> int:
             found.append(outcome)
             if given.log:
                 with given.log.open("a", encoding="utf-8") as log:
-                    log.write(as_line(outcome) + "\n")
+                    log.write(f"{outcome}\n")
     print(render(found))
     wrong = failures(found)
     for each in sorted(wrong, key=lambda each: each.damage):
@@ -42,19 +42,10 @@ def main() -> int:
 
 
 def _victims(work: Path) -> Path:
-    """Make the victims, in a process that ends: it renders, and its children could not."""
+    """Make the victims, unless they are there."""
     if not (work / "store").exists():
         work.mkdir(parents=True)
-        pid = os.fork()
-        if pid == 0:
-            try:
-                build(work)
-            except BaseException as error:
-                print(f"cannot make the victims: {error!r}", file=sys.stderr)
-                os._exit(1)
-            os._exit(0)
-        if os.waitpid(pid, 0)[1]:
-            sys.exit("no victims")
+        in_a_fork(lambda: build(work))
     return work.resolve()
 
 

@@ -50,7 +50,7 @@ def view(victim: Path, work: Path, out: Path):
 def replay_all(victim: Path, work: Path, out: Path):
     """`replay`: success and deviation of each episode."""
     found = [(result.success, result.deviation) for result in replay(victim)]
-    if not all(success and deviation < 0.01 for success, deviation in found):
+    if not all(success for success, _ in found):
         raise Reported(f"replay: {found}")
     return found
 
@@ -86,14 +86,14 @@ def resume_diffusion(victim: Path, work: Path, out: Path):
 
 
 def control(victim: Path, work: Path, out: Path):
-    """`eval --checkpoint`, without the simulator: what a controller says, and knows of itself."""
+    """`eval --checkpoint`, without the simulator: what a controller says."""
     rng = np.random.default_rng(0)
     views = {
         camera: rng.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8) for camera in NETWORK.cameras
     }
     seen = Observation(joint_positions=np.zeros(7), gripper_open=1.0)
-    metadata = load_metadata(victim)
-    return predict_actions(load_controller(victim), views, seen, "push the button"), metadata
+    load_metadata(victim)
+    return predict_actions(load_controller(victim), views, seen, "push the button")
 
 
 def score(victim: Path, work: Path, out: Path):

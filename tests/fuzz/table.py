@@ -2,11 +2,37 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatch
 
-from .run import FAILURES, WORST_FIRST, Outcome
+from .outcome import FAILURES, WORST_FIRST, Outcome
 
-EXPLAINED: dict[str, str] = {}
-"""By kind of damage, why it need not be refused, or cannot be."""
+TO_EXPLAIN = ("accepted", "late")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a damage need not be refused, or cannot be.
+
+    Attributes:
+        damage: pattern of its name.
+        where: pattern of what was damaged.
+        why: a sentence.
+    """
+
+    damage: str
+    where: str
+    why: str
+
+
+REASONS: tuple[Reason, ...] = ()
+"""The first one that fits holds."""
+
+
+def reason(outcome: Outcome) -> Reason | None:
+    """Return why it is well that a variant was accepted, `None` if nobody knows."""
+    fits = (r for r in REASONS if fnmatch(outcome.damage, r.damage))
+    return next((r for r in fits if fnmatch(outcome.where, r.where)), None)
 
 
 def failures(outcomes: Iterable[Outcome]) -> list[Outcome]:
@@ -14,12 +40,12 @@ def failures(outcomes: Iterable[Outcome]) -> list[Outcome]:
     return [
         each
         for each in outcomes
-        if each.outcome in FAILURES or (each.outcome == "accepted" and each.damage not in EXPLAINED)
+        if each.outcome in FAILURES or (each.outcome in TO_EXPLAIN and reason(each) is None)
     ]
 
 
 def render(outcomes: list[Outcome]) -> str:
-    """Return counts by kind and outcome, the rarest columns first, as text."""
+    """Return counts by kind and outcome, the worst columns first, and the reasons, as text."""
     counts: dict[str, Counter[str]] = {}
     for each in outcomes:
         counts.setdefault(each.damage, Counter())[each.outcome] += 1
@@ -30,9 +56,15 @@ def render(outcomes: list[Outcome]) -> str:
         lines.append(kind.ljust(width) + _cells(counts[kind], shown))
     total = sum(counts.values(), Counter())
     lines.append(f"all {len(outcomes)}".ljust(width) + _cells(total, shown))
-    silent = sorted({each.damage for each in outcomes if each.outcome == "accepted"})
-    lines += [f"accepted, {kind}: {EXPLAINED.get(kind, 'NOT EXPLAINED')}" for kind in silent]
-    return "\n".join(lines)
+    return "\n".join(lines + _explained(outcomes))
+
+
+def _explained(outcomes: list[Outcome]) -> list[str]:
+    """Return a line for each reason, with how many variants it holds for."""
+    count = Counter(reason(each) for each in outcomes if each.outcome in TO_EXPLAIN)
+    unknown = count.pop(None, 0)
+    lines = [f"{n} accepted, {r.damage} of {r.where}: {r.why}" for r, n in count.items()]
+    return lines + ([f"{unknown} accepted, NOT EXPLAINED"] if unknown else [])
 
 
 def _cells(count: Counter[str], shown: list[str]) -> str:

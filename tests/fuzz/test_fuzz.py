@@ -1,7 +1,6 @@
-"""Two hundred damaged inputs do no harm; tests of the harness that says so."""
+"""The harness notices each kind of harm."""
 
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,22 +12,11 @@ pytest.importorskip("torch")
 if not sys.platform.startswith("linux"):
     pytest.skip("the harness forks and reads /proc", allow_module_level=True)
 
+from . import readers
 from . import run as running
 from .plan import Damage, damages
 from .run import run
-from .table import EXPLAINED, failures, render
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.mark.slow
-def test_no_damaged_input_does_harm():
-    """Each is refused with a sentence, is harmless, or is accepted for a reason that is written."""
-    words = [sys.executable, "-m", "tests.fuzz", "--variants", "200", "--seed", "1"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
-    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
-    assert "200 variants, seed 1: 0 wrong" in done.stdout
+from .table import failures, render
 
 
 @pytest.fixture
@@ -38,8 +26,7 @@ def planted(tmp_path, monkeypatch):
     def run_with(read, change=lambda path, rng: None):
         (tmp_path / "victim_of_test").mkdir()
         (tmp_path / "victim_of_test/file").write_bytes(b"sound")
-        monkeypatch.setattr(running, "READERS", {"victim_of_test": {"read": read}})
-        monkeypatch.setattr(running, "COMMANDS", {})
+        monkeypatch.setattr(readers, "READERS", {"victim_of_test": {"read": read}})
         kinds = [Damage("test.change", "victim_of_test", "file", change)]
         (found,) = run(tmp_path, 1, [0], 1, kinds)
         return found
@@ -123,4 +110,3 @@ def test_the_same_number_and_seed_give_the_same_damage():
     one, other, another = damages(1), damages(1), damages(2)
     assert [each.name for each in one] == [each.name for each in other]
     assert [each.name for each in one] != [each.name for each in another]
-    assert set(EXPLAINED) <= {each.name for each in one}
