@@ -21,6 +21,15 @@ MEBIBYTE = 1 << 20
 _PARTIAL = re.compile(r"\..*\.\d+\.partial(\.[^.]*)?")
 """Names of temporary files."""
 
+_DEEPEST = 64
+"""Levels of brackets in JSON that somebody may have meant."""
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+"""Halves of characters in JSON, which belong together in pairs."""
+
+_SPARSE = 1 << 30
+"""Bytes from which on a file must lie on the disk, at least a hundredth of it."""
+
 JSON_LIMIT = 64 * MEBIBYTE
 """No JSON file of this package comes near."""
 
@@ -177,7 +186,8 @@ def check_file(path: Path | str, limit: int | None = None) -> int:
         limit: how many bytes it may have; `None` for any number.
 
     Raises:
-        UserError: no such file, no regular file, a larger one, or one that may not be read.
+        UserError: no such file, no regular file, a larger one, one that may not be read, or a huge
+            one of which next to nothing is on the disk, as downloads leave that broke off.
     """
     try:
         found = os.stat(path)
@@ -190,6 +200,9 @@ def check_file(path: Path | str, limit: int | None = None) -> int:
         raise UserError(f"{path}: {what}, not a file")
     if limit is not None and found.st_size > limit:
         raise UserError(f"{path}: {found.st_size} bytes, such a file has at most {limit}")
+    on_disk = 512 * getattr(found, "st_blocks", found.st_size)  # Windows does not say
+    if found.st_size > _SPARSE and on_disk < found.st_size / 100:
+        raise UserError(f"{path}: all but empty, though {found.st_size} bytes long; copy it again")
     if not os.access(path, os.R_OK):
         raise UserError(f"{path}: may not be read; change its permissions")
     return found.st_size
@@ -230,9 +243,13 @@ def parse_json(content: bytes | str, what: Path | str) -> Any:
     """
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
-        return json.loads(
+        found = json.loads(
             text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_once
         )
+        _check_depth(found)
+        if _SURROGATE.search(text):  # half a character: no file and no terminal takes it
+            json.dumps(found, ensure_ascii=False).encode()
+        return found
     except (ValueError, RecursionError) as error:
         raise UserError(f"{what}: not readable as JSON ({_reason(error)})") from None
 
@@ -243,6 +260,17 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise ValueError(f"'{next(n for n in names if names.count(n) > 1)}' is in it twice")
     return found
+
+
+def _check_depth(value: Any) -> None:
+    """Refuse what is nested so deep that functions which call themselves would fail on it."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        holders = [each for each in level if isinstance(each, dict | list)]
+        level = [x for h in holders for x in (h.values() if isinstance(h, dict) else h)]
+        if not level:
+            return
+    raise RecursionError
 
 
 def _refuse(word: str) -> float:

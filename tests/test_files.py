@@ -105,3 +105,25 @@ def test_json_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_json(tmp_path / "deep" / "a.json") == content
     assert parse_json("\ufeff[]".encode(), "text with a byte order mark") == []
     assert json.loads((tmp_path / "deep" / "a.json").read_text(encoding="utf-8")) == content
+
+
+def test_json_may_be_nested_but_not_without_end(tmp_path: Path) -> None:
+    assert parse_json("[" * 20 + "]" * 20, "a") is not None
+    for depth in (200, 900, 100_000):
+        with pytest.raises(UserError, match="a: .*nested too deep"):
+            parse_json('{"x": ' + "[" * depth + "]" * depth + "}", "a")
+
+
+def test_half_characters_in_json_are_refused(tmp_path: Path) -> None:
+    assert parse_json('["\\ud83d\\ude00"]', "a") == ["\U0001f600"]
+    with pytest.raises(UserError, match="a: not readable as JSON"):
+        parse_json('{"\\ud800": 1}', "a")
+
+
+def test_a_huge_file_without_content_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "weights").touch()
+    os.truncate(tmp_path / "weights", 1 << 36)
+    if (tmp_path / "weights").stat().st_blocks:
+        pytest.skip("this file system writes zeros out")
+    with pytest.raises(UserError, match="weights: all but empty"):
+        check_file(tmp_path / "weights")
