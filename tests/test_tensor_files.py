@@ -6,11 +6,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from broken_tensors import BROKEN, poison
+from safetensors import torch as torch_file
 from safetensors.numpy import save_file
 
 from genima_lite.errors import UserError
 from genima_lite.tensor_files import BITS, read_header
-from genima_lite.training.tensors import check_fit, load_tensors, save_tensors
+from genima_lite.training.tensors import check_fit, checksum, load_tensors, save_tensors
 
 
 @pytest.fixture
@@ -23,13 +24,13 @@ def path(tmp_path):
 
 def test_a_header_says_what_the_library_reads(path):
     header = read_header(path)
-    assert header.texts == {"x": "y"}
+    assert header.texts["x"] == "y"
     assert {k: (v.dtype, v.shape) for k, v in header.tensors.items()} == {
         "a": ("F32", (2, 3)),
         "b": ("F32", ()),
     }
     tensors, texts = load_tensors(path)
-    assert texts == header.texts
+    assert texts == {"x": "y"}
     assert torch.equal(tensors["b"], torch.ones(()))
 
 
@@ -46,6 +47,19 @@ def test_a_broken_file_is_refused_by_name(how, path):
     BROKEN[how](path)
     with pytest.raises(UserError, match="some.safetensors"):
         load_tensors(path)
+
+
+def test_changed_numbers_and_swapped_names_are_noticed(path):
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(UserError, match="changed since it was written"):
+        load_tensors(path)
+    path.write_bytes(content)
+    tensors, texts = load_tensors(path)
+    assert checksum(tensors) != checksum({"a": tensors["b"], "b": tensors["a"]})
+    assert checksum(tensors) == checksum(dict(reversed(tensors.items())))
+    torch_file.save_file(tensors, path, texts)  # somebody else's, without a checksum
+    assert load_tensors(path)[1] == texts
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])

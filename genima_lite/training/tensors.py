@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,20 +15,23 @@ from genima_lite.errors import UserError
 from genima_lite.files import written_whole
 from genima_lite.tensor_files import FLOATS, Entry, read_header
 
+_CHECKSUM = "crc32"
+"""The text in a file that says what `checksum` of its tensors is; other people's have none."""
+
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], **metadata: str) -> None:
-    """Write tensors by name, and further texts; missing folders are made."""
+    """Write tensors by name, their checksum, and further texts; missing folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with written_whole(path) as partial:
-        save_file(ready, partial, metadata)
+        save_file(ready, partial, {**metadata, _CHECKSUM: checksum(ready)})
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read tensors and texts; all numbers are finite.
 
     Raises:
-        UserError: no such file, not whole, or a number in it is not finite.
+        UserError: no such file, not whole, a number in it is not finite, or its checksum is wrong.
     """
     header = read_header(path)
     try:
@@ -40,7 +44,22 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
                 f"{path}: tensor '{name}' has numbers that are not finite (NaN or infinity); take "
                 "another checkpoint, or train again"
             )
-    return tensors, header.texts
+    texts = dict(header.texts)
+    if texts.pop(_CHECKSUM, None) not in (None, checksum(tensors)):
+        raise UserError(f"{path}: changed since it was written; take a copy of it, or train again")
+    return tensors, texts
+
+
+def checksum(tensors: Mapping[str, Tensor]) -> str:
+    """Return digits that change with any name, number or type of contiguous tensors on the CPU.
+
+    They tell of failing disks and copies that broke off, not of people who change files on purpose.
+    """
+    total = 0
+    for name in sorted(tensors):
+        total = zlib.crc32(name.encode(), total)
+        total = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy(), total)
+    return f"{total:08x}"
 
 
 def is_finite(tensor: Tensor) -> bool:
