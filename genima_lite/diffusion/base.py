@@ -72,12 +72,12 @@ class BaseConfig:
             raise UserError(f"channels are {self.channels}; each must be a multiple of 32")
         if self.picture_size < grid or self.picture_size % grid:
             raise UserError(f"picture_size is {self.picture_size}; it must be a multiple of {grid}")
+        if min(self.heads, self.layers, self.text_layers) < 1 or self.text_length < 8:
+            raise UserError("heads and layers must be at least 1, text_length at least 8")
         if self.text_width < 64 or self.text_width % 64 or self.text_width % self.heads:
             raise UserError("text_width must be a multiple of 64 and of heads")
         if any(n % self.heads for n in self.channels):
             raise UserError("channels must be multiples of heads")
-        if min(self.layers, self.text_layers) < 1 or self.text_length < 8:
-            raise UserError("layers and text_layers must be at least 1, text_length at least 8")
 
 
 PRESETS = {

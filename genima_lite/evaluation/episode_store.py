@@ -10,6 +10,7 @@ Every file is written whole, and an episode's recording before the episode.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -99,7 +100,7 @@ class TaskEpisodes:
             UserError: its file is broken.
         """
         path = self.folder / f"{number:05d}.json"
-        return schema.read(EpisodeResult, path) if path.exists() else None
+        return schema.read(EpisodeResult, path) if os.path.lexists(path) else None
 
     def recording(self, number: int) -> Recording | None:
         """Return what was recorded of an episode, `None` if nothing was.
@@ -108,7 +109,7 @@ class TaskEpisodes:
             UserError: its file is broken.
         """
         path = self.folder / f"{number:05d}.npz"
-        return _read_recording(path) if path.exists() else None
+        return _read_recording(path) if os.path.lexists(path) else None
 
     def keep(self, number: int, result: EpisodeResult, recording: Recording | None = None) -> None:
         """Write an episode; one that is there stays, and gets its recording."""
