@@ -17,7 +17,19 @@ from safetensors.numpy import save_file
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import kill_test
-from kill_test import contents, crumbs, differences
+from kill_test import COMMANDS, contents, crumbs, differences
+
+
+@pytest.mark.slow
+def test_a_collection_and_a_training_that_are_killed_twice(tmp_path):
+    named = kill_test.make_inputs(tmp_path / "inputs")
+    for name in ("collect", "train-controller"):
+        arguments = kill_test.filled(COMMANDS[name], named)
+        test = kill_test.KillTest(arguments, tmp_path / name, kills=2, seed=1)
+        test.run()
+        assert test.wrong == []
+        assert test.killed == 2
+        assert test.finished >= 1
 
 
 def written(folder, seconds, weight):

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from genima_lite.endings import DISK
 from genima_lite.errors import UserError
 
 from . import readers
@@ -60,9 +61,9 @@ class Variant:
         """Do everything in this process, silently, and end it."""
         try:
             _become_harmless()
-            self._tell(**self._found())
+            self._tell(self._found())
         except BaseException:
-            self._tell(outcome="traceback", reader="harness", message=traceback.format_exc())
+            self._tell({"outcome": "traceback", "message": traceback.format_exc()})
         os._exit(0)
 
     def _found(self) -> dict[str, str]:
@@ -73,7 +74,7 @@ class Variant:
         worst = {"where": self.damage.apply(victim, rng), "outcome": "harmless"}
         seen: dict[str, str] = {}
         for name, read in self._chosen(rng):
-            self._tell(**worst, reader=name, message="did not come back")
+            self._tell({**worst, "reader": name, "message": "did not come back"})
             seen[name], message = self._read(name, read, victim)
             outcome = _late(name, seen)
             if WORST_FIRST.index(outcome) < WORST_FIRST.index(worst["outcome"]):
@@ -96,12 +97,12 @@ class Variant:
         except (UserError, Reported) as error:
             return "refused", str(error)
         except BaseException as error:
-            return "traceback", _described(error)
+            return ("refused" if _about_disk(error) else "traceback"), _described(error)
         wanted = self.sound.get(f"{self.damage.victim} {name}")
         same = wanted in (None, digest(value))  # a command's words are not compared
         return ("harmless", "") if same else ("accepted", " ".join(repr(value).split())[:120])
 
-    def _tell(self, **found: str) -> None:
+    def _tell(self, found: dict[str, str]) -> None:
         """Leave word for the process outside; the rename makes it whole."""
         (self.place / ".word").write_text(json.dumps(found))
         (self.place / ".word").replace(self.place / WORD)
@@ -151,6 +152,11 @@ def _late(name: str, seen: dict[str, str]) -> str:
     """Return a reader's outcome: training must not refuse what inspect has called sound."""
     late = name.startswith("train") and seen.get("inspect", "refused") != "refused"
     return "late" if late and seen[name] == "refused" else seen[name]
+
+
+def _about_disk(error: BaseException) -> bool:
+    """Return whether a command would end with a sentence on the file system, and the file."""
+    return isinstance(error, OSError) and error.errno in DISK and error.filename is not None
 
 
 def _described(error: BaseException) -> str:

@@ -25,7 +25,35 @@ class Reason:
     why: str
 
 
-REASONS: tuple[Reason, ...] = ()
+NO_CHECKSUM = "files of other people, and shards, have no checksum: another number is a number"
+ANY_SCENE = "any scene may be meant: replay says whether the actions succeed there, and how far off"
+ANY_RESULT = "seconds, places and steps of a kept episode may be any"
+NO_SENTENCE = "view shows an episode without its sentence; inspect and training refuse it"
+
+REASONS: tuple[Reason, ...] = (
+    Reason("tensors.another_text", "diffusion_half/data/*", NO_CHECKSUM),
+    *(
+        Reason(damage, where, NO_CHECKSUM)
+        for damage in ("raw.*", "tensors.names", "tensors.converted")
+        for where in ("base/*.safetensors", "diffusion/*.safetensors", "diffusion_half/data/*")
+    ),
+    Reason("raw.*", "demos/*/scene_state.json", ANY_SCENE),
+    Reason("jsons.*", "demos/*/scene_state.json", ANY_SCENE),
+    Reason("jsons.*", "store/*/0*.json", ANY_RESULT),
+    Reason("*", "demos/*/variation_descriptions.pkl", NO_SENTENCE),
+    Reason("raw.missing", "store/*.npz", "not every episode is recorded"),
+    Reason("raw.swap", "demos/*.png", "which picture belongs where cannot be seen in it"),
+    Reason("values.black", "demos/*.png", "one dark picture among others is a picture"),
+    Reason("folders.swapped_views", "demos", "which camera took a picture cannot be seen in it"),
+    Reason("folders.shuffled_frames", "demos", "pictures do not say when they were taken"),
+    Reason("folders.odd_digits", "demos", "a copy of an episode is an episode"),
+    Reason("folders.another_task", "demos", "a task may have any name"),
+    Reason("values.swapped_frames", "demos/*", "neighbours hardly differ; replay says how far off"),
+    Reason("values.gripper", "demos/*", "half open is a state of a gripper, too"),
+    Reason("values.lost_field", "demos/*", "without commands, the joints that were reached count"),
+    Reason("models.betas", "*", "without betas a scheduler has its library's own"),
+    Reason("models.other_words", "*", "which number a word has is a tokenizer's choice"),
+)
 """The first one that fits holds."""
 
 

@@ -1,6 +1,7 @@
-"""The harness notices each kind of harm."""
+"""Two hundred damaged inputs do no harm; tests of the harness that says so."""
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,18 @@ from . import run as running
 from .plan import Damage, damages
 from .run import run
 from .table import failures, render
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_no_damaged_input_does_harm():
+    """Each is refused with a sentence, is harmless, or is accepted for a reason that is written."""
+    words = [sys.executable, "-m", "tests.fuzz", "--variants", "200", "--seed", "1"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    assert "200 variants, seed 1: 0 wrong" in done.stdout
 
 
 @pytest.fixture

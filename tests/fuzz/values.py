@@ -21,7 +21,7 @@ def not_finite(demo, rng):
     """A number of a field is NaN or infinite, in one frame or in all."""
     holder, key = _some(demo, rng)
     values = np.array(holder[key], dtype=float)
-    values[..., :1] = (np.nan, np.inf, -np.inf)[rng.integers(3)]
+    values.flat[0] = (np.nan, np.inf, -np.inf)[rng.integers(3)]
     holder[key] = values
     if rng.random() < 0.5:
         for obs in demo._observations:

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from genima_lite.controller.config import ControllerConfig
-from genima_lite.controller.run import ControllerRunConfig, FollowingMixture, train_controller
+from genima_lite.controller.run import ControllerRunConfig, FollowingMixture
 from genima_lite.demos.collect import CollectSettings, collect
 from genima_lite.diffusion.base import build_base, preset
-from genima_lite.diffusion.finetune import FinetuneConfig, finetune
+from genima_lite.diffusion.finetune import FinetuneConfig
 from genima_lite.evaluation.episode_store import EpisodeStore
 from genima_lite.evaluation.recording import RecordedStep, Recording
 from genima_lite.evaluation.statistics import EpisodeResult
+from genima_lite.policies.api import PolicyFactory
+from genima_lite.recipes._steps import run_step
 from genima_lite.training.config import TrainingConfig
 
 TASK = "push_button"
@@ -34,7 +36,8 @@ NETWORK = ControllerConfig(
     spheres=False,
     text_features=16,
 )
-STORE_FROM = {"policy": "expert", "episodes": 2, "seed": 1000, "weights": None}
+FIRST_SEED = 1000
+"""Of the kept episodes, of the policy expert."""
 
 
 def controller_config(demos: Path) -> ControllerRunConfig:
@@ -63,10 +66,9 @@ def build(work: Path) -> None:
     list(collect(demos, [TASK], 2, settings))
     build_base(preset("tiny", 2 * SIZE)).save_pretrained(base)
     controller, diffusion = controller_config(demos), diffusion_config(base, demos)
-    train_controller(work / "controller", controller)
-    finetune(work / "diffusion", diffusion)
-    _interrupted(train_controller, work / "controller_half", controller)
-    _interrupted(finetune, work / "diffusion_half", diffusion)
+    for name, config in (("controller", controller), ("diffusion", diffusion)):
+        run_step(work / name, config)
+        _interrupted(work / f"{name}_half", config)
     _hold_out(demos, work / "held_out")
     _keep_episodes(work / "store")
 
@@ -87,7 +89,7 @@ class _Enough(Exception):
     pass
 
 
-def _interrupted(train, out, config):
+def _interrupted(out, config):
     """Train to the step after the first checkpoint, as a run does that is killed then."""
 
     def report(stage, done, *_):
@@ -95,7 +97,7 @@ def _interrupted(train, out, config):
             raise _Enough
 
     try:
-        train(out, config, report=report)
+        run_step(out, config, report)
     except _Enough:
         return
     raise AssertionError("the run was too short to be interrupted")
@@ -109,6 +111,7 @@ def _keep_episodes(folder):
     views = {"front": rng.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)}
     steps = [RecordedStep(20 * i, views, None, views) for i in range(2)]
     film = bytes(rng.integers(0, 256, 500, dtype=np.uint8))
-    recordings = [Recording("expert", result, "push the button", steps, film, views["front"])]
-    results = [result, replace(result, seed=2003, success=False)]
-    EpisodeStore(folder).keep("expert", TASK, STORE_FROM, results, recordings)
+    recording = Recording("expert", result, "push the button", steps, film, views["front"])
+    kept = EpisodeStore(folder).task(PolicyFactory("expert"), TASK, FIRST_SEED)
+    kept.keep(0, result, recording)
+    kept.keep(1, replace(result, seed=2003, success=False))
