@@ -37,6 +37,11 @@ REASONS: tuple[Reason, ...] = (
         for damage in ("raw.*", "tensors.names", "tensors.converted")
         for where in ("base/*.safetensors", "diffusion/*.safetensors", "diffusion_half/data/*")
     ),
+    *(
+        Reason(damage, where, "the constants of a network or a scheduler are its maker's choice")
+        for damage in ("jsons.another_*", "jsons.lost", "raw.*")
+        for where in ("base/*config.json", "diffusion/*config.json")
+    ),
     Reason("raw.*", "demos/*/scene_state.json", ANY_SCENE),
     Reason("jsons.*", "demos/*/scene_state.json", ANY_SCENE),
     Reason("jsons.*", "store/*/0*.json", ANY_RESULT),
