@@ -194,6 +194,18 @@ def test_gaps_black_pictures_leftovers_and_strangers_are_notes(root):
     assert notes[f"{EPISODE.parent}/episode5/front_rgb/0.png"] == "is black"
 
 
+def test_a_demonstration_under_another_name_is_a_note(root):
+    (root / EPISODE).with_name("take1").symlink_to("episode0")
+    notes = {entry["path"]: entry["message"] for entry in inspect_dataset(root)["notes"]}
+    assert "not named episode" in notes[str(EPISODE.with_name("take1"))]
+
+
+def test_a_link_to_the_root_of_the_disk_is_a_problem(root):
+    (root / EPISODE).with_name("episode1").symlink_to("/")
+    paths = [path for path, _ in problems(root)]
+    assert str(EPISODE.with_name("episode1")) in paths
+
+
 def test_genima_s_rendered_tree_is_sound(root):
     """It has tiles for frames 0 to T-2, no depth, no masks."""
     for folder in [*(root / EPISODE).glob("*_depth"), *(root / EPISODE).glob("*_mask")]:

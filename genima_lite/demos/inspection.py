@@ -195,6 +195,8 @@ def _inspect_names(findings: _Findings, folder: Path) -> None:
             findings.note(path, "has no number of an episode in its name; left out")
         elif path.name.startswith("episode") and not path.is_dir():
             findings.problem(path, "is no folder, or a link that leads nowhere")
+        elif not path.name.startswith("episode") and (path / LOW_DIM_OBS).exists():
+            findings.note(path, "holds a demonstration but is not named episode<number>; left out")
 
 
 def _inspect_episode(findings: _Findings, episode: EpisodeFolder) -> None:

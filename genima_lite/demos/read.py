@@ -95,8 +95,8 @@ def read_sentences(episode: Path | str) -> tuple[list[str] | None, str | None]:
 def sentences_folder(episode: Path | str) -> Path:
     """Return the folder of an episode's instructions; see `read_sentences`."""
     named, real = (Path(path(episode)) for path in (os.path.abspath, os.path.realpath))
-    places = (named, named.parents[1], real.parents[1])
-    return next((at for at in places if (at / DESCRIPTIONS).exists()), named.parents[1])
+    above = [at.parents[1] for at in (named, real) if len(at.parents) > 1]  # a link may lead to /
+    return next((at for at in (named, *above) if (at / DESCRIPTIONS).exists()), above[0])
 
 
 def read_scene_state(folder: Path | str) -> dict[str, Any] | None:

@@ -51,6 +51,8 @@ REASONS: tuple[Reason, ...] = (
     Reason("values.black", "demos/*.png", "one dark picture among others is a picture"),
     Reason("folders.swapped_views", "demos", "which camera took a picture cannot be seen in it"),
     Reason("folders.shuffled_frames", "demos", "pictures do not say when they were taken"),
+    Reason("folders.huge_number", "demos", "under another name it is no episode; inspect notes it"),
+    Reason("folders.not_utf8", "demos", "under another name it is no episode; inspect notes it"),
     Reason("folders.odd_digits", "demos", "a copy of an episode is an episode"),
     Reason("folders.another_task", "demos", "a task may have any name"),
     Reason("values.swapped_frames", "demos/*", "neighbours hardly differ; replay says how far off"),
