@@ -37,7 +37,7 @@ def escapes(victim: Path, rng: np.random.Generator) -> None:
     names = (
         "\x1b[31mred",
         "\x1b]0;title\x07",
-        "[bold]x[/]",
+        "[bold red]x",
         "a\nProblems: none",
         "\u202ecba",
         "[/]",
