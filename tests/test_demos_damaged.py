@@ -18,9 +18,11 @@ from genima_lite.datasets.demonstrations import check_recorded, recorded
 from genima_lite.demos import inspect_dataset, opcodes, read_episode
 from genima_lite.demos.images import read_image, write_image
 from genima_lite.demos.layout import DatasetError, iterate_episodes, printable
+from genima_lite.demos.machine import Machine
 from genima_lite.demos.pickler import dump_demo, dump_descriptions
+from genima_lite.demos.plain_values import Array
 from genima_lite.demos.read import read_sentences
-from genima_lite.demos.unpickler import load_demo
+from genima_lite.demos.unpickler import load_demo, load_plain
 from genima_lite.errors import UserError
 from genima_lite.observation import CONTROL_PERIOD
 
@@ -129,7 +131,7 @@ def test_arrays_of_every_plain_type_are_those_that_numpy_reads():
             np.asfortranarray(np.eye(3)).astype(dtype),
         ):
             for protocol in (2, 3, 4, 5):
-                read = opcodes.load(pickle.dumps([array, array[0, 0]], protocol))
+                read = load_plain(pickle.dumps([array, array[0, 0]], protocol))
                 np.testing.assert_array_equal(read[0], array)
                 assert read[0].dtype == array.dtype.newbyteorder("=")
                 assert read[0].flags.writeable
@@ -143,7 +145,7 @@ def test_an_array_read_at_once_leaves_the_memo_as_its_single_operations_do():
     for way in (opcodes._ARRAY, re.compile(b"never")):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(opcodes, "_ARRAY", way)
-            machine = opcodes._Machine(content)
+            machine = Machine(content)
             machine.run()
         plain = [
             machine.plain(machine.memo[i], 0)
@@ -155,7 +157,7 @@ def test_an_array_read_at_once_leaves_the_memo_as_its_single_operations_do():
 
 
 def storable(value):
-    return isinstance(value, list | str | bytes | opcodes._Array)
+    return isinstance(value, list | str | bytes | Array)
 
 
 # ------------------------------------------------------------------------------ values

@@ -21,8 +21,8 @@ from genima_lite.datasets.motions import Motion, random_motion
 from genima_lite.datasets.shards import Shards
 from genima_lite.demos.images import read_image
 from genima_lite.demos.layout import image_path
+from genima_lite.demos.picture_rules import drawing_fault
 from genima_lite.demos.read import check_frame_count, image_folders
-from genima_lite.demos.rules import drawing_fault
 from genima_lite.errors import UserError
 from genima_lite.targets.horizon import target_frames
 from genima_lite.targets.joints import JointTargets, joint_targets

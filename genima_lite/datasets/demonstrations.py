@@ -16,8 +16,9 @@ import numpy as np
 
 from genima_lite.datasets.source import Segment
 from genima_lite.demos.layout import DatasetError, EpisodeFolder, iterate_episodes, printable
+from genima_lite.demos.order_rules import order_fault
+from genima_lite.demos.picture_rules import drawing_fault, lens_fault, size_fault
 from genima_lite.demos.read import check_frame_count, read_episode, read_sentences
-from genima_lite.demos.rules import drawing_fault, lens_fault, order_fault, size_fault
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo
 from genima_lite.targets.horizon import HORIZON, decision_frames
@@ -42,7 +43,7 @@ class Recorded:
 
         Raises:
             DatasetError: a broken or missing file, or frames from which nothing can be learned
-                (`genima_lite.demos.rules.order_fault`).
+                (`genima_lite.demos.order_rules.order_fault`).
         """
         demo = read_episode(self.episode.path, kinds=())
         self.refuse(order_fault(demo))

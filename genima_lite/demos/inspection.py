@@ -2,9 +2,9 @@
 
 `inspect_dataset` decodes every image and reads every pickle below a folder, whoever wrote it:
 RLBench, Genima's renderer (no depth or mask, `tiled_rgb`), or us. It never stops at the first
-fault. Its rules are those of reading and training (`rules`); that depth and masks were swapped, and
-that a picture is black, is looked for here alone, since all pixels must be seen for it. *Problems*
-make data unusable or misleading; *notes* are worth knowing.
+fault. Its rules are those of reading and training (`value_rules`, `order_rules`, `picture_rules`);
+that depth and masks were swapped, and that a picture is black, is looked for here alone, since all
+pixels must be seen for it. *Problems* make data unusable or misleading; *notes* are worth knowing.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ from genima_lite.demos.layout import (
     printable,
     subfolders,
 )
+from genima_lite.demos.order_rules import order_fault
+from genima_lite.demos.picture_rules import drawing_fault, lens_fault, size_fault
 from genima_lite.demos.read import (
     check_frame_count,
     frame_numbers,
@@ -45,14 +47,8 @@ from genima_lite.demos.read import (
     read_scene_state,
     sentences_folder,
 )
-from genima_lite.demos.rules import (
-    drawing_fault,
-    lens_fault,
-    order_fault,
-    size_fault,
-    value_faults,
-)
 from genima_lite.demos.unpickler import load_demo
+from genima_lite.demos.value_rules import value_faults
 from genima_lite.envs.api import EnvSpec, HasSnapshot, RobotEnv, make_env, require
 from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, IMAGE_FIELDS, STATE_FIELDS, Demo

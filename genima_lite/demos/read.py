@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from genima_lite.demos import rules
 from genima_lite.demos.images import read_image
 from genima_lite.demos.layout import (
     DESCRIPTIONS,
@@ -25,6 +24,7 @@ from genima_lite.demos.layout import (
     image_path,
 )
 from genima_lite.demos.unpickler import load_demo, load_descriptions
+from genima_lite.demos.value_rules import value_faults
 from genima_lite.errors import UserError
 from genima_lite.files import MEBIBYTE, read_json
 from genima_lite.observation import CAMERAS, Demo
@@ -52,14 +52,14 @@ def read_episode(
             The other frames keep their states.
 
     Raises:
-        DatasetError: no such episode, a broken file, a value that breaks a rule (see `rules`), an
-            image that is missing, or a camera or kind that the episode does not have.
+        DatasetError: no such episode, a broken file, a value that breaks a rule (see
+            `value_rules`), a missing image, or a camera or kind that the episode does not have.
     """
     folder = Path(folder)
     demo = load_demo(folder / LOW_DIM_OBS)
     if not len(demo):
         raise DatasetError(f"{folder / LOW_DIM_OBS}: has no frames; record the episode again")
-    for fault in rules.value_faults(demo):
+    for fault in value_faults(demo):
         raise DatasetError(f"{folder / LOW_DIM_OBS}: {fault}; record this episode again")
     demo.scene_state = read_scene_state(folder)
     wanted = range(len(demo)) if frames is None else list(frames)

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from genima_lite.demos.layout import SCENE_STATE, DatasetError, EpisodeFolder, iterate_episodes
+from genima_lite.demos.order_rules import order_fault
 from genima_lite.demos.read import read_episode
-from genima_lite.demos.rules import order_fault, value_faults
+from genima_lite.demos.value_rules import value_faults
 from genima_lite.envs.api import BENCH, EnvSpec, HasSnapshot, RobotEnv, make_env, require
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo

@@ -1,18 +1,19 @@
 """Read RLBench's pickles without running what they say.
 
 Unpickling calls whatever functions the file names, so a pickle from a stranger can run any
-code. `genima_lite.demos.opcodes` reads them as data instead. RLBench itself need not be installed.
+code. `genima_lite.demos.machine` reads them as data instead. RLBench itself need not be installed.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from genima_lite.demos import opcodes
 from genima_lite.demos.layout import DatasetError
-from genima_lite.demos.opcodes import ForbiddenName, Record, Refused
+from genima_lite.demos.machine import GROWTH, LEAST, Machine
+from genima_lite.demos.plain_values import ForbiddenName, Record, Refused
 from genima_lite.errors import UserError
 from genima_lite.files import MEBIBYTE, read_bytes
 from genima_lite.observation import IMAGE_FIELDS, STATE_FIELDS, Demo, Observation
@@ -36,7 +37,7 @@ def load_demo(path: Path | str) -> Demo:
 
     Raises:
         DatasetError: missing, truncated or no pickle; not a Demo; something in it that is no
-            plain value (see `opcodes`).
+            plain value (see `machine`).
     """
     path = Path(path)
     stored = _load(path)
@@ -82,11 +83,28 @@ def _no_sentences(stored: Any) -> str | None:
     return None
 
 
+def load_plain(data: bytes) -> Any:
+    """Return what a pickle of protocol 2 to 5 holds.
+
+    Raises:
+        Refused: damaged, too deep, too large for its bytes, or more than plain values.
+    """
+    machine = Machine(data)
+    try:
+        found = machine.run()
+    except Refused:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, struct.error) as error:
+        raise Refused(f"damaged, or cut off ({type(error).__name__}: {error})") from None
+    machine.left = GROWTH * len(data) + LEAST
+    return machine.plain(found, 0)
+
+
 def _load(path: Path) -> Any:
     if not path.exists():
         raise DatasetError(f"{path}: missing file; is the episode complete?")
     try:
-        return opcodes.load(read_bytes(path, LIMIT))
+        return load_plain(read_bytes(path, LIMIT))
     except ForbiddenName as error:
         raise DatasetError(
             f"{path}: refused '{error}'. A pickle can run any code, so only RLBench's Demo and "
