@@ -155,5 +155,5 @@ def test_what_presses_may_be_turned_about_its_axis_and_what_grasps_only_while_th
 @pytest.mark.parametrize("task", task_names())
 def test_from_beside_its_way_the_expert_solves_every_task(task):
     env = BenchEnv(task, cameras=())
-    demos = [record_demo(env, seed, seed % env.task.variations, ByNoise()) for seed in range(20)]
-    assert sum(demo is not None for demo in demos) >= 16  # a push from far beside may fail
+    demos = [record_demo(env, seed, seed % env.task.variations, ByNoise()) for seed in range(10)]
+    assert sum(demo is not None for demo in demos) >= 8  # a push from far beside may fail

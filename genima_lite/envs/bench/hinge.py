@@ -1,0 +1,59 @@
+"""Lids, doors and taps on a hinge: tip poses that go along with what turns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from genima_lite.envs.bench.waypoint import Waypoint
+
+if TYPE_CHECKING:
+    from genima_lite.envs.bench.scene import Scene
+
+STAYS = 'solreffriction="0.005 1" solimpfriction="0.999 0.9999 0.001"'
+"""Attributes of a joint with `frictionloss`: without them a heavy lid creeps by degrees a second."""
+
+
+def joint_angle(scene: Scene, joint: str) -> float:
+    """Return where a hinge stands, radians; 0 is where its body lies in the file."""
+    return float(scene.data.joint(joint).qpos[0])
+
+
+def swung(scene: Scene, joint: str, tip: np.ndarray, angle: float, turn: float) -> np.ndarray:
+    """Return a (4, 4) tip pose whose place goes `angle` radians about a hinge, as its body does,
+    while its axes turn by `turn`: a round handle may turn between the fingers.
+    """
+    hinge = scene.data.joint(joint)
+    moved = tip.copy()
+    moved[:3, 3] = hinge.xanchor + _about(hinge.xaxis, angle) @ (tip[:3, 3] - hinge.xanchor)
+    moved[:3, :3] = _about(hinge.xaxis, turn) @ tip[:3, :3]
+    return moved
+
+
+def _about(axis: np.ndarray, angle: float) -> np.ndarray:
+    """Return the (3, 3) rotation about a unit vector by radians."""
+    return Rotation.from_rotvec(angle * axis).as_matrix()
+
+
+def grip_and_swing(
+    scene: Scene, joint: str, closed: np.ndarray, angle: float, turn: float, count: int = 4
+) -> list[Waypoint]:
+    """Return waypoints that grip the handle where it is now and lead it along its arc.
+
+    Args:
+        scene: as it stands now.
+        joint: the hinge, closed at 0, opening in the positive direction.
+        closed: (4, 4) tip pose that grips the handle of the closed lid or door.
+        angle: radians from closed to the arc's end.
+        turn: radians that the tip turns on the whole way, evenly.
+        count: straight stretches that make up the arc.
+    """
+
+    def at(now: float) -> np.ndarray:
+        return swung(scene, joint, closed, now, turn * now / angle)
+
+    grip = Waypoint(at(joint_angle(scene, joint)), gripper=0.0, straight=True)
+    shares = np.arange(1, count + 1) / count
+    return [grip, *(Waypoint(at(angle * share), straight=True) for share in shares)]

@@ -1,0 +1,101 @@
+"""Tasks with a lid or door on a hinge: moved by contact, and where it was let go it stays."""
+
+import mujoco
+import numpy as np
+import pytest
+
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.bench.task import TABLE, Waypoint
+from genima_lite.envs.bench.tasks import load_task
+
+JOINTS = {
+    "open_box": ("box_joint", np.pi / 2),
+    "toilet_seat_up": ("seat_joint", 1.40),
+}
+"""Each task's hinge, and the angle in radians that RLBench asks for."""
+
+
+@pytest.fixture(scope="module", params=JOINTS)
+def env(request):
+    return BenchEnv(request.param, cameras=())
+
+
+def solve(env):
+    """Let the expert go on from here and rest at its end; return success."""
+    steps = np.vstack(list(env.expert_stretches()))
+    return env.execute(np.vstack([steps, np.repeat(steps[-1:], 10, axis=0)])).success
+
+
+def turn(env, angle):
+    """Put the lid or door somewhere between closed and open."""
+    env.scene.data.joint(JOINTS[env.task_name][0]).qpos[0] = angle
+    mujoco.mj_forward(env.scene.model, env.scene.data)
+
+
+@pytest.mark.parametrize("seed", [1, 5])
+def test_the_expert_opens_it_beyond_rlbenchs_angle(env, seed):
+    joint, threshold = JOINTS[env.task_name]
+    env.reset(seed=seed)
+    assert solve(env)
+    assert env.scene.travel(joint) > threshold
+
+
+def test_the_threshold_is_rlbenchs(env):
+    joint, threshold = JOINTS[env.task_name]
+    env.reset(seed=1)
+    for angle, done in ((threshold - 0.01, False), (threshold + 0.01, True)):
+        turn(env, angle)
+        assert env.success == done
+        assert env.scene.travel(joint) == pytest.approx(angle, abs=1e-3)
+
+
+def test_nothing_can_be_taken(env):
+    assert load_task(env.task_name).graspable == ()
+
+
+def test_open_fingers_leave_it_shut(env):
+    env.reset(seed=3)
+    first = [Waypoint(w.tip, None, w.straight) for w in env.scene.first]
+    env.scene.first = first
+    solve(env)
+    assert env.scene.travel(JOINTS[env.task_name][0]) < 0.5
+
+
+@pytest.mark.parametrize("share", [0.25, 0.6])
+def test_half_open_it_stays_and_the_expert_goes_on(env, share):
+    angle = share * JOINTS[env.task_name][1]
+    env.reset(seed=7)
+    turn(env, angle)
+    env.scene.robot.hold(20)
+    assert env.scene.travel(JOINTS[env.task_name][0]) == pytest.approx(angle, abs=0.01)
+    assert solve(env)
+
+
+def test_a_snapshot_keeps_the_angle(env):
+    env.reset(seed=9)
+    turn(env, 0.5)
+    state, joint = env.state(), JOINTS[env.task_name][0]
+    before = env.scene.travel(joint)
+    env.reset(seed=11)
+    env.restore(state)
+    assert env.scene.travel(joint) == before > 0.4
+
+
+def test_pieces_stand_within_the_workspace(env):
+    scene = env.scene
+    model, data = scene.model, scene.data
+    geoms = [g for g in range(model.ngeom) if model.geom_bodyid[g] >= scene._bodies[0]]
+    rng = np.random.RandomState(0)
+    env.reset(seed=1)
+    for _ in range(200):
+        scene.task.place(scene, 0, rng)
+        boxes = model.geom_aabb[geoms]
+        turns, places = data.geom_xmat[geoms].reshape(-1, 3, 3), data.geom_xpos[geoms]
+        centre = places + np.einsum("nij,nj->ni", turns, boxes[:, :3])
+        reach = np.einsum("nij,nj->ni", np.abs(turns), boxes[:, 3:])
+        low, high = (centre - reach).min(0), (centre + reach).max(0)
+        assert low[0] > -0.08
+        assert high[0] < 0.58
+        assert low[1] > -0.455
+        assert high[1] < 0.455
+        assert low[2] > TABLE - 1e-3
