@@ -11,6 +11,7 @@ from genima_lite.envs.bench.tasks import load_task
 JOINTS = {
     "open_box": ("box_joint", np.pi / 2),
     "toilet_seat_up": ("seat_joint", 1.40),
+    "open_grill": ("lid_joint", np.deg2rad(50)),
 }
 """Each task's hinge, and the angle in radians that RLBench asks for."""
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from genima_lite.envs.bench.scene import Scene
 
 STAYS = 'solreffriction="0.005 1" solimpfriction="0.999 0.9999 0.001"'
-"""Attributes of a joint with `frictionloss`: without them a heavy lid creeps by degrees a second."""
+"""Attributes of a joint with `frictionloss`: without them a heavy lid creeps."""
 
 
 def joint_angle(scene: Scene, joint: str) -> float:
