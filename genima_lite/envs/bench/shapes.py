@@ -1,4 +1,4 @@
-"""Round things for scenes, as MJCF meshes: profiles turned about z, boxes with rounded edges."""
+"""Round things for scenes, as MJCF meshes: profiles turned about z, bodies with rounded edges."""
 
 from __future__ import annotations
 
@@ -34,6 +34,19 @@ def rounded_box(name: str, half_size: Sequence[float], radius: float) -> str:
     patch = inner + radius * np.stack(octant, axis=-1).reshape(-1, 3)
     signs = np.stack(np.meshgrid([-1, 1], [-1, 1], [-1, 1]), axis=-1).reshape(-1, 1, 3)
     vertices = np.unique((signs * patch).reshape(-1, 3).round(5), axis=0)
+    return f'<mesh name="{name}" vertex="{" ".join(f"{v:.5f}" for v in vertices.ravel())}"/>'
+
+
+def rounded_hull(name: str, corners: Sequence[Sequence[float]], radius: float) -> str:
+    """Return a `<mesh>` element: the convex hull of corners (n, 3) in metres, its edges rounded.
+
+    The rounding adds `radius` metres on all sides: the corners are the middles of its balls.
+    """
+    turns, heights = np.meshgrid(np.linspace(0, 2 * np.pi, 13)[:-1], np.linspace(-1, 1, 7))
+    rim = np.cos(heights * np.pi / 2)
+    ball = np.stack([rim * np.cos(turns), rim * np.sin(turns), np.sin(heights * np.pi / 2)], -1)
+    points = np.asarray(corners)[:, None] + radius * ball.reshape(-1, 3)
+    vertices = np.unique(points.reshape(-1, 3).round(5), axis=0)
     return f'<mesh name="{name}" vertex="{" ".join(f"{v:.5f}" for v in vertices.ravel())}"/>'
 
 
