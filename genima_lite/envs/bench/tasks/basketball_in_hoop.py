@@ -78,6 +78,7 @@ class BasketballInHoop(Task):
     """
 
     graspable = ("ball",)
+    named = ("ball",)
     mjcf = f"""
     <asset>
       {rounded_box("foot", (0.055, 0.055, 0.01), 0.008)}
