@@ -12,6 +12,8 @@ JOINTS = {
     "open_box": ("box_joint", np.pi / 2),
     "toilet_seat_up": ("seat_joint", 1.40),
     "open_grill": ("lid_joint", np.deg2rad(50)),
+    "open_microwave": ("microwave_joint", np.deg2rad(80)),
+    "open_washing_machine": ("door_joint", np.deg2rad(40)),
 }
 """Each task's hinge, and the angle in radians that RLBench asks for."""
 
