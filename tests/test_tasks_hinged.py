@@ -1,4 +1,4 @@
-"""Tasks with a lid or door on a hinge: moved by contact, and where it was let go it stays."""
+"""Tasks with a lid, a door or a tap on a hinge: moved by contact; let go it stays where it is."""
 
 import mujoco
 import numpy as np
@@ -7,6 +7,8 @@ import pytest
 from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.envs.bench.task import TABLE, Waypoint
 from genima_lite.envs.bench.tasks import load_task
+from genima_lite.envs.bench.tasks.turn_tap import SIDES
+from tests.test_tasks_grasped import corners
 
 JOINTS = {
     "open_box": ("box_joint", np.pi / 2),
@@ -14,6 +16,7 @@ JOINTS = {
     "open_grill": ("lid_joint", np.deg2rad(50)),
     "open_microwave": ("microwave_joint", np.deg2rad(80)),
     "open_washing_machine": ("door_joint", np.deg2rad(40)),
+    "turn_tap": ("left_joint", 1.57),
 }
 """Each task's hinge, and the angle in radians that RLBench asks for."""
 
@@ -84,21 +87,29 @@ def test_a_snapshot_keeps_the_angle(env):
     assert env.scene.travel(joint) == before > 0.4
 
 
-def test_pieces_stand_within_the_workspace(env):
-    scene = env.scene
-    model, data = scene.model, scene.data
-    geoms = [g for g in range(model.ngeom) if model.geom_bodyid[g] >= scene._bodies[0]]
-    rng = np.random.RandomState(0)
-    env.reset(seed=1)
-    for _ in range(200):
-        scene.task.place(scene, 0, rng)
-        boxes = model.geom_aabb[geoms]
-        turns, places = data.geom_xmat[geoms].reshape(-1, 3, 3), data.geom_xpos[geoms]
-        centre = places + np.einsum("nij,nj->ni", turns, boxes[:, :3])
-        reach = np.einsum("nij,nj->ni", np.abs(turns), boxes[:, 3:])
-        low, high = (centre - reach).min(0), (centre + reach).max(0)
-        assert low[0] > -0.08
-        assert high[0] < 0.58
-        assert low[1] > -0.455
-        assert high[1] < 0.455
-        assert low[2] > TABLE - 1e-3
+def test_pieces_stand_on_the_table_within_the_workspace(env):
+    for seed in range(200):
+        env.scene.task.place(env.scene, 0, np.random.RandomState(seed))
+        low, high = (f(corners(env.scene), axis=0) for f in (np.min, np.max))
+        assert (low > [-0.08, -0.455, TABLE - 1e-3]).all()
+        assert (high[:2] < [0.59, 0.455]).all()
+
+
+def test_another_tap_does_not_count():
+    env = BenchEnv("turn_tap", cameras=())
+    for wanted, turned in (("left", "right"), ("right", "left")):
+        env.reset(seed=1, options={"variation": SIDES.index(wanted)})
+        for side, done in ((turned, False), (wanted, True)):
+            env.scene.data.joint(f"{side}_joint").qpos[0] = 1.7
+            assert env.success == done
+
+
+def test_left_is_left_of_someone_who_stands_before_the_basin():
+    env = BenchEnv("turn_tap", cameras=())
+    env.reset(seed=3)
+    basin = env.scene.pose("basin")  # the taps are behind it, seen along its x axis
+    for side, sign in (("left", 1), ("right", -1)):
+        handle = np.linalg.inv(basin) @ env.scene.pose(f"{side}_handle")
+        assert handle[0, 3] > 0.05
+        assert sign * handle[1, 3] > 0.05
+        assert all(side in sentence for sentence in env.instructions(SIDES.index(side)))
