@@ -5,13 +5,13 @@ import pytest
 
 from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.envs.bench.task import TABLE
-from genima_lite.envs.bench.tasks import load_task, open_door
+from genima_lite.envs.bench.tasks import load_task, open_door, open_window
 from genima_lite.planner import plan
 from tests.test_tasks_grasped import corners, follow, start
 
-TASKS = ["open_door"]
-LATCHES = {"open_door": open_door.LATCH}
-DEGREES = {"open_door": (25, 25)}
+TASKS = ["open_door", "open_window"]
+LATCHES = {"open_door": open_door.LATCH, "open_window": open_window.LATCH}
+DEGREES = {"open_door": (25, 25), "open_window": (80, 30)}
 """RLBench's: what the handle must have turned, and then the door or the window."""
 
 
@@ -118,7 +118,7 @@ def test_it_stands_on_the_table_inside_the_workspace(envs, task):
         assert points[:, 0].max() < 0.68  # beyond the reach, on the table
         assert np.abs(points[:, 1]).max() < 0.455
         assert points[:, 2].min() > TABLE - 0.001
-        frame = scene.pose({"open_door": "door_frame"}[task])
+        frame = scene.pose({"open_door": "door_frame", "open_window": "window"}[task])
         yaws.append(np.arctan2(frame[1, 0], frame[0, 0]))
     assert np.abs(yaws).max() < np.pi / 4
     assert np.ptp(yaws) > 1.2
