@@ -1,0 +1,119 @@
+"""Tasks in which something is put somewhere or used: plate."""
+
+import mujoco
+import numpy as np
+import pytest
+from test_tasks_grasped import corners
+
+from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.bench.task import TABLE, Waypoint, along
+from genima_lite.envs.bench.tasks.take_plate_off_colored_dish_rack import PARTS
+from genima_lite.planner import plan
+
+TASKS = [
+    "take_plate_off_colored_dish_rack",
+]
+
+
+@pytest.fixture(scope="module")
+def envs():
+    return {task: BenchEnv(task, cameras=()) for task in TASKS}
+
+
+def start(env, seed=0, variation=0):
+    env.reset(seed=seed, options={"variation": variation})
+    assert not env.success
+    return env.task.waypoints(env.scene)
+
+
+def follow(env, waypoints):
+    """Carry out waypoints and return whether any step was a success."""
+    opening = float(env.scene.robot.commanded_open)
+    actions = plan(waypoints, env.observation.joint_positions, opening)
+    return any(env.step(action)[-1]["success"] for action in actions)
+
+
+def wait(env, steps=20):
+    """Hold the arm where it is."""
+    env.scene.robot.hold(steps)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_expert_succeeds_in_every_variation_and_only_at_the_end(envs, task):
+    env = envs[task]
+    for variation in range(env.variations):
+        way = start(env, 20 + variation, variation)
+        actions = plan(way, env.observation.joint_positions)
+        assert 40 <= len(actions) <= 200
+        done = [env.step(action)[4]["success"] for action in actions]
+        assert any(done)
+        assert not any(done[: len(done) // 2])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_pieces_stand_on_the_table_inside_the_workspace_and_apart(envs, task):
+    scene = envs[task].scene
+    scene.robot.reset()
+    places = []
+    for seed in range(100):
+        scene.task.place(scene, seed % scene.task.variations, np.random.RandomState(seed))
+        mujoco.mj_forward(scene.model, scene.data)
+        assert scene.data.contact.dist.min(initial=0.0) > -0.001
+        points = corners(scene)
+        assert points[:, 0].min() > -0.075
+        assert points[:, 0].max() < 0.575
+        assert np.abs(points[:, 1]).max() < 0.455
+        places.append(points[0, :2])
+    assert (np.ptp(places, axis=0) > 0.1).all()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_pieces_rest_after_the_reset(envs, task):
+    env = envs[task]
+    for seed in range(3):
+        start(env, seed)
+        assert np.abs(env.scene.data.qvel).max() < 0.01
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_gripper_closed_in_the_air_takes_nothing(envs, task):
+    env = envs[task]
+    first, *_ = start(env)
+    assert not follow(env, [Waypoint(along(first.tip, z=-0.03), gripper=0.0)])
+    assert not env.scene.robot.held
+
+
+def test_a_plate_stands_in_the_part_that_is_asked_for(envs):
+    env = envs["take_plate_off_colored_dish_rack"]
+    model = env.scene.model
+    for variation, color in enumerate(PARTS):
+        start(env, 4, variation)
+        arches = np.flatnonzero(model.geom_matid == model.material(color).id)
+        middle = env.scene.data.geom_xpos[arches].mean(0)
+        assert np.linalg.norm((middle - env.scene.pose("plate")[:3, 3])[:2]) < 0.01
+        assert all(color in sentence for sentence in env.instructions(variation))
+
+
+def test_a_plate_must_be_let_go(envs):
+    env = envs["take_plate_off_colored_dish_rack"]
+    *way, down = start(env, 1)
+    assert not follow(env, [*way, Waypoint(down.tip, straight=True)])
+    assert env.scene.is_held("plate")
+    assert follow(env, [Waypoint(down.tip, gripper=1.0)])
+
+
+@pytest.mark.parametrize(("aside", "counts"), [(0.235, True), (-0.235, False), (0.12, False)])
+def test_a_plate_must_lie_on_the_mat_outside_the_rack(envs, aside, counts):
+    env = envs["take_plate_off_colored_dish_rack"]
+    start(env, 1)
+    x, y, _ = along(env.scene.pose("rack"), y=aside)[:3, 3]
+    env.scene.place("plate", x, y, z=TABLE + 0.09)
+    assert env.success == counts
+
+
+def test_a_plate_let_go_above_the_rack_does_not_count(envs):
+    env = envs["take_plate_off_colored_dish_rack"]
+    above, grasp, lifted, *_ = start(env, 2)
+    assert not follow(env, [above, grasp, Waypoint(lifted.tip, gripper=1.0, straight=True)])
+    wait(env)
+    assert not env.success
