@@ -1,4 +1,4 @@
-"""Tasks in which something is put somewhere or used: plate."""
+"""Tasks in which something is put somewhere or used: plate, knife."""
 
 import mujoco
 import numpy as np
@@ -12,6 +12,7 @@ from genima_lite.planner import plan
 
 TASKS = [
     "take_plate_off_colored_dish_rack",
+    "put_knife_on_chopping_board",
 ]
 
 
@@ -116,4 +117,27 @@ def test_a_plate_let_go_above_the_rack_does_not_count(envs):
     above, grasp, lifted, *_ = start(env, 2)
     assert not follow(env, [above, grasp, Waypoint(lifted.tip, gripper=1.0, straight=True)])
     wait(env)
+    assert not env.success
+
+
+def test_a_knife_must_be_let_go_after_it_touched_the_board(envs):
+    env = envs["put_knife_on_chopping_board"]
+    *way, down = start(env, 1)
+    assert not follow(env, [*way, Waypoint(down.tip, straight=True)])
+    state = env.state()
+    assert env.scene.is_held("knife")
+    assert not follow(env, [Waypoint(along(down.tip, z=-0.15), straight=True)])
+    assert follow(env, [Waypoint(along(down.tip, z=-0.16), gripper=1.0)])
+    env.restore(state)
+    assert follow(env, [Waypoint(down.tip, gripper=1.0)])
+
+
+def test_a_knife_let_go_beside_the_board_does_not_count_and_a_snapshot_knows_that(envs):
+    env = envs["put_knife_on_chopping_board"]
+    above, grasp, pulled, clear, *_ = start(env, 1)
+    state = env.state()
+    assert not follow(env, [above, grasp, pulled, Waypoint(clear.tip, gripper=1.0)])
+    wait(env)
+    assert not env.success
+    env.restore(state)
     assert not env.success
