@@ -6,6 +6,7 @@ import pytest
 from genima_lite import panda
 from genima_lite import planner as expert
 from genima_lite.envs.bench.task import Waypoint, along, top_down
+from genima_lite.errors import UserError
 from genima_lite.observation import CONTROL_PERIOD
 
 
@@ -46,6 +47,19 @@ def test_it_starts_and_ends_at_rest():
     assert speed[0] < 0.1 * speed.max()
     assert speed[-1] < 0.1 * speed.max()
     assert np.argmax(speed) == pytest.approx(len(speed) / 2, abs=1.5)
+
+
+@pytest.mark.parametrize("pace", [1.2, expert.FASTEST])
+def test_a_faster_way_is_shorter_and_within_the_arms_limits(pace):
+    knots = np.linspace(panda.HOME, panda.HOME + 0.8, 3)
+    usual, fast = expert.timed(knots), expert.timed(knots, pace)
+    assert len(fast) == pytest.approx(len(usual) / pace, abs=1)
+    speed = np.diff(np.vstack([knots[0], fast]), axis=0) / CONTROL_PERIOD
+    assert (np.abs(speed) <= 0.8 * panda.VELOCITY_LIMIT).all()
+    force = np.abs(np.diff(speed, axis=0)) / CONTROL_PERIOD
+    assert (force <= 0.9 * panda.ACCELERATION_LIMIT).all()
+    with pytest.raises(UserError, match="pace is 2"):
+        Waypoint(np.eye(4), pace=2.0)
 
 
 def test_no_way_means_no_plan():

@@ -1,4 +1,4 @@
-"""Tasks in which something is put somewhere or used: plate, knife."""
+"""Tasks in which something is put somewhere or used: plate, knife, books."""
 
 import mujoco
 import numpy as np
@@ -7,12 +7,14 @@ from test_tasks_grasped import corners
 
 from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.envs.bench.task import TABLE, Waypoint, along
+from genima_lite.envs.bench.tasks.put_books_on_bookshelf import HALF, TOP
 from genima_lite.envs.bench.tasks.take_plate_off_colored_dish_rack import PARTS
 from genima_lite.planner import plan
 
 TASKS = [
     "take_plate_off_colored_dish_rack",
     "put_knife_on_chopping_board",
+    "put_books_on_bookshelf",
 ]
 
 
@@ -141,3 +143,32 @@ def test_a_knife_let_go_beside_the_board_does_not_count_and_a_snapshot_knows_tha
     assert not env.success
     env.restore(state)
     assert not env.success
+
+
+@pytest.mark.parametrize("variation", [0, 1, 2])
+def test_so_many_books_must_stand_on_the_upper_board_as_are_asked_for(envs, variation):
+    env = envs["put_books_on_bookshelf"]
+    start(env, 3, variation)
+    shelf = env.scene.pose("bookshelf")
+    for count, (book, u) in enumerate([("book2", 0.082), ("book1", 0.0), ("book0", -0.082)]):
+        assert env.success == (count > variation)
+        x, y, z = along(shelf, x=u, z=TOP + HALF[2])[:3, 3]
+        env.scene.place(book, x, y, np.arctan2(shelf[1, 0], shelf[0, 0]), z)
+    wait(env)
+    assert env.success
+    env.scene.place("book2", *along(shelf, y=-0.2)[:2, 3], z=TABLE + HALF[2])
+    assert not env.success
+
+
+def test_a_book_that_is_held_above_the_shelf_does_not_count(envs):
+    env = envs["put_books_on_bookshelf"]
+    *way, put = start(env, 4)
+    assert not follow(env, [*way, Waypoint(put.tip, straight=True)])
+    assert env.scene.is_held("book2")
+    assert follow(env, [Waypoint(put.tip, gripper=1.0)])
+
+
+def test_three_books_are_put_in_200_steps(envs):
+    env = envs["put_books_on_bookshelf"]
+    ways = (plan(start(env, seed, 2), env.observation.joint_positions) for seed in range(20))
+    assert max(map(len, ways)) <= 200
