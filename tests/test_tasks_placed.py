@@ -1,4 +1,4 @@
-"""Tasks in which something is put somewhere or used: plate, knife, books."""
+"""Tasks in which something is put somewhere or used: plate, knife, books, USB stick."""
 
 import mujoco
 import numpy as np
@@ -15,6 +15,7 @@ TASKS = [
     "take_plate_off_colored_dish_rack",
     "put_knife_on_chopping_board",
     "put_books_on_bookshelf",
+    "insert_usb_in_computer",
 ]
 
 
@@ -34,6 +35,13 @@ def follow(env, waypoints):
     opening = float(env.scene.robot.commanded_open)
     actions = plan(waypoints, env.observation.joint_positions, opening)
     return any(env.step(action)[-1]["success"] for action in actions)
+
+
+def _moved(pose, x):
+    """Return a pose moved along the world's x axis."""
+    moved = pose.copy()
+    moved[0, 3] += x
+    return moved
 
 
 def wait(env, steps=20):
@@ -172,3 +180,22 @@ def test_three_books_are_put_in_200_steps(envs):
     env = envs["put_books_on_bookshelf"]
     ways = (plan(start(env, seed, 2), env.observation.joint_positions) for seed in range(20))
     assert max(map(len, ways)) <= 200
+
+
+def test_a_usb_stick_must_be_pushed_into_the_port(envs):
+    env = envs["insert_usb_in_computer"]
+    *way, inside = start(env, 1)
+    assert not follow(env, way)
+    assert env.scene.is_held("usb")
+    assert follow(env, [inside])
+    start(env, 1)
+    assert not follow(env, [*way[:-1], Waypoint(way[-1].tip, gripper=1.0, straight=True)])
+    wait(env)
+    assert not env.success
+
+
+def test_a_usb_stick_beside_the_port_meets_the_computer(envs):
+    env = envs["insert_usb_in_computer"]
+    *way, inside = start(env, 2)
+    aside = [Waypoint(_moved(w.tip, x=0.03), straight=w.straight) for w in (*way[3:], inside)]
+    assert not follow(env, [*way[:3], *aside])
