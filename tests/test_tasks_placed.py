@@ -1,4 +1,4 @@
-"""Tasks in which something is put somewhere or used: plate, knife, books, USB stick."""
+"""Tasks in which something is put somewhere or used: plate, knife, books, USB stick, spatula."""
 
 import mujoco
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 from test_tasks_grasped import corners
 
 from genima_lite.envs.bench.env import BenchEnv
-from genima_lite.envs.bench.task import TABLE, Waypoint, along
+from genima_lite.envs.bench.task import TABLE, Waypoint, along, top_down
 from genima_lite.envs.bench.tasks.put_books_on_bookshelf import HALF, TOP
 from genima_lite.envs.bench.tasks.take_plate_off_colored_dish_rack import PARTS
 from genima_lite.planner import plan
@@ -16,6 +16,7 @@ TASKS = [
     "put_knife_on_chopping_board",
     "put_books_on_bookshelf",
     "insert_usb_in_computer",
+    "scoop_with_spatula",
 ]
 
 
@@ -199,3 +200,31 @@ def test_a_usb_stick_beside_the_port_meets_the_computer(envs):
     *way, inside = start(env, 2)
     aside = [Waypoint(_moved(w.tip, x=0.03), straight=w.straight) for w in (*way[3:], inside)]
     assert not follow(env, [*way[:3], *aside])
+
+
+def test_a_spatula_that_is_lifted_without_the_cube_does_not_count(envs):
+    env = envs["scoop_with_spatula"]
+    *way, _, _, lift = start(env, 1)
+    high = Waypoint(along(lift.tip, z=-0.05))
+    assert not follow(env, [*way, high])
+    assert env.scene.is_held("spatula")
+
+
+def test_a_cube_in_the_air_counts_only_with_the_spatula_in_the_hand(envs):
+    env = envs["scoop_with_spatula"]
+    *way, lift = start(env, 2)
+    x, y, _ = env.scene.pose("air")[:3, 3]
+    env.scene.place("cube", x, y, z=TABLE + 0.15)
+    assert not env.success
+    start(env, 2)
+    assert follow(env, [*way, lift])
+    assert not env.step(np.append(env.observation.joint_positions, 1.0))[-1]["success"]
+
+
+def test_the_fingers_cannot_take_the_cube(envs):
+    env = envs["scoop_with_spatula"]
+    start(env, 3)
+    grasp = top_down(env.scene.pose("cube")[:3, 3])
+    way = [Waypoint(along(grasp, z=-0.1)), Waypoint(grasp, gripper=0.0, straight=True)]
+    assert not follow(env, [*way, Waypoint(along(grasp, z=-0.14), straight=True)])
+    assert not env.scene.robot.held
