@@ -11,8 +11,9 @@ from genima_lite.envs.bench.latch import Latch
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.shapes import rounded_box
 from genima_lite.envs.bench.task import Task, Waypoint, along, forward
+from genima_lite.transforms import inverse
 
-_WIDTH, _LOW, _HIGH = 0.225, 0.035, 0.375
+_WIDTH, _LOW, _HIGH = 0.25, 0.035, 0.43
 """metres, a sash's width, and its lower and upper edge above the table."""
 
 _BAR = 0.014
@@ -26,7 +27,7 @@ _HUB = np.array([-0.054, 0.045, 0.155])
 _LEVER = 0.095
 """metres from the axle to the end of the handle."""
 
-_DIP = 1.05
+_DIP = 0.95
 """radians by which the gripper points down."""
 
 _ASKEW = 0.3
@@ -35,6 +36,9 @@ _ASKEW = 0.3
 _TURNED_AWAY = 0.35
 """radians from the robot's line of sight to the direction in which one pushes: beyond, the forearm
 would have to reach through the post with the hinges."""
+
+_NEAR = 0.05
+"""metres that the tip may be beside the way along which it turns the handle."""
 
 LATCH = Latch("left_window_joint", "left_handle_joint", np.deg2rad(80))
 
@@ -71,10 +75,14 @@ def _frame() -> str:
     return "".join([*uprights, middle, lintel, below, sill])
 
 
-def _beyond(scene: Scene) -> float:
-    """Return how many metres the tip is on the far side of the handle, seen in its turn."""
-    tip = panda.forward_kinematics(scene.robot.joints)[1]
-    return float((np.linalg.inv(scene.pose("left_handle")) @ tip)[1, 3])
+def _tip(scene: Scene) -> np.ndarray:
+    return panda.forward_kinematics(scene.robot.joints)[1]
+
+
+def _beside(start: np.ndarray, end: np.ndarray, tip: np.ndarray) -> float:
+    """Return the metres between the tip and the straight way between two poses (4, 4)."""
+    way, off = (pose[:3, 3] - start[:3, 3] for pose in (end, tip))
+    return float(np.linalg.norm(off - np.clip(off @ way / (way @ way), 0, 1) * way))
 
 
 class OpenWindow(Task):
@@ -121,7 +129,7 @@ class OpenWindow(Task):
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         while True:
-            x, y = rng.uniform([0.4, -0.12], [0.45, 0.08])
+            x, y = rng.uniform([0.4, -0.1], [0.45, 0.08])
             yaw = rng.uniform(-np.pi / 4, np.pi / 4)
             if yaw - np.arctan2(y - panda.BASE[1, 3], x - panda.BASE[0, 3]) < _TURNED_AWAY:
                 break
@@ -143,11 +151,15 @@ class OpenWindow(Task):
 
     def recover(self, scene: Scene, first: Sequence[Waypoint]) -> list[Waypoint]:
         """From beyond the handle, and with open fingers, begin anew: on the way from there the hand
-        would not turn it, or take it between the fingers.
+        would not turn it, or take it between the fingers. From beside the turn go on with it.
         """
-        astray = _beyond(scene) > 0 or scene.robot.commanded_open
-        if astray and not LATCH.is_open(scene):
-            return self.waypoints(scene)
+        if LATCH.is_open(scene):
+            return super().recover(scene, first)
+        waypoints, tip = self.waypoints(scene), _tip(scene)
+        if scene.robot.commanded_open or (inverse(scene.pose("left_handle")) @ tip)[1, 3] > 0:
+            return waypoints
+        if _beside(waypoints[2].tip, waypoints[3].tip, tip) < _NEAR:
+            return waypoints[3:]
         return super().recover(scene, first)
 
     def waypoints(self, scene: Scene) -> list[Waypoint]:
@@ -162,14 +174,13 @@ class OpenWindow(Task):
         x, y, z = _HUB[0] + 0.004, _HUB[1] - 0.01, _HUB[2]
         beside = tip(x, y - 0.035, z + 0.06)
         turned = tip(x, y + 0.07, z + 0.012)
-        reach = 0.125
-        before, pushed = tip(-0.06, reach, z + 0.07), tip(0.075, reach, z + 0.07)
+        reach = 0.13
+        before, pushed = tip(-0.08, reach, z + 0.05), tip(0.08, reach, z + 0.05)
         return [
-            Waypoint(tip(-0.17, y - 0.06, _HIGH + 0.09), gripper=0.0),  # before the frame, above it
+            Waypoint(tip(-0.17, y - 0.06, 0.46), gripper=0.0),  # before the frame, above it
             Waypoint(along(beside, z=-0.08)),
             Waypoint(beside, straight=True),
             Waypoint(turned, straight=True, done=LATCH.is_open),
-            Waypoint(tip(x - 0.06, y + 0.08, z + 0.07), straight=True),
-            Waypoint(before),
+            Waypoint(before, straight=True),
             Waypoint(pushed, straight=True),
         ]
