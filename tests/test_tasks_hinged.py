@@ -77,6 +77,19 @@ def test_half_open_it_stays_and_the_expert_goes_on(env, share):
     assert solve(env)
 
 
+def test_with_the_handle_in_the_hand_the_way_on_depends_on_the_hinge_and_not_on_the_grip(env):
+    env.reset(seed=5)
+    before, grip, begun, *rest = env.expert_stretches()
+    env.execute(np.vstack([before, grip, begun]))
+    ahead = env.task.recover(env.scene, env.scene.first)
+    assert len(ahead) == len(rest)
+    env.scene.data.qpos[:7] += 0.01
+    for one, other in zip(env.task.recover(env.scene, env.scene.first), ahead, strict=True):
+        np.testing.assert_array_equal(one.tip, other.tip)
+    env.scene.data.joint("finger1").qpos[0] = 0.0  # closed on nothing
+    assert env.task.recover(env.scene, env.scene.first)[0].gripper == 1.0
+
+
 def test_a_snapshot_keeps_the_angle(env):
     env.reset(seed=9)
     turn(env, 0.5)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from genima_lite import panda
+from genima_lite.envs.bench.task import Task
 from genima_lite.envs.bench.waypoint import Waypoint
 
 if TYPE_CHECKING:
@@ -14,6 +17,44 @@ if TYPE_CHECKING:
 
 STAYS = 'solreffriction="0.005 1" solimpfriction="0.999 0.9999 0.001"'
 """Attributes of a joint with `frictionloss`: without them a heavy lid creeps."""
+
+
+GRIPPED, APART = 0.06, 0.002
+"""Metres between the tip and where it would grip, and between a finger and its stop: closed fingers
+that are nearer and farther apart have the handle between them."""
+
+_PAST = 0.005
+"""Metres before a waypoint of the arc from which it counts as passed."""
+
+
+class Swing(Task):
+    """A task whose expert comes to a handle, grips it and leads it along its arc: its waypoints are
+    one before the handle and then those of `grip_and_swing`.
+    """
+
+    def recover(self, scene: Scene, first: Sequence[Waypoint]) -> list[Waypoint]:
+        """With the handle in the hand, go on with the arc from where the lid or door stands.
+
+        Where exactly the fingers hold the handle does not matter: pictures hardly show it.
+        """
+        grip = self.waypoints(scene)[1].tip
+        if not _grips(scene, grip):
+            return super().recover(scene, first)
+        closed, arc = first[1].tip, first[2:]
+        opened = _apart(grip, closed) + _PAST
+        return [*(w for w in arc[:-1] if _apart(w.tip, closed) > opened), arc[-1]]
+
+
+def _grips(scene: Scene, grip: np.ndarray) -> bool:
+    """Return whether the hand holds a handle that it would grip at a tip pose (4, 4)."""
+    tip = panda.forward_kinematics(scene.robot.joints)[1]
+    apart = scene.data.joint("finger1").qpos[0] > APART
+    return _apart(tip, grip) < GRIPPED and bool(apart) and not scene.robot.commanded_open
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the metres between two poses (4, 4)."""
+    return float(np.linalg.norm(one[:3, 3] - other[:3, 3]))
 
 
 def joint_angle(scene: Scene, joint: str) -> float:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from genima_lite.envs.bench.hinge import STAYS, grip_and_swing
+from genima_lite.envs.bench.hinge import STAYS, Swing, grip_and_swing
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.shapes import rounded_box
-from genima_lite.envs.bench.task import Task, Waypoint, along, top_down
+from genima_lite.envs.bench.task import Waypoint, along, top_down
 from genima_lite.transforms import pose_matrix
 
 _LENGTH, _WIDTH, _HEIGHT = 0.11, 0.085, 0.1
@@ -37,7 +37,7 @@ def _post(x: float) -> str:
       material="brass" mass="0.005"/>"""
 
 
-class OpenBox(Task):
+class OpenBox(Swing):
     """RLBench's open_box: the lid must turn by more than 90 degrees.
 
     The lid opens sideways. Its hinge is stiff: let go, it stays where it is.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from genima_lite.envs.bench.hinge import STAYS, grip_and_swing
+from genima_lite.envs.bench.hinge import STAYS, Swing, grip_and_swing
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.shapes import lathe, wall
-from genima_lite.envs.bench.task import Task, Waypoint, along, top_down
+from genima_lite.envs.bench.task import Waypoint, along, top_down
 from genima_lite.transforms import pose_matrix
 
 _RIM, _RADIUS = 0.165, 0.1
@@ -62,7 +62,7 @@ def _post(x: float) -> str:
       mass="0.005"/>"""
 
 
-class OpenGrill(Task):
+class OpenGrill(Swing):
     """RLBench's open_grill: the lid must turn by more than 50 degrees.
 
     The hinge is stiff: let go, the lid stays where it is.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from genima_lite.envs.bench.hinge import STAYS, grip_and_swing
+from genima_lite.envs.bench.hinge import STAYS, Swing, grip_and_swing
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.shapes import rounded_box
-from genima_lite.envs.bench.task import Task, Waypoint, along, forward
+from genima_lite.envs.bench.task import Waypoint, along, forward
 from genima_lite.transforms import pose_matrix
 
 _DEPTH, _WIDTH, _BOTTOM, _TOP = 0.085, 0.145, 0.012, 0.182
@@ -54,7 +54,7 @@ def _frame() -> str:
     <geom class="frame" size="0.009 0.021 {half}" pos="0 -{_DOOR - 0.021} 0"/>"""
 
 
-class OpenMicrowave(Task):
+class OpenMicrowave(Swing):
     """RLBench's open_microwave: the door must turn by more than 80 degrees.
 
     The microwave looks half towards the front camera, so that pictures show its door. The hinge is

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from genima_lite.envs.bench.hinge import STAYS, grip_and_swing
+from genima_lite.envs.bench.hinge import STAYS, Swing, grip_and_swing
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.shapes import lathe, rounded_box
-from genima_lite.envs.bench.task import Task, Waypoint, along, forward
+from genima_lite.envs.bench.task import Waypoint, along, forward
 from genima_lite.transforms import pose_matrix
 
 _HALF, _TOP, _PORT = 0.1, 0.25, 0.115
@@ -36,7 +36,7 @@ _OUT = 'euler="0 -1.5708 0"'
 """Turns what `lathe` makes about the vertical so that it looks out of the front."""
 
 
-class OpenWashingMachine(Task):
+class OpenWashingMachine(Swing):
     """RLBench's open_washing_machine: the door must turn by more than 40 degrees.
 
     The machine looks half towards the front camera, so that pictures show its door. The hinge is

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from genima_lite.envs.bench.hinge import STAYS, grip_and_swing
+from genima_lite.envs.bench.hinge import STAYS, Swing, grip_and_swing
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.shapes import lathe, rounded_box, wall
-from genima_lite.envs.bench.task import Task, Waypoint, along, top_down
+from genima_lite.envs.bench.task import Waypoint, along, top_down
 from genima_lite.transforms import pose_matrix
 
 _RIM, _RING, _TUBE = 0.14, 0.082, 0.012
@@ -46,7 +46,7 @@ def _ring(count: int = 20) -> str:
     )
 
 
-class ToiletSeatUp(Task):
+class ToiletSeatUp(Swing):
     """RLBench's toilet_seat_up: the seat must turn by more than 1.40 rad.
 
     Its hinge is stiff: let go, it stays where it is.

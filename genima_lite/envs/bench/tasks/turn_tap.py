@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from genima_lite import panda
-from genima_lite.envs.bench.hinge import STAYS, grip_and_swing
+from genima_lite.envs.bench.hinge import STAYS, Swing, grip_and_swing
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.shapes import lathe, rounded_box
-from genima_lite.envs.bench.task import Task, Waypoint, along, top_down
+from genima_lite.envs.bench.task import Waypoint, along, top_down
 from genima_lite.transforms import yaw_pose
 
 SIDES = ("left", "right")
@@ -56,7 +56,7 @@ def _tap(side: str, y: float, mark: str) -> str:
     </body>"""
 
 
-class TurnTap(Task):
+class TurnTap(Swing):
     """RLBench's turn_tap: the chosen handle must turn by more than 90 degrees (1.57 rad).
 
     Left and right are those of someone who stands before the basin; left is hot, marked red.
