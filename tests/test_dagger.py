@@ -9,8 +9,9 @@ from genima_lite.controller.checkpoint import save_controller
 from genima_lite.controller.train import new_controller
 from genima_lite.datasets.dagger import DaggerRollouts, dagger_rollouts
 from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.envs.bench.tasks import task_names
 from genima_lite.errors import UserError
-from genima_lite.panda import HOME, forward_kinematics
+from genima_lite.panda import HOME, LOWER, UPPER, forward_kinematics
 from genima_lite.planner import plan
 from genima_lite.policies.api import PolicyFactory, PolicySettings
 from genima_lite.seeds import training_seed
@@ -77,6 +78,14 @@ def test_the_same_settings_give_the_same_decisions_and_other_parts_other_scenes(
         np.testing.assert_array_equal(a.actions(), b.actions())
     states = [demos[0][0][0].task_low_dim_state for demos in (one, other)]
     assert np.abs(states[0] - states[1]).max() > 0.005
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_in_every_task_the_expert_knows_the_way_on_from_what_the_policy_does(folder, task):
+    for demo, _ in (found := some(folder, task, 4)):
+        ends = np.stack([action[:7] for action in demo.actions()])
+        assert ((ends >= LOWER - 1e-6) & (ends <= UPPER + 1e-6)).all()
+    assert len(found) == 4
 
 
 def test_without_a_policy_it_says_so(tmp_path):
