@@ -38,7 +38,7 @@ class Robustness:
     seed: int = 7000
     """Of the first episode."""
     perturb: tuple[str, ...] = ()
-    """Perturbations, each alone and then all together; none: all that there are."""
+    """Perturbations, each alone and then all together; none: all that every task can have."""
     strength: float = 1.0
     """Of the perturbations, 0 to 1."""
     backend: str = BENCH
@@ -47,7 +47,7 @@ class Robustness:
     def __post_init__(self) -> None:
         for task in self.tasks:
             check_task(task, self.backend)
-        check_perturbations(self.perturb, self.strength, self.backend)
+        check_perturbations(self.perturb, self.strength, self.backend, self.tasks)
         if self.episodes < 1 or self.seed < 0 or not self.tasks or not self.policies:
             raise UserError("give at least 1 policy, task and episode, and a seed from 0 on")
         if len(self.folders) < len(self.policies):
@@ -62,9 +62,15 @@ class Robustness:
     @property
     def conditions(self) -> dict[str, tuple[str, ...]]:
         """The perturbations of each condition, by its name."""
-        names = self.perturb or tuple(perturbation_names(self.backend))
+        names = self.perturb or self._all
         together = {ALL: names} if len(names) > 1 else {}
         return {CLEAN: (), **{name: (name,) for name in names}, **together}
+
+    @property
+    def _all(self) -> tuple[str, ...]:
+        """The perturbations that every task can have."""
+        possible = [set(perturbation_names(self.backend, task)) for task in self.tasks]
+        return tuple(sorted(set.intersection(*possible)))
 
     def factory(self, policy: str, condition: str) -> PolicyFactory:
         """Return what makes a policy and its environments under a condition."""

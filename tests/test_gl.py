@@ -168,9 +168,9 @@ def test_a_context_freed_in_the_midst_of_another_picture_leaves_that_one_alone()
     one, other = small_env(), small_env()
     expected = pictures(one, 0)["front_rgb"]
     pictures(other, 1)
-    with one._renderer.showing(one.scene.data):
+    with one._renderer(one.image_size).showing(one.scene.data):
         other.close()  # as the garbage collector may do at any moment
-        found = one._renderer.rgb(one.scene.data, "front")
+        found = one._renderer(one.image_size).rgb(one.scene.data, "front")
     assert (found == expected).all()
     one.close()
 

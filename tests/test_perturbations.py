@@ -52,7 +52,7 @@ def test_a_perturbed_episode_looks_different_and_stands_where_its_clean_twin_doe
         for piece, place in clean.objects().items():
             np.testing.assert_allclose(env.objects()[piece], place, atol=1e-6)
         low = clean.observation.task_low_dim_state
-        np.testing.assert_allclose(env.observation.task_low_dim_state, low, atol=1e-6)
+        np.testing.assert_allclose(env.observation.task_low_dim_state, low, atol=1e-5)
         assert info["perturbations"] == (name,)
         assert info["strength"] == 1.0
     env.close()
@@ -63,7 +63,7 @@ def test_half_the_strength_changes_less(name: str, clean: BenchEnv) -> None:
     change = {}
     for strength in (0.0, 0.25, 1.0):
         env, off = make("open_drawer", name, strength=strength), []
-        for seed in range(3):
+        for seed in range(6):
             clean.reset(seed=seed)
             env.reset(seed=seed)
             off.append(np.abs(pictures(env) - pictures(clean)).mean())
@@ -180,7 +180,7 @@ def test_the_expert_still_solves_its_task_among_distractors(task: str) -> None:
 def test_the_files_are_what_is_offered() -> None:
     assert set(perturbation_names()) >= {
         *("background_texture", "camera_pose", "distractors", "light"),
-        *("object_color", "object_texture", "table_texture"),
+        *("novel_object", "object_color", "object_texture", "table_texture"),
     }
 
 

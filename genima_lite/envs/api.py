@@ -218,7 +218,7 @@ def make_env(spec: EnvSpec) -> RobotEnv:
         UserError: unknown backend, task, camera or perturbation, or an impossible size or strength.
     """
     check_task(spec.task, spec.backend)
-    check_perturbations(spec.perturbations, spec.strength, spec.backend)
+    check_perturbations(spec.perturbations, spec.strength, spec.backend, [spec.task])
     return _backend(spec.backend).make(spec)
 
 
@@ -236,14 +236,15 @@ def task_names(backend: str = BENCH) -> list[str]:
     return sorted(_backend(backend).task_names())
 
 
-def perturbation_names(backend: str = BENCH) -> list[str]:
-    """Return the names of a backend's perturbations, sorted; none if it has none.
+def perturbation_names(backend: str = BENCH, task: str | None = None) -> list[str]:
+    """Return the names of a backend's perturbations, sorted; none if it has none. With a task
+    those that it can have.
 
     Raises:
         UserError: unknown backend.
     """
     tell = getattr(_backend(backend), "perturbation_names", None)
-    return sorted(tell()) if tell else []
+    return sorted(tell(task)) if tell else []
 
 
 def check_task(name: str, backend: str = BENCH) -> str:
@@ -260,8 +261,11 @@ def check_task(name: str, backend: str = BENCH) -> str:
     return name
 
 
-def check_perturbations(names: Sequence[str], strength: float, backend: str = BENCH) -> None:
-    """Refuse perturbations that a backend does not know, and a strength out of range.
+def check_perturbations(
+    names: Sequence[str], strength: float, backend: str = BENCH, tasks: Sequence[str] = ()
+) -> None:
+    """Refuse perturbations that a backend does not know or a task cannot have, and a strength out
+    of range.
 
     Raises:
         UserError: the message names the nearest perturbation and all known ones.
@@ -276,6 +280,13 @@ def check_perturbations(names: Sequence[str], strength: float, backend: str = BE
         raise UserError(f"perturbations {', '.join(names)}: name each once")
     if not 0 <= strength <= 1:  # also refuses NaN
         raise UserError(f"perturbation strength is {strength}; give 0 to 1")
+    for task in tasks if names else ():
+        possible = perturbation_names(backend, task)
+        if lacking := [name for name in names if name not in possible]:
+            raise UserError(
+                f"task '{task}' cannot have the perturbation '{lacking[0]}': it can have "
+                f"{', '.join(possible)}"
+            )
 
 
 def make_random_scenes(task: str, view_size: int, backend: str = BENCH) -> RandomScenes:

@@ -59,7 +59,7 @@ class Evaluation:
     def __post_init__(self) -> None:
         for task in self.tasks:
             check_task(task, self.backend)
-        check_perturbations(self.perturb, self.strength, self.backend)
+        check_perturbations(self.perturb, self.strength, self.backend, self.tasks)
         if self.episodes < 1 or self.seed < 0:
             raise UserError("give at least 1 episode, and a seed from 0 on")
         if self.demos is not None and self.report is None:

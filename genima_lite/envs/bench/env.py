@@ -11,15 +11,15 @@ import numpy as np
 from gymnasium import spaces
 
 from genima_lite import panda
-from genima_lite.envs.api import Outcome, RobotEnv
+from genima_lite.envs.api import Outcome, RobotEnv, check_perturbations
 from genima_lite.envs.bench.actions import checked_action, checked_actions
 from genima_lite.envs.bench.gl import mujoco
 from genima_lite.envs.bench.observe import Views, as_dict, observation_space, observe
-from genima_lite.envs.bench.perturbed import Perturbed
+from genima_lite.envs.bench.perturbed import Perturbed, perturbation_seed
 from genima_lite.envs.bench.render import Renderer
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.task import Task
-from genima_lite.envs.bench.tasks import load_task
+from genima_lite.envs.bench.tasks import check_task, load_task
 from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, Observation
 from genima_lite.planner import stretches
@@ -77,12 +77,13 @@ class BenchEnv(gymnasium.Env):
             raise UserError(f"cameras is the text '{cameras}'; give a list of names")
         self.cameras, self.image_size = tuple(cameras), image_size
         self._views = Views(self.cameras, image_size, depth, mask)
-        self.scene = Scene(load_task(task), Perturbed(tuple(perturbations), strength))
+        check_perturbations(perturbations, strength, tasks=[check_task(task)])
+        perturbed = Perturbed(tuple(perturbations), strength)
+        self._scenes = [Scene(shape, perturbed) for shape in perturbed.shapes(load_task(task))]
+        self.scene = self._scenes[0]
         self.render_mode = render_mode
         self._out_of_limits = out_of_limits
-        self._renderer: Renderer | None = None
-        self._film: Renderer | None = None
-        self._film_size = 0
+        self._renderers: dict[tuple[Scene, int], Renderer] = {}
         self._seen: Observation | None = None
         self._command: np.ndarray | None = None
         self._steps = 0
@@ -113,9 +114,8 @@ class BenchEnv(gymnasium.Env):
     def observation(self) -> Observation:
         """The present observation; pictures are taken when it is first read after a change."""
         if self._seen is None:
-            if self.cameras and self._renderer is None:
-                self._renderer = Renderer(self.scene.model, self.image_size, self.scene.looks)
-            self._seen = observe(self.scene, self._views, self._renderer, self._command)
+            renderer = self._renderer(self.image_size) if self.cameras else None
+            self._seen = observe(self.scene, self._views, renderer, self._command)
         return self._seen
 
     @property
@@ -152,6 +152,7 @@ class BenchEnv(gymnasium.Env):
         if "scene_state" in chosen:
             self.restore(chosen["scene_state"])
         else:
+            self.scene = self._shaped(perturbation_seed(rng))
             self.scene.reset(chosen.get("variation", 0), rng)
             self._begin()
         return as_dict(self.observation), self._info(self.success)
@@ -209,7 +210,9 @@ class BenchEnv(gymnasium.Env):
         """
         if state.get("task", self.task_name) != self.task_name:
             raise UserError(f"scene state is of task '{state['task']}', not '{self.task_name}'")
-        self.scene.restore(state)
+        scene = self._shaped(self.scene.perturbed.check(state.get("perturbed")))
+        scene.restore(state)
+        self.scene = scene
         self._begin()
 
     def place_arm(self, joints: np.ndarray, gripper_open: float) -> bool:
@@ -230,12 +233,20 @@ class BenchEnv(gymnasium.Env):
 
     def film_frame(self, size: int) -> np.ndarray:
         """Return a (size, size, 3) uint8 picture from the front camera."""
-        if self._film is None or self._film_size != size:
-            if self._film is not None:
-                self._film.close()
-            self._film, self._film_size = Renderer(self.scene.model, size, self.scene.looks), size
-        with self._film.showing(self.scene.data):
-            return self._film.rgb(self.scene.data, "front")
+        film = self._renderer(size)
+        with film.showing(self.scene.data):
+            return film.rgb(self.scene.data, "front")
+
+    def _renderer(self, size: int) -> Renderer:
+        """Return what takes pictures of the present scene, made when it is first needed."""
+        key = self.scene, size
+        if key not in self._renderers:
+            self._renderers[key] = Renderer(self.scene.model, size, self.scene.looks)
+        return self._renderers[key]
+
+    def _shaped(self, seed: int) -> Scene:
+        """Return the scene whose pieces have the shapes that the perturbations of a seed want."""
+        return self._scenes[self.scene.perturbed.shape(seed, len(self._scenes))]
 
     def _begin(self) -> None:
         """Start counting: the scene was just set up."""
@@ -263,10 +274,9 @@ class BenchEnv(gymnasium.Env):
 
     def close(self) -> None:
         """Free the GL contexts."""
-        for renderer in (self._renderer, self._film):
-            if renderer is not None:
-                renderer.close()
-        self._renderer = self._film = None
+        for renderer in self._renderers.values():
+            renderer.close()
+        self._renderers.clear()
 
     def _within_limits(self, action: np.ndarray) -> np.ndarray:
         """Return an action (8,) within the limits."""

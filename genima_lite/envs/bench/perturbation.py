@@ -9,13 +9,15 @@ import numpy as np
 
 if TYPE_CHECKING:
     from genima_lite.envs.bench.scene import Scene
+    from genima_lite.envs.bench.task import Task
 
 
 class Perturbation(ABC):
     """One change of a scene that leaves task and placement as they are.
 
     Subclasses change `scene.model`, and only the fields in `genima_lite.envs.bench.looks.FIELDS`,
-    which are as they were before the next episode begins; or pieces of their own.
+    which are as they were before the next episode begins; or pieces of their own; or they offer
+    other shapes of the task's pieces.
 
     Attributes:
         mjcf: textures, materials and pieces that the changes need, as in `Task.mjcf`. Names of
@@ -33,3 +35,11 @@ class Perturbation(ABC):
             strength: above 0 and up to 1. Half of it changes about half as much.
             rng: the only source of chance, this perturbation's own.
         """
+
+    def shapes(self, task: Task) -> list[Task]:
+        """Return the task with pieces of other shapes, of which an episode may have one."""
+        return []
+
+    def fits(self, task: str) -> bool:
+        """Return whether a task, given by its name, can have this perturbation."""
+        return True

@@ -18,6 +18,7 @@ from genima_lite.errors import UserError
 
 if TYPE_CHECKING:
     from genima_lite.envs.bench.scene import Scene
+    from genima_lite.envs.bench.task import Task
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,18 @@ class Perturbed:
     def mjcf(self) -> list[str]:
         """The MJCF that the perturbations add to a scene."""
         return [each.mjcf for each in self._all.values()]
+
+    def shapes(self, task: Task) -> list[Task]:
+        """Return the task as it is, then with pieces of other shapes."""
+        return [task, *(shape for each in self._all.values() for shape in each.shapes(task))]
+
+    def shape(self, seed: int, count: int) -> int:
+        """Return which of `count` shapes an episode has: another one than the first with the
+        strength as its probability.
+        """
+        rng = np.random.default_rng([seed, count])
+        other = rng.random() < self.strength
+        return 1 + int(rng.integers(count - 1)) if count > 1 and other else 0
 
     def apply(self, scene: Scene, seed: int) -> None:
         """Change a scene whose task has placed its pieces.

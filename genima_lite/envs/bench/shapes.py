@@ -76,3 +76,20 @@ def wall(radius: float, thickness: float, bottom: float, top: float, count: int 
         f'pos="{middle * np.cos(angle):.5f} {middle * np.sin(angle):.5f} {height:.5f}"/>'
         for angle in 2 * np.pi * np.arange(count) / count
     )
+
+
+def prism(name: str, sides: int, inner: float, half_height: float) -> str:
+    """Return a `<mesh>` element: a regular prism along z; one side faces x.
+
+    Args:
+        name: the mesh's.
+        sides: how many; even, so that a side also faces -x.
+        inner: metres from the middle to each side.
+        half_height: metres.
+    """
+    turn = 2 * np.pi * (np.arange(sides) + 0.5) / sides
+    corners = inner / np.cos(np.pi / sides) * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    vertices = " ".join(
+        f"{x:.5f} {y:.5f} {z:.5f}" for x, y in corners for z in (-half_height, half_height)
+    )
+    return f'<mesh name="{name}" vertex="{vertices}"/>'

@@ -13,9 +13,12 @@ from genima_lite.envs.bench.perturbation import Perturbation
 from genima_lite.envs.bench.tasks import class_name
 
 
-def perturbation_names() -> list[str]:
-    """Return the names of all perturbations, sorted, from the files in this folder."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+def perturbation_names(task: str | None = None) -> list[str]:
+    """Return the names of all perturbations, sorted, from the files in this folder; with a task
+    those that it can have.
+    """
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return [name for name in names if task is None or load_perturbation(name).fits(task)]
 
 
 def load_perturbation(name: str) -> Perturbation:

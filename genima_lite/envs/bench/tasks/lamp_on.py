@@ -21,22 +21,26 @@ _BULB = [
 _BUTTON = [(0.0, -0.01), (0.022, -0.01), (0.022, 0.004), (0.019, 0.008), (0.012, 0.01), (0, 0.0105)]
 
 
-class LampOn(Task):
-    """RLBench's lamp_on: the button must travel more than 3 mm; then the bulb lights up.
+def lamp(
+    foot: str = rounded_box("foot", (0.095, 0.06, 0.013), 0.011),
+    shade: str = lathe("shade", _SHADE),
+    button: str = lathe("lamp_button", _BUTTON),
+    enamel: str = "0.1 0.42 0.5",
+) -> str:
+    """Return a desk lamp; the button's top is 0.0105 metres above the button's middle.
 
-    The button is on the robot's side of the lamp, give or take 75 degrees: over the rest of
-    RLBench's full turn the arm would have to reach past the lamp's head.
+    Args:
+        foot, shade, button: meshes `foot`, `shade`, `lamp_button`. All lamps are felt alike.
+        enamel: RGB in [0, 1].
     """
-
-    named = ("bulb", "lamp_button")
-    mjcf = f"""
+    return f"""
     <asset>
-      {rounded_box("foot", (0.095, 0.06, 0.013), 0.011)}
-      {lathe("shade", _SHADE)}
+      {foot}
+      {shade}
       {lathe("socket", _SOCKET)}
       {lathe("bulb", _BULB)}
-      {lathe("lamp_button", _BUTTON)}
-      <material name="enamel" rgba="0.1 0.42 0.5 1" specular="0.7" shininess="0.7"/>
+      {button}
+      <material name="enamel" rgba="{enamel} 1" specular="0.7" shininess="0.7"/>
       <material name="bulb" specular="0.9" shininess="0.9" emission="0.9"/>
       <material name="lamp_button" rgba="0.95 0.75 0.1 1" specular="0.6" shininess="0.6"/>
     </asset>
@@ -66,6 +70,17 @@ class LampOn(Task):
       </body>
     </worldbody>
     """
+
+
+class LampOn(Task):
+    """RLBench's lamp_on: the button must travel more than 3 mm; then the bulb lights up.
+
+    The button is on the robot's side of the lamp, give or take 75 degrees: over the rest of
+    RLBench's full turn the arm would have to reach past the lamp's head.
+    """
+
+    named = ("bulb", "lamp_button")
+    mjcf = lamp()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         x, y = rng.uniform(0.12, 0.385), rng.uniform(-0.25, 0.25)

@@ -18,8 +18,15 @@ _DIP = 1.25
 """radians by which the gripper points down, so that the arm need not fold up."""
 
 
-def _drawer(name: str, height: float) -> str:
-    """Return one drawer: front, box and a bar handle in the frame of its front's centre."""
+_BAR = """
+        <geom type="capsule" size="0.0065" fromto="0 0 -0.011 0 0 0.011" material="metal"
+          friction="1.5 0.02 0.001"/>
+        <geom type="cylinder" size="0.004" fromto="0 0 -0.011 0.024 0 -0.011" material="metal"/>
+        <geom type="cylinder" size="0.004" fromto="0 0 0.011 0.024 0 0.011" material="metal"/>"""
+
+
+def _drawer(name: str, height: float, handle: str) -> str:
+    """Return one drawer: front, box and handle in the frame of its front's centre."""
     depth, width = _DEPTH - 0.006, _WIDTH - 0.016
     return f"""
     <body name="drawer_{name}" pos="-{_DEPTH} 0 {height:.4f}">
@@ -33,10 +40,7 @@ def _drawer(name: str, height: float) -> str:
       <geom type="box" size="0.004 {width} 0.026" pos="{2 * depth} 0 -0.008" material="box"/>
       <geom type="box" size="{depth} {width} 0.003" pos="{depth} 0 -0.034" material="box"/>
       <body name="handle_{name}" pos="-0.036 0 0">
-        <geom type="capsule" size="0.0065" fromto="0 0 -0.011 0 0 0.011" material="metal"
-          friction="1.5 0.02 0.001"/>
-        <geom type="cylinder" size="0.004" fromto="0 0 -0.011 0.024 0 -0.011" material="metal"/>
-        <geom type="cylinder" size="0.004" fromto="0 0 0.011 0.024 0 0.011" material="metal"/>
+        {handle}
       </body>
     </body>"""
 
@@ -48,15 +52,19 @@ def _leg(x: float, y: float) -> str:
       material="dark"/>"""
 
 
-class OpenDrawer(Task):
-    """RLBench's open_drawer: the chosen drawer must move by more than 0.15 m."""
+def chest(handle: str = _BAR, cabinet: str = "0.24 0.38 0.5") -> str:
+    """Return a chest of three drawers.
 
-    variations = len(DRAWERS)
-    mjcf = f"""
+    Args:
+        handle: geoms of one handle; the fingers close on it from the sides at its middle, and
+            0.024 metres along x is the drawer's front.
+        cabinet: RGB in [0, 1].
+    """
+    return f"""
     <asset>
       {rounded_box("front", (0.007, _WIDTH - 0.004, _SPACING / 2 - 0.003), 0.005)}
       {rounded_box("lid", (_DEPTH + 0.012, _WIDTH + 0.014, 0.009), 0.007)}
-      <material name="cabinet" rgba="0.24 0.38 0.5 1" specular="0.4" shininess="0.5"/>
+      <material name="cabinet" rgba="{cabinet} 1" specular="0.4" shininess="0.5"/>
       <material name="front" rgba="0.93 0.9 0.82 1" emission="0.2" specular="0.4" shininess="0.5"/>
       <material name="box" rgba="0.8 0.7 0.55 1" specular="0.2"/>
     </asset>
@@ -78,10 +86,17 @@ class OpenDrawer(Task):
         <geom class="panel" size="{_DEPTH} 0.005 {(_TOP - _FLOOR) / 2:.4f}"
           pos="0 -{_WIDTH - 0.005} {(_TOP + _FLOOR) / 2:.4f}"/>
         {"".join(_leg(x, y) for x in (-0.07, 0.07) for y in (-0.08, 0.08))}
-        {"".join(_drawer(name, _FIRST + i * _SPACING) for i, name in enumerate(DRAWERS))}
+        {"".join(_drawer(name, _FIRST + i * _SPACING, handle) for i, name in enumerate(DRAWERS))}
       </body>
     </worldbody>
     """
+
+
+class OpenDrawer(Task):
+    """RLBench's open_drawer: the chosen drawer must move by more than 0.15 m."""
+
+    variations = len(DRAWERS)
+    mjcf = chest()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         yaw = rng.uniform(-np.pi / 8, np.pi / 8)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 
 from genima_lite.envs.bench.scene import Scene
@@ -11,29 +14,59 @@ from genima_lite.envs.bench.task import COLORS, Task, Waypoint, along, top_down
 NAMES = list(COLORS)
 RADIUS, HEIGHT, WALL, SIDES = 0.045, 0.1, 0.005, 16
 _CUP = [(0, 0.0), (0.038, 0.0), (0.043, 0.006), (RADIUS, HEIGHT), (0.041, HEIGHT), (0.038, 0.01)]
+_WALL = wall(RADIUS - 0.001, WALL, 0.01, HEIGHT, SIDES)
+_TURN = np.linspace(-np.pi / 2, np.pi / 2, 7)
+_RING = np.stack([RADIUS + 0.0015 + 0.026 * np.cos(_TURN), 0.052 + 0.028 * np.sin(_TURN)], axis=1)
 
 
-def _handle(cup: str, segments: int = 6) -> str:
-    """Return half a ring of capsules that sticks out of the cup along its x axis."""
-    turn = np.linspace(-np.pi / 2, np.pi / 2, segments + 1)
-    x, z = RADIUS + 0.0015 + 0.026 * np.cos(turn), 0.052 + 0.028 * np.sin(turn)
+def _handle(cup: str, path: np.ndarray) -> str:
+    """Return six capsules that stick out of the cup along its x axis; x and z of their ends."""
     return "".join(
         f'<geom name="{cup}_handle{i}" type="capsule" size="0.0055" material="china" mass="0.003" '
-        f'fromto="{x[i]:.5f} 0 {z[i]:.5f} {x[i + 1]:.5f} 0 {z[i + 1]:.5f}"/>'
-        for i in range(segments)
+        f'fromto="{x0:.5f} 0 {z0:.5f} {x1:.5f} 0 {z1:.5f}"/>'
+        for i, ((x0, z0), (x1, z1)) in enumerate(pairwise(path))
     )
 
 
-def _cup(name: str) -> str:
+def _cup(name: str, path: np.ndarray, foot: float, felt: str) -> str:
     """Return a free cup: drawn as one mesh, felt as a ring of boxes and a floor."""
     return f"""
       <body name="{name}">
         <freejoint/>
         <geom name="{name}_body" class="visual" type="mesh" mesh="cup" material="china"/>
-        {_handle(name)}
-        <geom class="collision" type="cylinder" size="0.04 0.005" pos="0 0 0.005" mass="0.08"/>
-        {wall(RADIUS - 0.001, WALL, 0.01, HEIGHT, SIDES)}
+        {_handle(name, path)}
+        <geom class="collision" type="cylinder" size="{foot} 0.005" pos="0 0 0.005" mass="0.08"/>
+        {felt}
       </body>"""
+
+
+def cups(
+    outline: Sequence[tuple[float, float]] = _CUP,
+    path: np.ndarray = _RING,
+    foot: float = 0.04,
+    felt: str = _WALL,
+) -> str:
+    """Return two cups and the zone where the first one stands.
+
+    Args:
+        outline: radius and height in metres of the outside upwards, then of the inside downwards.
+        path: (7, 2), x and z in metres of the points that the handle goes through.
+        foot: its radius in metres.
+        felt: collision geoms; at the rim they are those of the cup that is known.
+    """
+    return f"""
+    <asset>
+      {lathe("cup", [*outline, (0, 0.01)])}
+      <material name="china" rgba="0.5 0.5 0.5 1" specular="0.5" shininess="0.7"/>
+    </asset>
+    <worldbody>
+      <body name="start" mocap="true">
+        <geom name="start_zone" class="zone" type="cylinder" size="0.05 0.05" pos="0 0 0.05"/>
+      </body>
+      {_cup("cup1", path, foot, felt)}
+      {_cup("cup2", path, foot, felt)}
+    </worldbody>
+    """
 
 
 class PickUpCup(Task):
@@ -41,19 +74,7 @@ class PickUpCup(Task):
 
     graspable = ("cup1", "cup2")
     variations = len(NAMES)
-    mjcf = f"""
-    <asset>
-      {lathe("cup", [*_CUP, (0, 0.01)])}
-      <material name="china" rgba="0.5 0.5 0.5 1" specular="0.5" shininess="0.7"/>
-    </asset>
-    <worldbody>
-      <body name="start" mocap="true">
-        <geom name="start_zone" class="zone" type="cylinder" size="0.05 0.05" pos="0 0 0.05"/>
-      </body>
-      {_cup("cup1")}
-      {_cup("cup2")}
-    </worldbody>
-    """
+    mjcf = cups()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         low, high = [0.08, -0.27], [0.4, 0.27]

@@ -33,36 +33,50 @@ TOWER = _tower()
 BRICKS = tuple(name for name in TOWER if name != "target_brick")
 
 
-def _brick(index: int, name: str) -> str:
+_BOX = f'type="box" size="{LENGTH / 2} {(WIDTH - SLACK) / 2} {(HEIGHT - SLACK) / 2}"'
+"""The loose brick's shape."""
+
+
+def _brick(index: int, name: str, loose: str) -> str:
     """Return a free brick; every third one has the same shade, the target is loose."""
     shade = (1.0, 0.8, 0.9)[index % 3]
     red, green, blue = shade * np.array([0.85, 0.77, 0.63])
-    slack = SLACK if name == "target_brick" else 0.0
+    whole = f'type="box" size="{LENGTH / 2} {WIDTH / 2} {HEIGHT / 2}"'
     return f"""
       <body name="{name}">
         <freejoint/>
-        <geom type="box" size="{LENGTH / 2} {(WIDTH - slack) / 2} {(HEIGHT - slack) / 2}"
+        <geom {loose if name == "target_brick" else whole}
           density="600" friction="0.5 0.01 0.001"
           material="birch" rgba="{red:.3f} {green:.3f} {blue:.3f} 1"/>
       </body>"""
 
 
-class PlayJenga(Task):
-    """RLBench's play_jenga: the target is out, let go, and all other bricks are in place."""
+def bricks(loose: str = _BOX, assets: str = "") -> str:
+    """Return a tower with one loose brick.
 
-    graspable = ("target_brick",)
-    mjcf = f"""
+    Args:
+        loose: MJCF attributes of its shape, along x; it is taken at half its height.
+        assets: what that shape needs.
+    """
+    return f"""
     <asset>
-      <material name="birch" specular="0.1" shininess="0.2"/>
+      <material name="birch" specular="0.1" shininess="0.2"/>{assets}
     </asset>
     <worldbody>
       <body name="tower" mocap="true">
         <geom name="tower_zone" class="zone" type="box" size="0.05 0.05 {2.5 * HEIGHT}"
           pos="0 0 {2.5 * HEIGHT}"/>
       </body>
-      {"".join(_brick(i, name) for i, name in enumerate(TOWER))}
+      {"".join(_brick(i, name, loose) for i, name in enumerate(TOWER))}
     </worldbody>
     """
+
+
+class PlayJenga(Task):
+    """RLBench's play_jenga: the target is out, let go, and all other bricks are in place."""
+
+    graspable = ("target_brick",)
+    mjcf = bricks()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         x, y, turn = rng.uniform(0.1, 0.38), rng.uniform(-0.08, 0.28), rng.uniform(-1, 1)

@@ -15,19 +15,34 @@ _HINGE = 0.062
 """metres, height of the rocker's axle above the table."""
 
 
-class PressSwitch(Task):
-    """RLBench's press_switch: the rocker must turn by more than 1.0 rad.
+_ROCKER = """
+          <geom type="mesh" mesh="rocker" material="rocker" mass="0.05"/>
+          <geom class="visual" type="box" size="0.013 0.003 0.0005" pos="-0.03 0 0.007"
+            material="mark"/>
+          <geom class="visual" type="cylinder" size="0.014 0.0005" pos="0.028 0 0.0069"
+            material="mark"/>
+          <geom class="visual" type="cylinder" size="0.009 0.0005" pos="0.028 0 0.0072"
+            material="rocker"/>"""
 
-    A spring across the hinge pulls the rocker away from level, to the side that it leans to.
+
+def switch(
+    rocker: str = _ROCKER,
+    assets: str = rounded_box("rocker", (0.052, 0.035, 0.007), 0.005),
+    plate: str = "0.93 0.92 0.88",
+) -> str:
+    """Return a rocker switch.
+
+    Args:
+        rocker: geoms; 0.028 metres from the axle its face is 0.007 above it.
+        assets: what these need.
+        plate: RGB in [0, 1].
     """
-
-    named = ("rocker",)
-    mjcf = f"""
+    return f"""
     <asset>
       {rounded_box("plate", (0.095, 0.072, 0.012), 0.01)}
       {rounded_box("cheek", (0.03, 0.006, 0.025), 0.0055)}
-      {rounded_box("rocker", (0.052, 0.035, 0.007), 0.005)}
-      <material name="plate" rgba="0.93 0.92 0.88 1" specular="0.5" shininess="0.6"/>
+      {assets}
+      <material name="plate" rgba="{plate} 1" specular="0.5" shininess="0.6"/>
       <material name="rocker" rgba="0.82 0.06 0.07 1" specular="0.7" shininess="0.7"/>
       <material name="mark" rgba="0.97 0.97 0.97 1"/>
     </asset>
@@ -44,13 +59,7 @@ class PressSwitch(Task):
         <body name="rocker" pos="0 0 {_HINGE}" euler="0 -{_TILT} 0">
           <joint name="rocker_joint" axis="0 1 0" range="0 {2 * _TILT}" damping="0.04"
             armature="0.001" frictionloss="0.02"/>
-          <geom type="mesh" mesh="rocker" material="rocker" mass="0.05"/>
-          <geom class="visual" type="box" size="0.013 0.003 0.0005" pos="-0.03 0 0.007"
-            material="mark"/>
-          <geom class="visual" type="cylinder" size="0.014 0.0005" pos="0.028 0 0.0069"
-            material="mark"/>
-          <geom class="visual" type="cylinder" size="0.009 0.0005" pos="0.028 0 0.0072"
-            material="rocker"/>
+          {rocker}
           <site name="pull" pos="0 0 -0.02" group="4"/>
         </body>
       </body>
@@ -62,6 +71,16 @@ class PressSwitch(Task):
       </spatial>
     </tendon>
     """
+
+
+class PressSwitch(Task):
+    """RLBench's press_switch: the rocker must turn by more than 1.0 rad.
+
+    A spring across the hinge pulls the rocker away from level, to the side that it leans to.
+    """
+
+    named = ("rocker",)
+    mjcf = switch()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         x, y, yaw = rng.uniform(0.06, 0.41), rng.uniform(-0.29, 0.29), rng.uniform(-np.pi, np.pi)

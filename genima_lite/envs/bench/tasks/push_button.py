@@ -21,15 +21,21 @@ _PLUNGER = [
 ]
 
 
-class PushButton(Task):
-    """RLBench's push_button: the plunger must travel more than 3 mm."""
+def button(
+    base: str = rounded_box("base", (0.064, 0.064, 0.017), 0.014),
+    collar: str = lathe("collar", _COLLAR),
+    plunger: str = lathe("plunger", _PLUNGER),
+) -> str:
+    """Return a button on a base; its top is 0.0145 metres above the plunger's middle.
 
-    variations = len(BASE_COLORS)
-    mjcf = f"""
+    Args:
+        base, collar, plunger: meshes of these names. All buttons are felt as the known one is.
+    """
+    return f"""
     <asset>
-      {rounded_box("base", (0.064, 0.064, 0.017), 0.014)}
-      {lathe("collar", _COLLAR)}
-      {lathe("plunger", _PLUNGER)}
+      {base}
+      {collar}
+      {plunger}
       <material name="glossy" specular="0.7" shininess="0.7"/>
       <material name="plunger" rgba="0.85 0.05 0.05 1" specular="0.8" shininess="0.8"/>
     </asset>
@@ -48,6 +54,13 @@ class PushButton(Task):
       </body>
     </worldbody>
     """
+
+
+class PushButton(Task):
+    """RLBench's push_button: the plunger must travel more than 3 mm."""
+
+    variations = len(BASE_COLORS)
+    mjcf = button()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         x, y, yaw = rng.uniform(0.05, 0.42), rng.uniform(-0.3, 0.3), rng.uniform(-np.pi, np.pi)

@@ -11,21 +11,23 @@ from genima_lite.envs.bench.task import Task, Waypoint, top_down
 _DISTANCE = 0.17
 """metres from the block to the target's centre."""
 
-_HALF = 0.03
+HALF = 0.03
 """metres, half the block's edge."""
 
 
-class SlideBlockToTarget(Task):
-    """RLBench's slide_block_to_target: the block must reach into a zone at the target's centre.
+def pieces(
+    block: str = rounded_box("block", (HALF, HALF, HALF), 0.006),
+    felt: str = f'type="box" size="{HALF} {HALF} {HALF}"',
+) -> str:
+    """Return the target and the block.
 
-    The gripper cannot take the block. Block and target lie on a line with a fixed distance; the
-    line may point anywhere, since the closed gripper can come from any side.
+    Args:
+        block: a mesh of this name, `HALF` long backwards, and high.
+        felt: MJCF attributes of what is felt.
     """
-
-    named = ("block", "target")
-    mjcf = f"""
+    return f"""
     <asset>
-      {rounded_box("block", (_HALF, _HALF, _HALF), 0.006)}
+      {block}
       <material name="block" rgba="0.93 0.36 0.1 1" specular="0.5" shininess="0.6"/>
       <material name="target" rgba="0.05 0.62 0.18 1" specular="0.2"/>
       <material name="ring" rgba="0.95 0.97 0.95 1" specular="0.2"/>
@@ -41,18 +43,29 @@ class SlideBlockToTarget(Task):
       <body name="block">
         <freejoint/>
         <geom class="visual" type="mesh" mesh="block" material="block"/>
-        <geom class="collision" type="box" size="{_HALF} {_HALF} {_HALF}" mass="0.2"
+        <geom class="collision" {felt} mass="0.2"
           priority="1" friction="0.4 0.005 0.0001"/>
       </body>
     </worldbody>
     """
+
+
+class SlideBlockToTarget(Task):
+    """RLBench's slide_block_to_target: the block must reach into a zone at the target's centre.
+
+    The gripper cannot take the block. Block and target lie on a line with a fixed distance; the
+    line may point anywhere, since the closed gripper can come from any side.
+    """
+
+    named = ("block", "target")
+    mjcf = pieces()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         x, y = rng.uniform(0.2, 0.36), rng.uniform(-0.22, 0.22)
         yaw = rng.uniform(-np.pi, np.pi)
         half = _DISTANCE / 2 * np.array([np.cos(yaw), np.sin(yaw)])
         scene.place("target", x + half[0], y + half[1], yaw)
-        scene.place("block", x - half[0], y - half[1], yaw, scene.pose("target")[2, 3] + _HALF)
+        scene.place("block", x - half[0], y - half[1], yaw, scene.pose("target")[2, 3] + HALF)
 
     def instructions(self, variation: int) -> list[str]:
         return [
@@ -75,7 +88,7 @@ class SlideBlockToTarget(Task):
         folded = (yaw + np.pi / 4) % (np.pi / 2) - np.pi / 4  # the closed fingers' four sides push
 
         def behind(place: np.ndarray, gap: float, height: float) -> np.ndarray:
-            return top_down(np.append(place[:2] - (_HALF + gap) * way, height), folded)
+            return top_down(np.append(place[:2] - (HALF + gap) * way, height), folded)
 
         low = target[2] + 0.02
         return [

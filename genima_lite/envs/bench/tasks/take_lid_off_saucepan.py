@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from genima_lite.envs.bench.scene import Scene
@@ -16,30 +18,45 @@ _LID = [(0, 0.0), (0.083, 0.0), (0.084, 0.005), (0.072, 0.012), (0.04, 0.021), (
 _KNOB = [(0, 0.0), (0.013, 0.0), (0.009, 0.008), (0.018, 0.018), (0.017, 0.027), (0, 0.031)]
 
 
-class TakeLidOffSaucepan(Task):
-    """RLBench's take_lid_off_saucepan: the knob is held and high above the pan."""
+_LONG_HANDLE = """
+        <geom type="capsule" size="0.008" fromto="0.078 0 0.062 0.11 0 0.066" material="steel"/>
+        <geom type="capsule" size="0.012" fromto="0.11 0 0.066 0.203 0 0.078" material="dark"/>"""
 
-    graspable = ("lid_knob",)
-    mjcf = f"""
+
+def saucepan(
+    pan: Sequence[tuple[float, float]] = _PAN,
+    lid: Sequence[tuple[float, float]] = _LID,
+    knob: Sequence[tuple[float, float]] = _KNOB,
+    handle: str = _LONG_HANDLE,
+    enamel: str = "0.72 0.07 0.06",
+    cover: str = "steel",
+) -> str:
+    """Return a saucepan with its lid. They stand, touch and are taken as the known one is.
+
+    Args:
+        pan, lid, knob: outlines to turn, radius and height in metres.
+        handle: geoms.
+        enamel: the pan's colour, RGB in [0, 1].
+        cover: the lid's material.
+    """
+    return f"""
     <asset>
-      {lathe("pan", [*_PAN, (0, 0.012)])}
-      {lathe("lid", _LID)}
-      {lathe("knob", _KNOB)}
-      <material name="enamel" rgba="0.72 0.07 0.06 1" specular="0.7" shininess="0.7"/>
+      {lathe("pan", [*pan, (0, 0.012)])}
+      {lathe("lid", lid)}
+      {lathe("knob", knob)}
+      <material name="enamel" rgba="{enamel} 1" specular="0.7" shininess="0.7"/>
       <material name="steel" rgba="0.55 0.56 0.59 1" specular="0.8" shininess="0.6"/>
     </asset>
     <worldbody>
       <body name="saucepan" mocap="true">
         <geom class="visual" type="mesh" mesh="pan" material="enamel"/>
         <geom class="collision" type="cylinder" size="0.07 0.006" pos="0 0 0.006"/>
-        {wall(radius=0.079, thickness=0.005, bottom=0.012, top=0.082)}
-        <geom type="capsule" size="0.008" fromto="0.078 0 0.062 0.11 0 0.066" material="steel"/>
-        <geom type="capsule" size="0.012" fromto="0.11 0 0.066 0.203 0 0.078" material="dark"/>
+        {wall(radius=0.079, thickness=0.005, bottom=0.012, top=0.082)}{handle}
         <geom name="lifted" class="zone" type="box" size="0.05 0.05 0.05" pos="0 0 0.27"/>
       </body>
       <body name="lid" pos="0 0 0.083">
         <freejoint/>
-        <geom class="visual" type="mesh" mesh="lid" material="steel"/>
+        <geom class="visual" type="mesh" mesh="lid" material="{cover}"/>
         <geom class="collision" type="cylinder" size="0.083 0.003" pos="0 0 0.003" mass="0.2"/>
         <geom class="collision" type="cylinder" size="0.045 0.009" pos="0 0 0.012" mass="0.05"/>
         <body name="lid_knob" pos="0 0 0.023">
@@ -50,6 +67,13 @@ class TakeLidOffSaucepan(Task):
       </body>
     </worldbody>
     """
+
+
+class TakeLidOffSaucepan(Task):
+    """RLBench's take_lid_off_saucepan: the knob is held and high above the pan."""
+
+    graspable = ("lid_knob",)
+    mjcf = saucepan()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         while True:
