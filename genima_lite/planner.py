@@ -1,8 +1,9 @@
 """Plans of the arm: waypoints to joint paths within velocity and acceleration limits.
 
 Free moves are straight lines in joint space, `straight` ones straight lines of the tip. Every
-stretch starts and ends at rest and follows the minimum-jerk profile s(u) = 10u^3 - 15u^4 + 6u^5,
-slowed down until no joint exceeds its share of the arm's limits.
+stretch starts and ends at rest. At the bench's own speed it follows the minimum-jerk profile
+s(u) = 10u^3 - 15u^4 + 6u^5, slowed down until no joint exceeds its share of the arm's limits. At
+RLBench's speed it speeds up, goes on evenly and brakes, with limits on all joints together.
 """
 
 from __future__ import annotations
@@ -28,7 +29,24 @@ MAX_ACCELERATION = 0.5 * panda.ACCELERATION_LIMIT
 FASTEST = 1.3
 """At this pace it takes 0.78 of the arm's limit of velocity, 0.845 of that of acceleration."""
 
+JOINT_SPEED, JOINT_ACCELERATION = 2.0, 8.0
+"""rad/s and rad/s^2, of the vector of all joints: what Genima's demonstrations in RLBench have."""
+
+OWN, RLBENCH = "bench", "rlbench"
+"""Whose speed an expert has, or whose tracking an arm."""
+
 _KNOT_SPACING = 0.02
+
+
+def check_choice(name: str, value: str) -> str:
+    """Return a value, `OWN` or `RLBENCH`.
+
+    Raises:
+        UserError: it is another.
+    """
+    if value not in (OWN, RLBENCH):
+        raise UserError(f"{name} is {value!r}: choose '{OWN}' or '{RLBENCH}'")
+    return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,15 +89,25 @@ def plan(waypoints: Sequence[Waypoint], start: np.ndarray, opening: float = 1.0)
 
 
 def stretches(
-    waypoints: Sequence[Waypoint], start: np.ndarray, opening: float = 1.0
+    waypoints: Sequence[Waypoint],
+    start: np.ndarray,
+    opening: float = 1.0,
+    speed: str = OWN,
+    wait: int = 0,
 ) -> Iterator[np.ndarray]:
     """Yield the commands of `plan`, one array (n, 8) for the way to each waypoint, planned when
     it is asked for.
+
+    Args:
+        waypoints, start, opening: see `plan`.
+        speed: `OWN` or `RLBENCH`.
+        wait: steps at each waypoint for an arm that lags behind its commands.
     """
     q = np.asarray(start)
     for waypoint in waypoints:
         knots = _joint_knots(q, waypoint)
-        rows = [np.append(step, opening) for step in timed(knots, waypoint.pace)]
+        way = (timed if speed == OWN else timed_as_rlbench)(knots, waypoint.pace)
+        rows = [np.append(step, opening) for step in [*way, *[knots[-1]] * wait]]
         q = knots[-1]
         if waypoint.gripper is not None and waypoint.gripper != opening:
             opening = waypoint.gripper
@@ -131,6 +159,33 @@ def timed(knots: np.ndarray, pace: float = 1.0) -> np.ndarray:
     duration = max(speed.max(), np.sqrt(force.max())) / pace
     steps = max(1, int(np.ceil(duration / CONTROL_PERIOD)))
     return path(_minimum_jerk(np.arange(1, steps + 1) / steps))
+
+
+def timed_as_rlbench(knots: np.ndarray, pace: float = 1.0) -> np.ndarray:
+    """Return joint targets (n, 7), one a control period, along a path of knots (m, 7), `pace` times
+    as fast as Genima's demonstrations in RLBench.
+    """
+    path = CubicSpline(np.linspace(0, 1, len(knots)), knots)
+    shares = np.linspace(0, 1, 201)
+    gone = np.linalg.norm(np.diff(path(shares), axis=0), axis=1)
+    lengths = np.append(0, np.cumsum(gone))
+    duration = _ramps(0.0, lengths[-1])[1]
+    steps = max(1, int(np.ceil(duration / pace / CONTROL_PERIOD)))
+    times = np.arange(1, steps + 1) / steps * duration
+    return path(np.interp([_ramps(t, lengths[-1])[0] for t in times], lengths, shares))
+
+
+def _ramps(time: float, length: float) -> tuple[float, float]:
+    """Return how far one is after a time on a way of `length` radians, and how long all takes:
+    speeding up and braking evenly, with at most `JOINT_SPEED` between.
+    """
+    top = min(JOINT_SPEED, np.sqrt(length * JOINT_ACCELERATION))
+    ramp = top / JOINT_ACCELERATION
+    duration = 2 * ramp + (length - ramp * top) / top if top else 0.0
+    if time > duration / 2:
+        return length - _ramps(duration - time, length)[0], duration
+    early = min(time, ramp)
+    return JOINT_ACCELERATION * early**2 / 2 + top * (time - early), duration
 
 
 def _minimum_jerk(u: np.ndarray) -> np.ndarray:

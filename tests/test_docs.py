@@ -105,7 +105,8 @@ def example(page: str) -> str:
 
 
 def test_the_example_of_a_perturbation_makes_the_scene_paler(tmp_path, monkeypatch):
-    use, fog = examples("add-a-perturbation.md")
+    use, fog, chest = examples("add-a-perturbation.md")
+    exec(chest, {})
     made: dict = {}
     exec(use, made)
     assert made["info"]["perturbations"] == ("camera_pose", "light")

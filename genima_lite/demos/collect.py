@@ -31,7 +31,8 @@ from genima_lite.errors import UserError
 from genima_lite.files import check_folder
 from genima_lite.observation import Demo
 from genima_lite.panda import Unreachable
-from genima_lite.provenance import FILE, claim
+from genima_lite.planner import check_choice
+from genima_lite.provenance import FILE, claim, fingerprint
 from genima_lite.seeds import MAX_ATTEMPTS, training_seed
 from genima_lite.workers import check_processes, pool
 
@@ -83,7 +84,8 @@ class CollectSettings:
         recovery: share of the episodes that start with the arm beside the expert's path
             (`genima_lite.datasets.recovery_starts`).
         lead: makes what leads it there.
-        backend, perturbations, strength: see `genima_lite.envs.api.EnvSpec`.
+        backend, perturbations, strength, speed, tracking, sentences: see
+            `genima_lite.envs.api.EnvSpec`.
     """
 
     seed: int = 0
@@ -94,6 +96,9 @@ class CollectSettings:
     backend: str = BENCH
     perturbations: tuple[str, ...] = ()
     strength: float = 1.0
+    speed: str = BENCH
+    tracking: str = BENCH
+    sentences: str | None = None
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -105,6 +110,8 @@ class CollectSettings:
         if not 0 <= self.recovery <= 1:
             raise UserError(f"--recovery is {self.recovery}; give a share from 0 to 1")
         check_perturbations(self.perturbations, self.strength, self.backend)
+        check_choice("speed", self.speed)
+        check_choice("tracking", self.tracking)
         if self.recovery and self.lead is None:
             raise UserError("recovery starts need a lead: by noise or by a policy")
 
@@ -112,14 +119,16 @@ class CollectSettings:
         """Return the environment in which a task's episodes are recorded."""
         size, backend = self.image_size, self.backend
         spec = EnvSpec(task, image_size=size, depth=True, mask=True, backend=backend)
-        return replace(spec, perturbations=self.perturbations, strength=self.strength)
+        names = ("perturbations", "strength", "speed", "tracking", "sentences")
+        return replace(spec, **{name: getattr(self, name) for name in names})
 
     def provenance(self) -> dict[str, Any]:
-        """Return all that the episodes come from, JSON-able, with a fingerprint of the weights of
-        the policy that leads to recovery starts.
+        """Return all that the episodes come from, JSON-able, with fingerprints of the file of
+        sentences and of the weights of the policy that leads to recovery starts.
         """
-        settings = {name: value for name, value in vars(self).items() if name != "lead"}
-        return {**settings, "lead": self.lead.provenance() if self.lead else None}
+        sentences = fingerprint(self.sentences) if self.sentences else None
+        lead = self.lead.provenance() if self.lead else None
+        return {**vars(self), "sentences": sentences, "lead": lead}
 
 
 @dataclass(frozen=True)
@@ -155,7 +164,7 @@ def plan_jobs(tasks: Sequence[str], episodes: int, settings: CollectSettings) ->
         raise UserError(f"--episodes is {episodes}; ask for at least 1")
     jobs = []
     for task in tasks:
-        count = _environment(EnvSpec(task, cameras=(), backend=settings.backend)).variations
+        count = _environment(settings.spec(task)).variations
         chosen = settings.variations or tuple(range(count))
         wrong = [v for v in chosen if not 0 <= v < count]
         if wrong:

@@ -39,6 +39,10 @@ class EnvSpec:
         perturbations: names of what changes the scene's looks, such as "light"; the backend says
             which it knows.
         strength: of the perturbations, from 0 to 1.
+        speed: of the expert, "bench" or "rlbench": our own, or that of Genima's demonstrations.
+        tracking: of the arm, "bench" or "rlbench": commands are reached within a step, or by 30 to
+            65 %, as in RLBench.
+        sentences: a JSON file with further sentences (`genima_lite.envs.sentences.read_sentences`).
     """
 
     task: str
@@ -49,6 +53,9 @@ class EnvSpec:
     backend: str = BENCH
     perturbations: tuple[str, ...] = ()
     strength: float = 1.0
+    speed: str = BENCH
+    tracking: str = BENCH
+    sentences: str | None = None
 
 
 @dataclass(frozen=True)

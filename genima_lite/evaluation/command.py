@@ -20,6 +20,7 @@ from genima_lite.evaluation.report import write_report
 from genima_lite.evaluation.rollout import evaluate
 from genima_lite.evaluation.statistics import EpisodeResult, results_document
 from genima_lite.files import check_folder, check_output, write_json
+from genima_lite.planner import check_choice
 from genima_lite.policies.api import PolicyFactory, PolicySettings
 
 
@@ -47,6 +48,8 @@ class Evaluation:
     """What changes the scenes: light, camera_pose, distractors and others, or all."""
     strength: float = 1.0
     """Of the perturbations, 0 to 1."""
+    tracking: str = BENCH
+    """Of the arm: bench, or rlbench, where it gets two thirds of the way in a step."""
     keep_going: bool = False
     """List an episode that ends with an error, apart from failures, and go on."""
     json: Path | None = None
@@ -60,6 +63,7 @@ class Evaluation:
         for task in self.tasks:
             check_task(task, self.backend)
         check_perturbations(self.perturb, self.strength, self.backend, self.tasks)
+        check_choice("tracking", self.tracking)
         if self.episodes < 1 or self.seed < 0:
             raise UserError("give at least 1 episode, and a seed from 0 on")
         if self.demos is not None and self.report is None:
@@ -148,7 +152,7 @@ class Evaluation:
 
     def document(self, results: Sequence[EpisodeResult], command: str) -> dict[str, Any]:
         """Return all about a run, JSON-able, with the command that started it."""
-        names = ["policy", "episodes", "seed", "n_action_steps", "ensemble", "backend"]
+        names = ["policy", "episodes", "seed", "n_action_steps", "ensemble", "backend", "tracking"]
         names += ["perturb", "strength"] if self.perturb else []
         settings: dict[str, Any] = {name: getattr(self, name) for name in names}
         checkpoint = None if self.checkpoint is None else str(self.checkpoint)
@@ -167,7 +171,8 @@ class Evaluation:
     @cached_property
     def _make(self) -> PolicyFactory:
         settings = PolicySettings(self.checkpoint, self.n_action_steps, self.ensemble)
-        return PolicyFactory(self.policy, settings, self.backend, self.perturb, self.strength)
+        world = (self.backend, self.perturb, self.strength, self.tracking)
+        return PolicyFactory(self.policy, settings, *world)
 
     @cached_property
     def _recorder(self) -> Recorder | None:

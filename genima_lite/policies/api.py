@@ -131,7 +131,7 @@ class PolicyFactory:
         name: of the policy.
         settings: for it.
         backend: of the environments; see `genima_lite.envs.api.EnvSpec`.
-        perturbations, strength: of the environments.
+        perturbations, strength, tracking: of the environments.
 
     Raises:
         UserError: no such policy.
@@ -142,6 +142,7 @@ class PolicyFactory:
     backend: str = BENCH
     perturbations: tuple[str, ...] = ()
     strength: float = 1.0
+    tracking: str = BENCH
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -158,7 +159,8 @@ class PolicyFactory:
     def spec(self, task: str) -> EnvSpec:
         """Return which environment the policy wants for a task."""
         spec = env_spec(self.name, task, self.settings, self.backend)
-        return replace(spec, perturbations=self.perturbations, strength=self.strength)
+        names = ("perturbations", "strength", "tracking")
+        return replace(spec, **{name: getattr(self, name) for name in names})
 
     def fingerprint(self) -> str | None:
         """Return digits that change with the policy's weights; `None` if it has none.

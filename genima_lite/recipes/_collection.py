@@ -42,6 +42,12 @@ class CollectConfig:
     """What changes each episode's scene (domain randomisation): light, distractors and others."""
     strength: float = 1.0
     """Of the perturbations, 0 to 1."""
+    speed: str = BENCH
+    """Of the expert: bench, or rlbench, as Genima's demonstrations in RLBench are."""
+    tracking: str = BENCH
+    """Of the arm: bench, or rlbench, where it gets two thirds of the way in a step."""
+    sentences: str | None = None
+    """A JSON file with further sentences, by task a list for each variation."""
 
     def __post_init__(self) -> None:
         if not self.tasks or self.episodes < 1:
@@ -67,4 +73,5 @@ class CollectConfig:
             lead = PolicyLeads(PolicyFactory(self.recovery_by, PolicySettings(folder)))
         lead = lead if self.recovery else None
         what = (self.seed, self.image_size, self.variations or None, self.recovery, lead)
-        return CollectSettings(*what, self.backend, self.perturb, self.strength)
+        how = (self.speed, self.tracking, self.sentences)
+        return CollectSettings(*what, self.backend, self.perturb, self.strength, *how)

@@ -33,8 +33,8 @@ def make(spec: EnvSpec) -> BenchEnv:
     from genima_lite.envs.bench.env import BenchEnv
 
     views = (spec.cameras, spec.image_size, spec.depth, spec.mask)
-    changes = {"perturbations": spec.perturbations, "strength": spec.strength}
-    return BenchEnv(spec.task, *views, **changes)  # type: ignore[arg-type]
+    names = ("perturbations", "strength", "speed", "tracking", "sentences")
+    return BenchEnv(spec.task, *views, **{name: getattr(spec, name) for name in names})
 
 
 def make_random_scenes(task: str, view_size: int) -> RandomScenes:

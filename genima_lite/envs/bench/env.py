@@ -20,11 +20,15 @@ from genima_lite.envs.bench.render import Renderer
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.task import Task
 from genima_lite.envs.bench.tasks import check_task, load_task
+from genima_lite.envs.sentences import read_sentences
 from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, Observation
-from genima_lite.planner import stretches
+from genima_lite.planner import OWN, RLBENCH, check_choice, stretches
 
 _RENDER_SIZE = 512
+
+_WAIT = 5
+"""Steps after which an arm that lags has reached a waypoint to a milliradian."""
 
 
 class BenchEnv(gymnasium.Env):
@@ -49,6 +53,7 @@ class BenchEnv(gymnasium.Env):
             or "raise".
         render_mode: "rgb_array" for `render()`, or `None`.
         perturbations, strength: what changes the scene, and how much (`Perturbed`).
+        speed, tracking, sentences: see `genima_lite.envs.api.EnvSpec`.
 
     Raises:
         ValueError: unknown task, camera or setting.
@@ -67,6 +72,9 @@ class BenchEnv(gymnasium.Env):
         render_mode: str | None = None,
         perturbations: Sequence[str] = (),
         strength: float = 1.0,
+        speed: str = OWN,
+        tracking: str = OWN,
+        sentences: str | None = None,
     ):
         if out_of_limits not in ("clip", "raise"):
             raise UserError(f"out_of_limits is '{out_of_limits}'; choose 'clip' or 'raise'")
@@ -81,6 +89,10 @@ class BenchEnv(gymnasium.Env):
         perturbed = Perturbed(tuple(perturbations), strength)
         self._scenes = [Scene(shape, perturbed) for shape in perturbed.shapes(load_task(task))]
         self.scene = self._scenes[0]
+        self._speed, self._lags = check_choice("speed", speed), check_choice("tracking", tracking)
+        for scene in self._scenes:
+            scene.robot.lags = self._lags == RLBENCH
+        self._sentences = read_sentences(sentences, task, self.variations)
         self.render_mode = render_mode
         self._out_of_limits = out_of_limits
         self._renderers: dict[tuple[Scene, int], Renderer] = {}
@@ -125,7 +137,7 @@ class BenchEnv(gymnasium.Env):
 
     def instructions(self, variation: int) -> list[str]:
         """Return several sentences that ask for a variation; the first is the standard one."""
-        return self.task.instructions(variation)
+        return self.task.instructions(variation) + self._sentences.get(variation, [])
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -196,7 +208,9 @@ class BenchEnv(gymnasium.Env):
         """
         scene = self.scene
         ahead = scene.first if scene.at_start else self.task.recover(scene, scene.first)
-        yield from stretches(ahead, scene.robot.joints, float(scene.robot.commanded_open))
+        start, opening = scene.robot.joints, float(scene.robot.commanded_open)
+        wait = _WAIT if self._lags == RLBENCH else 0
+        yield from stretches(ahead, start, opening, self._speed, wait)
 
     def state(self) -> dict[str, Any]:
         """Return all that defines the present state, JSON-able; see `Scene.state`."""
@@ -298,7 +312,7 @@ class BenchEnv(gymnasium.Env):
 
     def _info(self, success: bool) -> dict[str, Any]:
         """Return what gymnasium calls info; `instruction` is the goal's standard sentence."""
-        sentences = self.task.instructions(self.scene.variation)
+        sentences = self.instructions(self.scene.variation)
         return {
             "instruction": sentences[0],
             "instructions": sentences,

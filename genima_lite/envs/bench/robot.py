@@ -14,6 +14,14 @@ from genima_lite.observation import CONTROL_PERIOD
 _FINGER_SPEED = 0.2
 _SETTLE_STEPS = 10
 
+_COMMANDED, _REACHED = (0, 0.01, 0.05, 0.1, 0.2), (0, 0.0065, 0.030, 0.052, 0.068)
+"""Radians that a joint of RLBench's arm at rest is told to move, and that it has moved after 50 ms;
+measured on the running simulator (joint 1)."""
+
+_COASTING = 0.5
+"""Share of their velocity that joints keep by themselves: with it a moving arm is as far behind its
+commands as in RLBench's demonstrations, 0.02 to 0.03 radians."""
+
 
 class Robot:
     """Moves the arm and the gripper of one simulated scene.
@@ -21,10 +29,14 @@ class Robot:
     The servos follow a reference that runs in a straight line from the last target to the new
     one within a control period, no faster than the joints' velocity limits. The reference's
     velocity is fed forward, so that a commanded path is tracked without lag.
+
+    Attributes:
+        lags: whether the arm tracks as RLBench's does: the reference runs from where the joints
+            are to a part of the way to the target only, as far as those get in one step.
     """
 
     def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, graspable: tuple[str, ...]):
-        self._model, self._data = model, data
+        self._model, self._data, self.lags = model, data, False
         self._graspable = graspable
         self._substeps = round(CONTROL_PERIOD / model.opt.timestep)
         self._lead = -model.actuator_biasprm[:7, 2] / model.actuator_gainprm[:7, 0]
@@ -90,13 +102,20 @@ class Robot:
     def move(self, target: np.ndarray) -> None:
         """Drive the joints towards a target (7,) in radians for one control period."""
         limit = panda.VELOCITY_LIMIT * CONTROL_PERIOD
-        start = self._reference
-        stride = np.clip(target - start, -limit, limit)
+        start = self.joints if self.lags else self._reference
+        wanted = self._lagging(target - start) if self.lags else target - start
+        stride = np.clip(wanted, -limit, limit)
         lead = self._lead * stride / CONTROL_PERIOD
         for k in range(1, self._substeps + 1):
             self._data.ctrl[:7] = start + stride * (k / self._substeps) + lead
             mujoco.mj_step(self._model, self._data)
         self._reference = start + stride
+
+    def _lagging(self, way: np.ndarray) -> np.ndarray:
+        """Return how far (7,) joints get in a step that are `way` from where they should be."""
+        coasting = _COASTING * CONTROL_PERIOD * self._data.qvel[:7]
+        rest = way - coasting
+        return coasting + np.sign(rest) * np.interp(np.abs(rest), _COMMANDED, _REACHED)
 
     def hold(self, steps: int) -> None:
         """Let `steps` control periods pass with the arm at its reference."""
