@@ -122,11 +122,10 @@ class BasketballInHoop(Task):
     """
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
-        x, y = rng.uniform([0.26, -0.08], [0.46, 0.32])
-        yaw = -0.75 * np.pi + rng.uniform(-np.pi / 4, np.pi / 4)
-        scene.place("hoop", x, y, yaw)
-        ring, hoop = scene.pose("ring")[:2, 3], scene.pose("hoop")
         while True:
+            x, y = rng.uniform([0.26, -0.08], [0.46, 0.32])
+            scene.place("hoop", x, y, -0.75 * np.pi + rng.uniform(-np.pi / 4, np.pi / 4))
+            ring, hoop = scene.pose("ring")[:2, 3], scene.pose("hoop")
             ball = rng.uniform([0.07, -0.3], [0.42, 0.3])
             before = (ball - hoop[:2, 3]) @ hoop[:2, 0]  # metres before the pole
             room = _from_line(hoop[:2, 3], BASE[:2, 3], ball)  # for the forearm beside the board

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import ConvexHull
 
+from genima_lite.envs.bench.fingers import downwards, leftwards
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.shapes import lathe, wall
-from genima_lite.envs.bench.task import TABLE, Task, Waypoint, along, top_down
+from genima_lite.envs.bench.task import TABLE, Task, Waypoint, along
 
 _RADIUS, _FLAT = 0.031, 0.02
 """metres from the paper's middle to its outermost corners, and to the table that it lies on."""
@@ -143,9 +144,10 @@ class PutRubbishInBin(Task):
 
     def waypoints(self, scene: Scene) -> list[Waypoint]:
         rubbish, bin_place = scene.pose("rubbish")[:3, 3], scene.pose("bin")[:3, 3]
-        across = np.arctan2(*(bin_place - rubbish)[1::-1]) + np.pi / 2  # between the tomatoes
-        grasp = top_down(np.append(rubbish[:2], rubbish[2] - 0.002), across)
-        above = top_down(bin_place + [0, 0, _HEIGHT + 0.015], across)
+        x, y = (bin_place - rubbish)[:2] / np.linalg.norm((bin_place - rubbish)[:2])
+        across = leftwards(rubbish, np.array([-y, x, 0.0]))  # the fingers go between the tomatoes
+        grasp = downwards(rubbish - [0, 0, 0.002], across)
+        above = downwards(bin_place + [0, 0, _HEIGHT + 0.015], across)
         return [
             Waypoint(along(grasp, z=-0.09)),
             Waypoint(grasp, gripper=0.0, straight=True),
