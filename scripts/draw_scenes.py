@@ -1,6 +1,7 @@
 """Draw the README's picture, every task half-way: `python scripts/draw_scenes.py FILE`."""
 
 import sys
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,6 +11,7 @@ from genima_lite.policies.expert import ExpertPolicy
 
 SEED = 5
 SIZE = 256
+COLUMNS = 5
 
 
 def halfway(task: str) -> tuple[np.ndarray, str]:
@@ -26,13 +28,14 @@ def halfway(task: str) -> tuple[np.ndarray, str]:
 
 def main() -> None:
     tasks = task_names()
-    figure, axes = plt.subplots(2, (len(tasks) + 1) // 2, figsize=(11, 6.4), dpi=100)
+    rows = -(-len(tasks) // COLUMNS)
+    figure, axes = plt.subplots(rows, COLUMNS, figsize=(11, 12.6), dpi=100)
     for axis in axes.flat:
         axis.axis("off")
     for axis, task in zip(axes.flat, tasks, strict=False):
         picture, instruction = halfway(task)
         axis.imshow(picture)
-        axis.set_title(f"{task}\n“{instruction}”", fontsize=8)
+        axis.set_title(f"{task}\n{fill(f'“{instruction}”', 38)}", fontsize=7)
     figure.tight_layout(h_pad=1.5)
     figure.savefig(sys.argv[1])
 
