@@ -98,8 +98,8 @@ class OpenBox(Swing):
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         yaw = rng.uniform(-np.pi / 8, np.pi / 8)
-        x = 0.23 - 0.1 * np.sin(yaw) + rng.uniform(-0.11, 0.11)  # the bar stays in reach
-        scene.place("box", x, rng.uniform(-0.16, 0.2), yaw)
+        x = 0.23 - 0.1 * np.sin(yaw) + rng.uniform(-0.1, 0.1)  # the bar stays in reach
+        scene.place("box", x, rng.uniform(-0.16, 0.18), yaw)
 
     def instructions(self, variation: int) -> list[str]:
         return [

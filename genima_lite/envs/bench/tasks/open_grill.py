@@ -114,8 +114,8 @@ class OpenGrill(Swing):
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         yaw = rng.uniform(-np.pi / 2, np.pi / 2)
-        x = 0.25 - 0.06 * np.sin(yaw) + rng.uniform(-0.06, 0.06)  # the handle stays in reach
-        scene.place("grill", x, rng.uniform(-0.15, 0.2), yaw)
+        x = 0.25 - 0.075 * np.sin(yaw) + rng.uniform(-0.055, 0.055)  # the handle stays in reach
+        scene.place("grill", x, rng.uniform(-0.15, 0.15), yaw)
 
     def instructions(self, variation: int) -> list[str]:
         return [

@@ -127,7 +127,7 @@ class OpenMicrowave(Swing):
     """
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
-        x, y = rng.uniform(0.09, 0.16), rng.uniform(-0.22, 0.06)
+        x, y = rng.uniform(0.094, 0.15), rng.uniform(-0.19, 0.06)
         scene.place("microwave", x, y, -0.8 * np.pi + rng.uniform(-np.pi / 8, np.pi / 8))
 
     def instructions(self, variation: int) -> list[str]:
