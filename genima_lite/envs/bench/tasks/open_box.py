@@ -10,10 +10,10 @@ from genima_lite.envs.bench.shapes import rounded_box
 from genima_lite.envs.bench.task import Waypoint, along, top_down
 from genima_lite.transforms import pose_matrix
 
-_LENGTH, _WIDTH, _HEIGHT = 0.11, 0.085, 0.1
+LENGTH, WIDTH, _HEIGHT = 0.11, 0.085, 0.1
 """metres: half along the hinge, half across it, height of the box without its lid."""
 
-_BAR = (-2 * _WIDTH - 0.03, 0.02)
+BAR = (-2 * WIDTH - 0.03, 0.02)
 """metres across the hinge and above it where the handle's bar is."""
 
 _LEAN = 0.6
@@ -31,26 +31,43 @@ def _corner(x: float, y: float) -> str:
 
 def _post(x: float) -> str:
     """Return one of the two posts that carry the bar, in the lid's frame."""
-    y, z = _BAR
+    y, z = BAR
     return f"""
-    <geom type="capsule" size="0.005" fromto="{x} {-2 * _WIDTH + 0.01} 0.01 {x} {y} {z}"
+    <geom type="capsule" size="0.005" fromto="{x} {-2 * WIDTH + 0.01} 0.01 {x} {y} {z}"
       material="brass" mass="0.005"/>"""
 
 
-class OpenBox(Swing):
-    """RLBench's open_box: the lid must turn by more than 90 degrees.
+_HANDLE = f"""<geom type="capsule" size="0.0075" fromto="-0.032 {BAR[0]} {BAR[1]} 0.032 {BAR[0]}
+            {BAR[1]}" material="brass" mass="0.02" friction="1.5 0.02 0.001"/>
+          {_post(-0.032)}
+          {_post(0.032)}"""
 
-    The lid opens sideways. Its hinge is stiff: let go, it stays where it is.
+_TOP = rounded_box("box_lid", (LENGTH + 0.008, WIDTH + 0.008, 0.011), 0.009)
+
+
+def box(
+    handle: str = _HANDLE,
+    top: str = _TOP,
+    walls: str = "0.08 0.36 0.3",
+    lid: str = "0.12 0.5 0.42",
+    trim: str = "0.86 0.68 0.25",
+) -> str:
+    """Return a box with a lid on a hinge.
+
+    Args:
+        handle: geoms in the lid's frame; the fingers close on a bar along x at `BAR`, and between
+            the bar's posts, 0.05 metres or more apart.
+        top: a mesh `box_lid` in the frame of the lid's middle; it lies on the box from z = -0.011.
+        walls, lid, trim: RGB in [0, 1] of the box, its lid and its metal.
     """
-
-    mjcf = f"""
+    return f"""
     <asset>
-      {rounded_box("box_lid", (_LENGTH + 0.008, _WIDTH + 0.008, 0.011), 0.009)}
-      {rounded_box("box_band", (0.013, _WIDTH + 0.0095, 0.0125), 0.009)}
-      {rounded_box("box_foot", (_LENGTH + 0.006, _WIDTH + 0.006, 0.008), 0.006)}
-      <material name="box" rgba="0.08 0.36 0.3 1" specular="0.5" shininess="0.6"/>
-      <material name="lid" rgba="0.12 0.5 0.42 1" specular="0.5" shininess="0.6"/>
-      <material name="brass" rgba="0.86 0.68 0.25 1" specular="0.9" shininess="0.8"/>
+      {top}
+      {rounded_box("box_band", (0.013, WIDTH + 0.0095, 0.0125), 0.009)}
+      {rounded_box("box_foot", (LENGTH + 0.006, WIDTH + 0.006, 0.008), 0.006)}
+      <material name="box" rgba="{walls} 1" specular="0.5" shininess="0.6"/>
+      <material name="lid" rgba="{lid} 1" specular="0.5" shininess="0.6"/>
+      <material name="brass" rgba="{trim} 1" specular="0.9" shininess="0.8"/>
       <material name="lining" rgba="0.62 0.1 0.12 1" specular="0"/>
     </asset>
     <default>
@@ -64,37 +81,43 @@ class OpenBox(Swing):
     <worldbody>
       <body name="box" mocap="true">
         <geom class="visual" type="mesh" mesh="box_foot" pos="0 0 0.008" material="box"/>
-        <geom class="box_wall" size="{_LENGTH} {_WIDTH} 0.006" pos="0 0 0.006"/>
-        <geom class="box_wall" size="{_THICK} {_WIDTH} {_HEIGHT / 2}"
-          pos="{_LENGTH - _THICK} 0 {_HEIGHT / 2}"/>
-        <geom class="box_wall" size="{_THICK} {_WIDTH} {_HEIGHT / 2}"
-          pos="-{_LENGTH - _THICK} 0 {_HEIGHT / 2}"/>
-        <geom class="box_wall" size="{_LENGTH} {_THICK} {_HEIGHT / 2}"
-          pos="0 {_WIDTH - _THICK} {_HEIGHT / 2}"/>
-        <geom class="box_wall" size="{_LENGTH} {_THICK} {_HEIGHT / 2}"
-          pos="0 -{_WIDTH - _THICK} {_HEIGHT / 2}"/>
-        <geom class="box_lining" size="{_LENGTH - 0.011} {_WIDTH - 0.011} 0.001" pos="0 0 0.0165"/>
-        {"".join(_corner(x, y) for x in (-_LENGTH, _LENGTH) for y in (-_WIDTH, _WIDTH))}
-        <body name="lid" pos="0 {_WIDTH} {_HEIGHT}">
+        <geom class="box_wall" size="{LENGTH} {WIDTH} 0.006" pos="0 0 0.006"/>
+        <geom class="box_wall" size="{_THICK} {WIDTH} {_HEIGHT / 2}"
+          pos="{LENGTH - _THICK} 0 {_HEIGHT / 2}"/>
+        <geom class="box_wall" size="{_THICK} {WIDTH} {_HEIGHT / 2}"
+          pos="-{LENGTH - _THICK} 0 {_HEIGHT / 2}"/>
+        <geom class="box_wall" size="{LENGTH} {_THICK} {_HEIGHT / 2}"
+          pos="0 {WIDTH - _THICK} {_HEIGHT / 2}"/>
+        <geom class="box_wall" size="{LENGTH} {_THICK} {_HEIGHT / 2}"
+          pos="0 -{WIDTH - _THICK} {_HEIGHT / 2}"/>
+        <geom class="box_lining" size="{LENGTH - 0.011} {WIDTH - 0.011} 0.001" pos="0 0 0.0165"/>
+        {"".join(_corner(x, y) for x in (-LENGTH, LENGTH) for y in (-WIDTH, WIDTH))}
+        <body name="lid" pos="0 {WIDTH} {_HEIGHT}">
           <joint name="box_joint" axis="-1 0 0" range="0 1.9" damping="0.05" frictionloss="0.45"
             armature="0.002" {STAYS}/>
-          <geom class="visual" type="mesh" mesh="box_lid" pos="0 -{_WIDTH} 0.011" material="lid"/>
-          <geom class="visual" type="mesh" mesh="box_band" pos="0.07 -{_WIDTH} 0.011"
+          <geom class="visual" type="mesh" mesh="box_lid" pos="0 -{WIDTH} 0.011" material="lid"/>
+          <geom class="visual" type="mesh" mesh="box_band" pos="0.07 -{WIDTH} 0.011"
             material="brass"/>
-          <geom class="visual" type="mesh" mesh="box_band" pos="-0.07 -{_WIDTH} 0.011"
+          <geom class="visual" type="mesh" mesh="box_band" pos="-0.07 -{WIDTH} 0.011"
             material="brass"/>
-          <geom class="box_lining" size="{_LENGTH - 0.012} {_WIDTH - 0.012} 0.0006"
-            pos="0 -{_WIDTH} 0"/>
-          <geom class="collision" type="box" size="{_LENGTH + 0.006} {_WIDTH} 0.011"
-            pos="0 -{_WIDTH} 0.0115" mass="0.25"/>
-          <geom type="capsule" size="0.0075" fromto="-0.032 {_BAR[0]} {_BAR[1]} 0.032 {_BAR[0]}
-            {_BAR[1]}" material="brass" mass="0.02" friction="1.5 0.02 0.001"/>
-          {_post(-0.032)}
-          {_post(0.032)}
+          <geom class="box_lining" size="{LENGTH - 0.012} {WIDTH - 0.012} 0.0006"
+            pos="0 -{WIDTH} 0"/>
+          <geom class="collision" type="box" size="{LENGTH + 0.006} {WIDTH} 0.011"
+            pos="0 -{WIDTH} 0.0115" mass="0.25"/>
+          {handle}
         </body>
       </body>
     </worldbody>
     """
+
+
+class OpenBox(Swing):
+    """RLBench's open_box: the lid must turn by more than 90 degrees.
+
+    The lid opens sideways. Its hinge is stiff: let go, it stays where it is.
+    """
+
+    mjcf = box()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         yaw = rng.uniform(-np.pi / 8, np.pi / 8)
@@ -114,7 +137,7 @@ class OpenBox(Swing):
 
     def waypoints(self, scene: Scene) -> list[Waypoint]:
         lean = pose_matrix([0, 0, 0], [np.sin(_LEAN / 2), 0, 0, np.cos(_LEAN / 2)])
-        bar = pose_matrix([0, _WIDTH + _BAR[0], _HEIGHT + _BAR[1]])
+        bar = pose_matrix([0, WIDTH + BAR[0], _HEIGHT + BAR[1]])
         closed = scene.pose("box") @ bar @ lean @ top_down(np.zeros(3))
         swing = grip_and_swing(scene, "box_joint", closed, angle=1.8, turn=0.8)
         return [Waypoint(along(swing[0].tip, z=-0.08)), *swing]
