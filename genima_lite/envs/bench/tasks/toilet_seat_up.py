@@ -10,10 +10,10 @@ from genima_lite.envs.bench.shapes import lathe, rounded_box, wall
 from genima_lite.envs.bench.task import Waypoint, along, top_down
 from genima_lite.transforms import pose_matrix
 
-_RIM, _RING, _TUBE = 0.14, 0.082, 0.012
+_RIM, RING, TUBE = 0.14, 0.082, 0.012
 """metres: height of the bowl's rim, radius of the seat's ring, and of the tube it is made of."""
 
-_HINGE = _RING + 0.012
+HINGE = RING + 0.012
 """metres from the bowl's middle to the hinge."""
 
 _LEAN = 0.55
@@ -31,38 +31,54 @@ _LID = [(0.0, 0.0), (0.088, 0.0), (0.092, 0.004), (0.09, 0.009), (0.075, 0.012),
 def _ring_profile(points: int = 12) -> list[tuple[float, float]]:
     """Return the outline of the seat's tube, a circle beside the axis."""
     turn = np.linspace(0, 2 * np.pi, points, endpoint=False)
-    return [(_RING + _TUBE * np.cos(t), _TUBE * np.sin(t)) for t in turn]
+    return [(RING + TUBE * np.cos(t), TUBE * np.sin(t)) for t in turn]
 
 
 def _ring(count: int = 20) -> str:
     """Return the seat's collision geoms: a ring of capsules, one of them across its front."""
     turn = np.linspace(0, 2 * np.pi, count, endpoint=False) + np.pi / count - np.pi / 2
-    x, y = _RING * np.cos(turn), _RING * np.sin(turn) - _HINGE
+    x, y = RING * np.cos(turn), RING * np.sin(turn) - HINGE
     return "".join(
-        f'<geom class="collision" type="capsule" size="{_TUBE}" mass="0.012" '
+        f'<geom class="collision" type="capsule" size="{TUBE}" mass="0.012" '
         f'friction="1.5 0.02 0.001" '
         f'fromto="{x[i]:.5f} {y[i]:.5f} 0 {x[i - 1]:.5f} {y[i - 1]:.5f} 0"/>'
         for i in range(count)
     )
 
 
-class ToiletSeatUp(Swing):
-    """RLBench's toilet_seat_up: the seat must turn by more than 1.40 rad.
+_SEAT = f'<geom class="visual" type="mesh" mesh="seat" pos="0 -{HINGE} 0" material="seat"/>'
+_FELT = _ring()
+_COVER = '<geom class="visual" type="mesh" mesh="toilet_lid" pos="0 0.095 0" material="seat"/>'
+_TANK = rounded_box("tank", (0.095, 0.034, 0.075), 0.014)
 
-    Its hinge is stiff: let go, it stays where it is.
+
+def toilet(
+    seat: str = _SEAT,
+    felt: str = _FELT,
+    cover: str = _COVER,
+    tank: str = _TANK,
+    porcelain: str = "0.93 0.94 0.95",
+) -> str:
+    """Return a toilet whose lid stands.
+
+    Args:
+        seat: visual geoms in the seat's frame, which is that of its hinge.
+        felt: collision geoms in the seat's frame; the fingers take a tube of radius `TUBE` along
+            x, `RING` before the bowl's middle.
+        cover: a visual geom in the lid's frame.
+        tank: a mesh.
+        porcelain: RGB in [0, 1].
     """
-
-    named = ("seat",)
-    mjcf = f"""
+    return f"""
     <asset>
       {lathe("bowl", _BOWL)}
       {lathe("water", _WATER)}
       {lathe("seat", _ring_profile())}
       {lathe("toilet_lid", _LID)}
-      {rounded_box("tank", (0.095, 0.034, 0.075), 0.014)}
+      {tank}
       {rounded_box("tank_lid", (0.102, 0.04, 0.011), 0.009)}
       {rounded_box("neck", (0.05, 0.05, 0.055), 0.02)}
-      <material name="porcelain" rgba="0.93 0.94 0.95 1" specular="0.7" shininess="0.8"/>
+      <material name="porcelain" rgba="{porcelain} 1" specular="0.7" shininess="0.8"/>
       <material name="seat" rgba="0.12 0.3 0.62 1" specular="0.6" shininess="0.6"/>
       <material name="water" rgba="0.35 0.6 0.75 1" specular="0.9" shininess="0.9"/>
     </asset>
@@ -80,21 +96,31 @@ class ToiletSeatUp(Swing):
         {wall(radius=0.072, thickness=0.012, bottom=0.06, top=0.1)}
         <geom class="collision" type="box" size="0.05 0.05 0.055" pos="0 0.095 0.075"/>
         <geom class="collision" type="box" size="0.1 0.038 0.085" pos="0 0.175 0.192"/>
-        <geom type="capsule" size="0.009" fromto="-0.03 {_HINGE + 0.012} {_RIM + 0.006}
-          0.03 {_HINGE + 0.012} {_RIM + 0.006}" material="metal"/>
-        <body name="toilet_lid" pos="0 {_HINGE + 0.016} {_RIM + 0.006}" euler="1.35 0 0">
-          <geom class="visual" type="mesh" mesh="toilet_lid" pos="0 0.095 0" material="seat"/>
+        <geom type="capsule" size="0.009" fromto="-0.03 {HINGE + 0.012} {_RIM + 0.006}
+          0.03 {HINGE + 0.012} {_RIM + 0.006}" material="metal"/>
+        <body name="toilet_lid" pos="0 {HINGE + 0.016} {_RIM + 0.006}" euler="1.35 0 0">
+          {cover}
           <geom class="collision" type="cylinder" size="0.09 0.006" pos="0 0.095 0.006"/>
         </body>
-        <body name="seat" pos="0 {_HINGE} {_RIM + _TUBE + 0.002}">
+        <body name="seat" pos="0 {HINGE} {_RIM + TUBE + 0.002}">
           <joint name="seat_joint" axis="-1 0 0" range="0 1.62" damping="0.05" frictionloss="0.4"
             armature="0.002" {STAYS}/>
-          <geom class="visual" type="mesh" mesh="seat" pos="0 -{_HINGE} 0" material="seat"/>
-          {_ring()}
+          {seat}
+          {felt}
         </body>
       </body>
     </worldbody>
     """
+
+
+class ToiletSeatUp(Swing):
+    """RLBench's toilet_seat_up: the seat must turn by more than 1.40 rad.
+
+    Its hinge is stiff: let go, it stays where it is.
+    """
+
+    named = ("seat",)
+    mjcf = toilet()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         yaw = rng.uniform(-np.pi / 4, np.pi / 4)
@@ -114,7 +140,7 @@ class ToiletSeatUp(Swing):
 
     def waypoints(self, scene: Scene) -> list[Waypoint]:
         lean = pose_matrix([0, 0, 0], [np.sin(_LEAN / 2), 0, 0, np.cos(_LEAN / 2)])
-        front = pose_matrix([0, -_RING, _RIM + _TUBE + 0.002])
+        front = pose_matrix([0, -RING, _RIM + TUBE + 0.002])
         closed = along(scene.pose("toilet") @ front @ lean @ top_down(np.zeros(3)), z=0.003)
         swing = grip_and_swing(scene, "seat_joint", closed, angle=1.52, turn=0.6)
         return [Waypoint(along(swing[0].tip, z=-0.08)), *swing]
