@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from genima_lite.envs.bench.hinge import STAYS, Swing, grip_and_swing
@@ -16,7 +18,7 @@ _RIM, _RADIUS = 0.165, 0.1
 _HINGE = _RADIUS + 0.008
 """metres from the kettle's middle to the hinge."""
 
-_BAR = (-_RADIUS - 0.055, 0.032)
+BAR = (-_RADIUS - 0.055, 0.032)
 """metres from the kettle's middle and above its rim where the handle's bar is."""
 
 _LEAN = 0.35
@@ -56,25 +58,39 @@ def _rods() -> str:
 
 def _post(x: float) -> str:
     """Return one of the two posts that carry the bar, in the frame of the kettle's rim."""
-    y, z = _BAR
+    y, z = BAR
     return f"""
     <geom type="capsule" size="0.005" fromto="{x} -0.09 0.024 {x} {y} {z}" material="metal"
       mass="0.005"/>"""
 
 
-class OpenGrill(Swing):
-    """RLBench's open_grill: the lid must turn by more than 50 degrees.
+_HANDLE = f"""<geom type="capsule" size="0.0085" fromto="-0.034 {BAR[0]} {BAR[1]} 0.034 {BAR[0]}
+              {BAR[1]}" material="grip" mass="0.02" friction="1.5 0.02 0.001"/>
+            {_post(-0.034)}
+            {_post(0.034)}"""
 
-    The hinge is stiff: let go, the lid stays where it is.
+
+def grill(
+    dome: Sequence[tuple[float, float]] = _DOME,
+    vent: Sequence[tuple[float, float]] = _VENT,
+    handle: str = _HANDLE,
+    kettle: str = "0.1 0.1 0.11",
+) -> str:
+    """Return a kettle grill with a lid on a hinge.
+
+    Args:
+        dome, vent: outlines of the lid and of what is on its top, to turn; radius and height in
+            metres.
+        handle: geoms in the frame of the kettle's rim; the fingers close on a bar along x at
+            `BAR`, and between the bar's posts, 0.05 metres or more apart.
+        kettle: RGB in [0, 1].
     """
-
-    named = ("dome",)
-    mjcf = f"""
+    return f"""
     <asset>
       {lathe("kettle", _KETTLE)}
-      {lathe("dome", _DOME)}
-      {lathe("vent", _VENT)}
-      <material name="kettle" rgba="0.1 0.1 0.11 1" specular="0.8" shininess="0.7"/>
+      {lathe("dome", dome)}
+      {lathe("vent", vent)}
+      <material name="kettle" rgba="{kettle} 1" specular="0.8" shininess="0.7"/>
       <material name="dome" rgba="0.72 0.1 0.07 1" specular="0.8" shininess="0.8"/>
       <material name="coals" rgba="0.95 0.35 0.05 1" emission="0.6"/>
       <material name="grip" rgba="0.16 0.13 0.11 1" specular="0.3"/>
@@ -102,15 +118,22 @@ class OpenGrill(Swing):
             {wall(0.102, 0.01, 0.003, 0.028)}
             <geom class="collision" type="cylinder" size="0.08 0.011" pos="0 0 0.039" mass="0.2"/>
             <geom class="collision" type="cylinder" size="0.05 0.011" pos="0 0 0.061" mass="0.1"/>
-            <geom type="capsule" size="0.0085" fromto="-0.034 {_BAR[0]} {_BAR[1]} 0.034 {_BAR[0]}
-              {_BAR[1]}" material="grip" mass="0.02" friction="1.5 0.02 0.001"/>
-            {_post(-0.034)}
-            {_post(0.034)}
+            {handle}
           </body>
         </body>
       </body>
     </worldbody>
     """
+
+
+class OpenGrill(Swing):
+    """RLBench's open_grill: the lid must turn by more than 50 degrees.
+
+    The hinge is stiff: let go, the lid stays where it is.
+    """
+
+    named = ("dome",)
+    mjcf = grill()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         yaw = rng.uniform(-np.pi / 2, np.pi / 2)
@@ -130,7 +153,7 @@ class OpenGrill(Swing):
 
     def waypoints(self, scene: Scene) -> list[Waypoint]:
         lean = pose_matrix([0, 0, 0], [np.sin(_LEAN / 2), 0, 0, np.cos(_LEAN / 2)])
-        bar = pose_matrix([0, _BAR[0], _RIM + _BAR[1]])
+        bar = pose_matrix([0, BAR[0], _RIM + BAR[1]])
         closed = along(scene.pose("grill") @ bar @ lean @ top_down(np.zeros(3)), z=0.003)
         swing = grip_and_swing(scene, "lid_joint", closed, angle=1.1, turn=0.4, count=3)
         return [Waypoint(along(swing[0].tip, z=-0.08)), *swing]
