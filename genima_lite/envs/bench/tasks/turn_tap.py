@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from genima_lite import panda
@@ -22,7 +24,7 @@ _GRIP = 0.024
 _TURN = 1.74
 """radians that the expert turns a handle."""
 
-_BACK = 0.095
+BACK = 0.095
 """metres from the basin's middle to the taps."""
 
 _BASIN = [
@@ -40,13 +42,12 @@ def _arm(x: float, y: float) -> str:
       material="metal" mass="0.01" friction="1.5 0.02 0.001"/>"""
 
 
-def _tap(side: str, y: float, mark: str) -> str:
+def _tap(side: str, y: float, mark: str, arms: str) -> str:
     """Return a handle with four arms on its stem."""
-    arms = "".join(_arm(*along) for along in ((1, 0), (-1, 0), (0, 1), (0, -1)))
     return f"""
-    <geom class="visual" type="mesh" mesh="stem" pos="{_BACK} {y} 0.06" material="metal"/>
-    <geom class="collision" type="cylinder" size="0.012 0.03" pos="{_BACK} {y} 0.087"/>
-    <body name="{side}_handle" pos="{_BACK} {y} {_HEIGHT}">
+    <geom class="visual" type="mesh" mesh="stem" pos="{BACK} {y} 0.06" material="metal"/>
+    <geom class="collision" type="cylinder" size="0.012 0.03" pos="{BACK} {y} 0.087"/>
+    <body name="{side}_handle" pos="{BACK} {y} {_HEIGHT}">
       <joint name="{side}_joint" axis="0 0 1" range="0 2" damping="0.02" frictionloss="0.03"
         armature="0.001" {STAYS}/>
       <geom class="visual" type="mesh" mesh="hub" material="metal"/>
@@ -54,6 +55,58 @@ def _tap(side: str, y: float, mark: str) -> str:
       <geom class="visual" type="cylinder" size="0.0085 0.002" pos="0 0 0.011" material="{mark}"/>
       {arms}
     </body>"""
+
+
+_ARMS = "".join(_arm(*along) for along in ((1, 0), (-1, 0), (0, 1), (0, -1)))
+_SPOUT = f"""<geom type="capsule" size="0.009" fromto="{BACK} 0 0.06 {BACK} 0 0.095"
+          material="metal"/>
+        <geom type="capsule" size="0.009" fromto="{BACK} 0 0.095 {BACK - 0.025} 0 0.112"
+          material="metal"/>
+        <geom type="capsule" size="0.009" fromto="{BACK - 0.025} 0 0.112 {BACK - 0.06} 0 0.11"
+          material="metal"/>
+        <geom type="capsule" size="0.009" fromto="{BACK - 0.06} 0 0.11 {BACK - 0.072} 0 0.09"
+          material="metal"/>"""
+
+
+def taps(
+    arms: str = _ARMS,
+    hub: Sequence[tuple[float, float]] = _HUB,
+    basin: Sequence[tuple[float, float]] = _BASIN,
+    spout: str = _SPOUT,
+    ceramic: str = "0.93 0.94 0.95",
+) -> str:
+    """Return a basin with two taps.
+
+    Args:
+        arms: geoms of a handle's four arms; the fingers close on one, `_GRIP` from the axle.
+        hub, basin: outlines to turn, radius and height in metres.
+        spout: geoms.
+        ceramic: RGB in [0, 1].
+    """
+    return f"""
+    <asset>
+      {lathe("basin", basin)}
+      {lathe("stem", _STEM)}
+      {lathe("hub", hub)}
+      {rounded_box("ledge", (0.034, 0.125, 0.03), 0.01)}
+      <material name="ceramic" rgba="{ceramic} 1" specular="0.7" shininess="0.8"/>
+      <material name="hot" rgba="0.9 0.08 0.06 1" specular="0.5"/>
+      <material name="cold" rgba="0.08 0.25 0.9 1" specular="0.5"/>
+    </asset>
+    <worldbody>
+      <body name="basin" mocap="true">
+        <geom class="visual" type="mesh" mesh="basin" material="ceramic"/>
+        <geom class="collision" type="cylinder" size="0.1 0.03" pos="0 0 0.03"/>
+        <geom class="visual" type="mesh" mesh="ledge" pos="{BACK} 0 0.03" material="ceramic"/>
+        <geom class="collision" type="box" size="0.034 0.125 0.03" pos="{BACK} 0 0.03"/>
+        <geom class="visual" type="cylinder" size="0.012 0.001" pos="0 0 0.013" material="dark"/>
+        <geom class="visual" type="mesh" mesh="stem" pos="{BACK} 0 0.06" material="metal"/>
+        {spout}
+        {_tap("left", _ASIDE, "hot", arms)}
+        {_tap("right", -_ASIDE, "cold", arms)}
+      </body>
+    </worldbody>
+    """
 
 
 class TurnTap(Swing):
@@ -64,37 +117,7 @@ class TurnTap(Swing):
 
     variations = len(SIDES)
     named = ("hot", "cold")
-    mjcf = f"""
-    <asset>
-      {lathe("basin", _BASIN)}
-      {lathe("stem", _STEM)}
-      {lathe("hub", _HUB)}
-      {rounded_box("ledge", (0.034, 0.125, 0.03), 0.01)}
-      <material name="ceramic" rgba="0.93 0.94 0.95 1" specular="0.7" shininess="0.8"/>
-      <material name="hot" rgba="0.9 0.08 0.06 1" specular="0.5"/>
-      <material name="cold" rgba="0.08 0.25 0.9 1" specular="0.5"/>
-    </asset>
-    <worldbody>
-      <body name="basin" mocap="true">
-        <geom class="visual" type="mesh" mesh="basin" material="ceramic"/>
-        <geom class="collision" type="cylinder" size="0.1 0.03" pos="0 0 0.03"/>
-        <geom class="visual" type="mesh" mesh="ledge" pos="{_BACK} 0 0.03" material="ceramic"/>
-        <geom class="collision" type="box" size="0.034 0.125 0.03" pos="{_BACK} 0 0.03"/>
-        <geom class="visual" type="cylinder" size="0.012 0.001" pos="0 0 0.013" material="dark"/>
-        <geom class="visual" type="mesh" mesh="stem" pos="{_BACK} 0 0.06" material="metal"/>
-        <geom type="capsule" size="0.009" fromto="{_BACK} 0 0.06 {_BACK} 0 0.095"
-          material="metal"/>
-        <geom type="capsule" size="0.009" fromto="{_BACK} 0 0.095 {_BACK - 0.025} 0 0.112"
-          material="metal"/>
-        <geom type="capsule" size="0.009" fromto="{_BACK - 0.025} 0 0.112 {_BACK - 0.06} 0 0.11"
-          material="metal"/>
-        <geom type="capsule" size="0.009" fromto="{_BACK - 0.06} 0 0.11 {_BACK - 0.072} 0 0.09"
-          material="metal"/>
-        {_tap("left", _ASIDE, "hot")}
-        {_tap("right", -_ASIDE, "cold")}
-      </body>
-    </worldbody>
-    """
+    mjcf = taps()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         x, y = rng.uniform(0.15, 0.34), rng.uniform(-0.2, 0.2)
@@ -115,7 +138,7 @@ class TurnTap(Swing):
     def waypoints(self, scene: Scene) -> list[Waypoint]:
         basin, side = scene.pose("basin"), SIDES[scene.variation]
         yaw = np.arctan2(basin[1, 0], basin[0, 0])
-        axle = along(basin, x=_BACK, y=_ASIDE if side == "left" else -_ASIDE, z=_HEIGHT)[:3, 3]
+        axle = along(basin, x=BACK, y=_ASIDE if side == "left" else -_ASIDE, z=_HEIGHT)[:3, 3]
         ahead = np.arctan2(*(axle[:2] - panda.BASE[:2, 3])[::-1])
         middle = ahead - np.deg2rad(50)  # the wrist turns from about -50 degrees to +50
         arm = (yaw - middle + np.pi / 4) % (np.pi / 2) - np.pi / 4 + middle
