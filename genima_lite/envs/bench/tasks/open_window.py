@@ -13,18 +13,18 @@ from genima_lite.envs.bench.shapes import rounded_box
 from genima_lite.envs.bench.task import Task, Waypoint, along, forward
 from genima_lite.transforms import inverse
 
-_WIDTH, _LOW, _HIGH = 0.25, 0.035, 0.43
+WIDTH, LOW, HIGH = 0.25, 0.035, 0.43
 """metres, a sash's width, and its lower and upper edge above the table."""
 
 _BAR = 0.014
 """metres, half the width of the bars of frame and sashes."""
 
-_MIDDLE = (_LOW + _HIGH) / 2
+_MIDDLE = (LOW + HIGH) / 2
 
 _HUB = np.array([-0.054, 0.045, 0.155])
 """metres, the middle of the handle's axle in the window's frame; y from the middle bar."""
 
-_LEVER = 0.095
+LEVER = 0.095
 """metres from the axle to the end of the handle."""
 
 _DIP = 0.95
@@ -53,11 +53,11 @@ def _bar(size: tuple[float, float, float], pos: tuple[float, float, float], mate
 
 def _sash(side: int) -> str:
     """Return bars and panes of a sash in the frame of its hinge; `side` 1: it extends to -y."""
-    half, high = _WIDTH / 2, (_HIGH - _LOW) / 2
-    middle, inner = -side * half, _WIDTH - 2 * _BAR
-    bars = [_bar((0.011, half, _BAR), (0, middle, z), "sash") for z in (_LOW + _BAR, _HIGH - _BAR)]
+    half, high = WIDTH / 2, (HIGH - LOW) / 2
+    middle, inner = -side * half, WIDTH - 2 * _BAR
+    bars = [_bar((0.011, half, _BAR), (0, middle, z), "sash") for z in (LOW + _BAR, HIGH - _BAR)]
     bars += [
-        _bar((0.011, _BAR, high), (0, -side * y, _MIDDLE), "sash") for y in (_BAR, _WIDTH - _BAR)
+        _bar((0.011, _BAR, high), (0, -side * y, _MIDDLE), "sash") for y in (_BAR, WIDTH - _BAR)
     ]
     bars.append(_bar((0.008, half - _BAR, 0.005), (0, middle, _MIDDLE + 0.06), "sash"))
     pane = _bar((0.003, inner / 2, high - 2 * _BAR), (0, middle, _MIDDLE), "glass")
@@ -66,9 +66,9 @@ def _sash(side: int) -> str:
 
 def _frame() -> str:
     """Return the bars that stand still: around both sashes, over their gap, and a sill."""
-    outer, top = _WIDTH + 0.03, _HIGH + 0.016
+    outer, top = WIDTH + 0.03, HIGH + 0.016
     uprights = [_bar((0.017, 0.014, top / 2), (0, y, top / 2), "frame") for y in (-outer, outer)]
-    middle = _bar((0.003, 0.008, (_HIGH - _LOW) / 2), (-0.0145, 0, _MIDDLE), "frame")
+    middle = _bar((0.003, 0.008, (HIGH - LOW) / 2), (-0.0145, 0, _MIDDLE), "frame")
     lintel = _bar((0.017, outer + 0.014, 0.014), (0, 0, top), "frame")
     below = _bar((0.017, outer, 0.015), (0, 0, 0.015), "frame")
     sill = _bar((0.05, outer + 0.03, 0.008), (0, 0, 0.008), "frame")
@@ -85,6 +85,60 @@ def _beside(start: np.ndarray, end: np.ndarray, tip: np.ndarray) -> float:
     return float(np.linalg.norm(off - np.clip(off @ way / (way @ way), 0, 1) * way))
 
 
+_HANDLE = f'<geom class="visual" type="mesh" mesh="lever" pos="0 0 {LEVER / 2}" material="lever"/>'
+_MESH = rounded_box("lever", (0.009, 0.009, LEVER / 2 + 0.008), 0.0075)
+
+
+def window(
+    lever: str = _HANDLE,
+    assets: str = _MESH,
+    more: str = "",
+    frame: str = "0.36 0.2 0.11",
+    sash: str = "0.92 0.92 0.9",
+) -> str:
+    """Return a window of two sashes.
+
+    Args:
+        lever: visual geoms in the handle's frame; its sides are 0.009 metres from the z axis.
+        assets: the meshes of the lever.
+        more: visual geoms of the left sash in the frame of its hinge.
+        frame, sash: RGB in [0, 1].
+    """
+    return f"""
+    <asset>
+      {assets}
+      <material name="frame" rgba="{frame} 1" specular="0.3" shininess="0.4"/>
+      <material name="sash" rgba="{sash} 1" specular="0.4" emission="0.25"/>
+      <material name="glass" rgba="0.55 0.75 0.9 0.28" specular="0.9" shininess="0.9"/>
+      <material name="lever" rgba="0.85 0.12 0.08 1" specular="0.7" shininess="0.7"/>
+    </asset>
+    <worldbody>
+      <body name="window" mocap="true">
+        {_frame()}
+        <body name="right_window" pos="0 -{WIDTH + 0.002} 0">{_sash(-1)}</body>
+        <body name="left_window" pos="0 {WIDTH + 0.002} 0">
+          <joint name="left_window_joint" axis="0 0 1" range="0 1.4" damping="0.15"
+            frictionloss="0.05" armature="0.005"/>
+          {_sash(1)}{more}
+          <geom type="box" size="0.004 0.013 0.04" pos="-0.014 {_HUB[1] - WIDTH - 0.012:.4f}
+            {_HUB[2]}" material="metal"/>
+          <geom type="cylinder" size="0.008" fromto="-0.012 {_HUB[1] - WIDTH - 0.012:.4f} {_HUB[2]}
+            {_HUB[0]} {_HUB[1] - WIDTH - 0.012:.4f} {_HUB[2]}" material="metal"/>
+          <body name="left_handle" gravcomp="1"
+            pos="{_HUB[0]} {_HUB[1] - WIDTH - 0.012:.4f} {_HUB[2]}">
+            <joint name="left_handle_joint" axis="-1 0 0" range="0 1.65" damping="0.02"
+              frictionloss="0.06" armature="0.0005"/>
+            {lever}
+            <geom class="collision" type="capsule" size="0.009" fromto="0 0 0 0 0 {LEVER - 0.001}"
+              mass="0.04" friction="0.3 0.005 0.0001" priority="1"/>
+          </body>
+        </body>
+      </body>
+    </worldbody>
+    {LATCH.mjcf}
+    """
+
+
 class OpenWindow(Task):
     """RLBench's open_window: the left sash must turn by more than 30 degrees.
 
@@ -93,39 +147,7 @@ class OpenWindow(Task):
     """
 
     named = ("lever",)
-    mjcf = f"""
-    <asset>
-      {rounded_box("lever", (0.009, 0.009, _LEVER / 2 + 0.008), 0.0075)}
-      <material name="frame" rgba="0.36 0.2 0.11 1" specular="0.3" shininess="0.4"/>
-      <material name="sash" rgba="0.92 0.92 0.9 1" specular="0.4" emission="0.25"/>
-      <material name="glass" rgba="0.55 0.75 0.9 0.28" specular="0.9" shininess="0.9"/>
-      <material name="lever" rgba="0.85 0.12 0.08 1" specular="0.7" shininess="0.7"/>
-    </asset>
-    <worldbody>
-      <body name="window" mocap="true">
-        {_frame()}
-        <body name="right_window" pos="0 -{_WIDTH + 0.002} 0">{_sash(-1)}</body>
-        <body name="left_window" pos="0 {_WIDTH + 0.002} 0">
-          <joint name="left_window_joint" axis="0 0 1" range="0 1.4" damping="0.15"
-            frictionloss="0.05" armature="0.005"/>
-          {_sash(1)}
-          <geom type="box" size="0.004 0.013 0.04" pos="-0.014 {_HUB[1] - _WIDTH - 0.012:.4f}
-            {_HUB[2]}" material="metal"/>
-          <geom type="cylinder" size="0.008" fromto="-0.012 {_HUB[1] - _WIDTH - 0.012:.4f} {_HUB[2]}
-            {_HUB[0]} {_HUB[1] - _WIDTH - 0.012:.4f} {_HUB[2]}" material="metal"/>
-          <body name="left_handle" gravcomp="1"
-            pos="{_HUB[0]} {_HUB[1] - _WIDTH - 0.012:.4f} {_HUB[2]}">
-            <joint name="left_handle_joint" axis="-1 0 0" range="0 1.65" damping="0.02"
-              frictionloss="0.06" armature="0.0005"/>
-            <geom class="visual" type="mesh" mesh="lever" pos="0 0 {_LEVER / 2}" material="lever"/>
-            <geom class="collision" type="capsule" size="0.009" fromto="0 0 0 0 0 {_LEVER - 0.001}"
-              mass="0.04" friction="0.3 0.005 0.0001" priority="1"/>
-          </body>
-        </body>
-      </body>
-    </worldbody>
-    {LATCH.mjcf}
-    """
+    mjcf = window()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         while True:
