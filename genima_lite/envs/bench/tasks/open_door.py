@@ -10,13 +10,13 @@ from genima_lite.envs.bench.shapes import rounded_box
 from genima_lite.envs.bench.task import Task, Waypoint, along, forward
 from genima_lite.panda import BASE
 
-_WIDTH, _HEIGHT, _THICK = 0.25, 0.4, 0.01
+_WIDTH, _HEIGHT, THICK = 0.25, 0.4, 0.01
 """metres: the door leaf's width, its upper edge, half its thickness."""
 
-_HUB = np.array([-0.048, -0.085, 0.16])
+HUB = np.array([-0.048, -0.085, 0.16])
 """metres, the middle of the handle's axle in the door's frame."""
 
-_LEVER = 0.115
+LEVER = 0.115
 """metres from the axle to the end of the handle, which points to the hinges."""
 
 _DIP = 1.0
@@ -35,7 +35,7 @@ LATCH = Latch("door_frame_joint", "door_handle_joint", np.deg2rad(25))
 def _panels() -> str:
     """Return the four mouldings on either side of the leaf, in the frame of its middle."""
     return "".join(
-        f'<geom class="visual" type="mesh" mesh="panel_{name}" pos="{side * _THICK} {y} {z}" '
+        f'<geom class="visual" type="mesh" mesh="panel_{name}" pos="{side * THICK} {y} {z}" '
         f'material="panel"/>'
         for side in (-1, 1)
         for y in (-0.055, 0.055)
@@ -45,30 +45,44 @@ def _panels() -> str:
 
 def _handle(side: int) -> str:
     """Return a lever and its axle in the frame of the handle's joint; `side` -1: the robot's."""
-    lever = f'fromto="{side * -_HUB[0]} 0 0 {side * -_HUB[0]} {_LEVER} 0"'
+    lever = f'fromto="{side * -HUB[0]} 0 0 {side * -HUB[0]} {LEVER} 0"'
     return f"""
-            <geom type="cylinder" size="0.008" fromto="{side * _THICK} 0 0 {side * -_HUB[0]} 0 0"
+            <geom type="cylinder" size="0.008" fromto="{side * THICK} 0 0 {side * -HUB[0]} 0 0"
               material="brass" mass="0.005"/>
             <geom type="capsule" size="0.009" {lever} material="brass" mass="0.015"
               friction="0.3 0.005 0.0001" priority="1"/>"""
 
 
-class OpenDoor(Task):
-    """RLBench's open_door: the door must turn by more than 25 degrees.
+_HANDLE = f"""{_handle(-1)}
+            {_handle(1)}"""
+_PANELS = _panels()
+_PLATE = rounded_box("plate", (0.003, 0.016, 0.045), 0.0025)
 
-    It is locked until its handle has turned by more than 25 degrees, and then for good unlocked:
-    the handle stays where it is pressed, so that one sees it. All of it moves by contact only.
+
+def door(
+    handle: str = _HANDLE,
+    panels: str = _PANELS,
+    plate: str = _PLATE,
+    leaf: str = "0.1 0.36 0.3",
+    panel: str = "0.14 0.45 0.38",
+) -> str:
+    """Return a door in its frame.
+
+    Args:
+        handle: geoms of the levers on both sides, in the frame of their joint; the hand presses on
+            what is 0.009 metres above its y axis.
+        panels: visual geoms of both sides in the frame of the leaf's middle.
+        plate: a mesh behind the handle.
+        leaf, panel: RGB in [0, 1].
     """
-
-    named = ("brass",)
-    mjcf = f"""
+    return f"""
     <asset>
       {rounded_box("panel_low", (0.003, 0.036, 0.065), 0.0025)}
       {rounded_box("panel_high", (0.003, 0.036, 0.07), 0.0025)}
-      {rounded_box("plate", (0.003, 0.016, 0.045), 0.0025)}
+      {plate}
       <material name="frame" rgba="0.93 0.92 0.89 1" specular="0.3" emission="0.2"/>
-      <material name="leaf" rgba="0.1 0.36 0.3 1" specular="0.4" shininess="0.5"/>
-      <material name="panel" rgba="0.14 0.45 0.38 1" specular="0.4" shininess="0.5"/>
+      <material name="leaf" rgba="{leaf} 1" specular="0.4" shininess="0.5"/>
+      <material name="panel" rgba="{panel} 1" specular="0.4" shininess="0.5"/>
       <material name="brass" rgba="0.88 0.68 0.22 1" specular="0.9" shininess="0.8"/>
     </asset>
     <worldbody>
@@ -83,27 +97,37 @@ class OpenDoor(Task):
         <body name="door" pos="0 {_WIDTH / 2} {_HEIGHT / 2}">
           <joint name="door_frame_joint" axis="0 0 1" range="0 1.5" damping="0.2"
             frictionloss="0.05" armature="0.005"/>
-          <geom type="box" size="{_THICK} {_WIDTH / 2} {_HEIGHT / 2 - 0.008}"
+          <geom type="box" size="{THICK} {_WIDTH / 2} {_HEIGHT / 2 - 0.008}"
             pos="0 -{_WIDTH / 2} 0.004" material="leaf" mass="0.4"/>
           <body name="panels" pos="0 -{_WIDTH / 2} 0">
-            {_panels()}
+            {panels}
             <geom class="visual" type="mesh" mesh="plate" material="brass"
-              pos="-{_THICK} {_HUB[1]} {_HUB[2] - _HEIGHT / 2}"/>
+              pos="-{THICK} {HUB[1]} {HUB[2] - _HEIGHT / 2}"/>
             <geom class="visual" type="mesh" mesh="plate" material="brass"
-              pos="{_THICK} {_HUB[1]} {_HUB[2] - _HEIGHT / 2}"/>
+              pos="{THICK} {HUB[1]} {HUB[2] - _HEIGHT / 2}"/>
           </body>
           <body name="door_handle" gravcomp="1"
-            pos="0 {_HUB[1] - _WIDTH / 2} {_HUB[2] - _HEIGHT / 2}">
+            pos="0 {HUB[1] - _WIDTH / 2} {HUB[2] - _HEIGHT / 2}">
             <joint name="door_handle_joint" axis="-1 0 0" range="0 0.75" damping="0.02"
               frictionloss="0.08" armature="0.0005"/>
-            {_handle(-1)}
-            {_handle(1)}
+            {handle}
           </body>
         </body>
       </body>
     </worldbody>
     {LATCH.mjcf}
     """
+
+
+class OpenDoor(Task):
+    """RLBench's open_door: the door must turn by more than 25 degrees.
+
+    It is locked until its handle has turned by more than 25 degrees, and then for good unlocked:
+    the handle stays where it is pressed, so that one sees it. All of it moves by contact only.
+    """
+
+    named = ("brass",)
+    mjcf = door()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         while True:
@@ -136,7 +160,7 @@ class OpenDoor(Task):
         def tip(x: float, y: float, z: float) -> np.ndarray:
             return forward(along(door, x, y, z)[:3, 3], yaw, _DIP)
 
-        x, y, z = _HUB[0] + 0.006, _HUB[1] + 0.092, _HUB[2]
+        x, y, z = HUB[0] + 0.006, HUB[1] + 0.092, HUB[2]
         return [
             Waypoint(tip(-0.17, y, _HEIGHT + 0.06), gripper=0.0),  # before the frame, above it
             Waypoint(tip(x - 0.03, y, z + 0.06)),
