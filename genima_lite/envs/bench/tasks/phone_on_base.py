@@ -51,25 +51,37 @@ def _dial() -> str:
         {holes}"""
 
 
-class PhoneOnBase(Task):
-    """RLBench's phone_on_base: the phone lies in its base and the hand has let it go.
+_BASE = rounded_hull("phone_base", _BODY, 0.006)
+_DIAL = _dial()
+_EAR_MESH = lathe("ear", _EAR)
 
-    Base and phone stand anywhere and are turned by any angle, each for itself.
+
+def telephone(
+    body: str = _BASE,
+    dial: str = _DIAL,
+    ear: str = _EAR_MESH,
+    shell: str = "0.72 0.05 0.06",
+) -> str:
+    """Return a telephone: its base, and its receiver beside it.
+
+    Args:
+        body: a mesh `phone_base` that ends below the forks.
+        dial: visual geoms in the frame of the dial's middle, which lies on the slope.
+        ear: a mesh from z = 0 to where the receiver's tube is, about 0.039 metres higher.
+        shell: RGB in [0, 1].
     """
-
-    graspable = ("phone",)
-    mjcf = f"""
+    return f"""
     <asset>
-      {rounded_hull("phone_base", _BODY, 0.006)}
-      {lathe("ear", _EAR)}
-      <material name="phone" rgba="0.72 0.05 0.06 1" specular="0.7" shininess="0.8"/>
+      {body}
+      {ear}
+      <material name="phone" rgba="{shell} 1" specular="0.7" shininess="0.8"/>
       <material name="ivory" rgba="0.95 0.93 0.86 1" specular="0.5" shininess="0.6"/>
       <material name="steel" rgba="0.55 0.56 0.59 1" specular="0.8" shininess="0.6"/>
     </asset>
     <worldbody>
       <body name="base" mocap="true">
         <geom type="mesh" mesh="phone_base" material="phone"/>
-        <body name="dial" pos="-0.037 0 0.0345" euler="0 -0.527 0">{_dial()}</body>
+        <body name="dial" pos="-0.037 0 0.0345" euler="0 -0.527 0">{dial}</body>
         {_fork(-1)}
         {_fork(1)}
         <geom name="success" class="zone" type="box" size="0.008 0.03 0.006"
@@ -92,6 +104,16 @@ class PhoneOnBase(Task):
       </body>
     </worldbody>
     """
+
+
+class PhoneOnBase(Task):
+    """RLBench's phone_on_base: the phone lies in its base and the hand has let it go.
+
+    Base and phone stand anywhere and are turned by any angle, each for itself.
+    """
+
+    graspable = ("phone",)
+    mjcf = telephone()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         low, high = [0.07, -0.28], [0.42, 0.28]
