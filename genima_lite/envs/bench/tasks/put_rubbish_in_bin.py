@@ -27,15 +27,27 @@ _BIN = [
 ]
 
 
-def _crumpled(name: str) -> str:
-    """Return a `<mesh>` element: a ball of paper with creases, always the same."""
-    rng = np.random.RandomState(3)
-    count = np.arange(90) + 0.5
+def crumpled(
+    name: str, seed: int = 3, points: int = 90, low: float = 0.74, square: float = 2.0
+) -> str:
+    """Return a `<mesh>` element: a ball of paper with creases, always the same.
+
+    Args:
+        name: the mesh's.
+        seed: of its creases.
+        points: how many corners.
+        low: the distance of the innermost from the middle, as a share of the outermost one's.
+        square: exponent of the ball's shape; 2 is round, more is nearer to a cube.
+    """
+    rng = np.random.RandomState(seed)
+    count = np.arange(points) + 0.5
     azimuth, height = np.pi * (1 + 5**0.5) * count, 1 - 2 * count / len(count)
     around = np.sqrt(1 - height**2)
     ball = np.stack([around * np.cos(azimuth), around * np.sin(azimuth), height], axis=-1)
     faces = _outwards(ball, ConvexHull(ball).simplices)
-    vertices = _RADIUS * rng.uniform(0.74, 1.0, (len(ball), 1)) * ball
+    if square != 2.0:
+        ball /= np.linalg.norm(ball, ord=square, axis=1)[:, None] * np.sqrt(2)
+    vertices = _RADIUS * rng.uniform(low, 1.0, (len(ball), 1)) * ball
     vertices[:, 2] = np.maximum(vertices[:, 2], -_FLAT)
     numbers = " ".join(f"{v:.5f}" for v in vertices.ravel())
     indices = " ".join(str(i) for i in faces.ravel())
@@ -79,28 +91,39 @@ def _tomato(name: str) -> str:
       </body>"""
 
 
-class PutRubbishInBin(Task):
-    """RLBench's put_rubbish_in_bin: the rubbish is in the bin.
+_PAPER = crumpled("paper")
+_RIBS = _ribs()
 
-    Bin, rubbish and tomatoes keep their distances, the whole is placed and turned at random, and
-    as in RLBench the rubbish changes places with one tomato, the other or none.
+
+def rubbish(
+    paper: str = _PAPER,
+    ribs: str = _RIBS,
+    color: str = "0.84 0.84 0.82",
+    side: str = "0.16 0.3 0.42",
+    stripes: str = "0.3 0.48 0.62",
+) -> str:
+    """Return a bin, a piece of paper and two tomatoes.
+
+    Args:
+        paper: a mesh; it lies on z = -`_FLAT` and reaches no farther than `_RADIUS`.
+        ribs: visual geoms on the bin's side.
+        color: RGB in [0, 1] of the paper.
+        side, stripes: RGB in [0, 1] of the bin and its ribs.
     """
-
-    graspable = ("rubbish",)
-    mjcf = f"""
+    return f"""
     <asset>
-      {_crumpled("paper")}
+      {paper}
       {lathe("bin", _BIN)}
-      <material name="paper" rgba="0.84 0.84 0.82 1" specular="0.1" shininess="0.1"/>
-      <material name="bin" rgba="0.16 0.3 0.42 1" specular="0.4" shininess="0.5"/>
-      <material name="rib" rgba="0.3 0.48 0.62 1" specular="0.4" shininess="0.5"/>
+      <material name="paper" rgba="{color} 1" specular="0.1" shininess="0.1"/>
+      <material name="bin" rgba="{side} 1" specular="0.4" shininess="0.5"/>
+      <material name="rib" rgba="{stripes} 1" specular="0.4" shininess="0.5"/>
       <material name="tomato" rgba="0.86 0.1 0.06 1" specular="0.7" shininess="0.8"/>
       <material name="leaf" rgba="0.13 0.45 0.1 1" specular="0.2"/>
     </asset>
     <worldbody>
       <body name="bin" mocap="true">
         <geom class="visual" type="mesh" mesh="bin" material="bin"/>
-        {_ribs()}
+        {ribs}
         <geom class="collision" type="cylinder" size="0.056 0.003" pos="0 0 0.003"/>
         {wall(radius=0.062, thickness=0.006, bottom=0.0, top=0.06)}
         {wall(radius=0.072, thickness=0.006, bottom=0.06, top=_HEIGHT)}
@@ -114,6 +137,17 @@ class PutRubbishInBin(Task):
       {_tomato("tomato2")}
     </worldbody>
     """
+
+
+class PutRubbishInBin(Task):
+    """RLBench's put_rubbish_in_bin: the rubbish is in the bin.
+
+    Bin, rubbish and tomatoes keep their distances, the whole is placed and turned at random, and
+    as in RLBench the rubbish changes places with one tomato, the other or none.
+    """
+
+    graspable = ("rubbish",)
+    mjcf = rubbish()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         swapped = ("tomato2", "rubbish", "tomato1")[rng.randint(3)]
