@@ -27,12 +27,13 @@ _BESIDE, _UP = 0.06, 0.1
 the hook is closed, and up, so steeply that the end of the hook passes above the rail."""
 
 
-def _rack(name: str) -> str:
+def _rack(name: str, material: str) -> str:
     """Return a rack: a rail on two posts with broad feet."""
     posts = "".join(
-        f'<geom type="capsule" size="0.009" fromto="{x} 0 0.012 {x} 0 {_RAIL}" material="dark"/>'
+        f'<geom type="capsule" size="0.009" fromto="{x} 0 0.012 {x} 0 {_RAIL}" '
+        f'material="{material}"/>'
         f'<geom type="capsule" size="0.012" fromto="{x} -0.06 0.012 {x} 0.06 0.012" '
-        f'material="dark"/>'
+        f'material="{material}"/>'
         for x in _ENDS
     )
     return f"""
@@ -62,6 +63,50 @@ def _piece(start: tuple[float, float], end: tuple[float, float]) -> str:
     )
 
 
+_SHOULDERS = """\
+<geom type="capsule" size="0.0085" fromto="0 0 -0.076 0 0.1 -0.112" material="hanger"
+          mass="0.015"/>
+        <geom type="capsule" size="0.0085" fromto="0 0 -0.076 0 -0.1 -0.112" material="hanger"
+          mass="0.015"/>
+        <geom type="capsule" size="0.0065" fromto="0 0.1 -0.114 0 -0.1 -0.114" material="hanger"
+          mass="0.015"/>"""
+
+
+def racks(
+    shoulders: str = _SHOULDERS,
+    hook: str = "0.8 0.81 0.84",
+    posts: str = "dark",
+) -> str:
+    """Return two racks and a hanger on one of them.
+
+    Args:
+        shoulders: geoms below the hook, symmetrical and about 0.045 kg in weight.
+        hook: RGB in [0, 1].
+        posts: the material of the racks' posts.
+    """
+    return f"""
+    <asset>
+      <material name="hook" rgba="{hook} 1" specular="0.7" shininess="0.7"/>
+      <material name="chrome" rgba="0.62 0.64 0.68 1" specular="0.9" shininess="0.8"/>
+      <material name="hanger" rgba="0.05 0.33 0.75 1" specular="0.5" shininess="0.6"/>
+    </asset>
+    <worldbody>
+      {_rack("rack0", posts)}
+      {_rack("rack1", posts)}
+      <body name="target" mocap="true">
+        <geom name="success" class="zone" type="box" size="0.26 0.006 0.005"
+          pos="0.225 0 {_RAIL + _THICK + 0.006:.4f}"/>
+      </body>
+      <body name="clothes_hanger">
+        <joint name="hanger_joint" type="free" damping="0.0005"/>
+        <geom type="sphere" size="0.011" pos="0 0 -0.074" material="hanger" mass="0.005"/>
+        {_hook()}
+        {shoulders}
+      </body>
+    </worldbody>
+    """
+
+
 class MoveHanger(Task):
     """RLBench's move_hanger: the hanger hangs on the other rack and the hand has let it go.
 
@@ -71,32 +116,7 @@ class MoveHanger(Task):
     graspable = ("clothes_hanger",)
     named = ("hanger",)
     time_limit = 300
-    mjcf = f"""
-    <asset>
-      <material name="hook" rgba="0.8 0.81 0.84 1" specular="0.7" shininess="0.7"/>
-      <material name="chrome" rgba="0.62 0.64 0.68 1" specular="0.9" shininess="0.8"/>
-      <material name="hanger" rgba="0.05 0.33 0.75 1" specular="0.5" shininess="0.6"/>
-    </asset>
-    <worldbody>
-      {_rack("rack0")}
-      {_rack("rack1")}
-      <body name="target" mocap="true">
-        <geom name="success" class="zone" type="box" size="0.26 0.006 0.005"
-          pos="0.225 0 {_RAIL + _THICK + 0.006:.4f}"/>
-      </body>
-      <body name="clothes_hanger">
-        <joint name="hanger_joint" type="free" damping="0.0005"/>
-        <geom type="sphere" size="0.011" pos="0 0 -0.074" material="hanger" mass="0.005"/>
-        {_hook()}
-        <geom type="capsule" size="0.0085" fromto="0 0 -0.076 0 0.1 -0.112" material="hanger"
-          mass="0.015"/>
-        <geom type="capsule" size="0.0085" fromto="0 0 -0.076 0 -0.1 -0.112" material="hanger"
-          mass="0.015"/>
-        <geom type="capsule" size="0.0065" fromto="0 0.1 -0.114 0 -0.1 -0.114" material="hanger"
-          mass="0.015"/>
-      </body>
-    </worldbody>
-    """
+    mjcf = racks()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         scene.place("rack0", 0, _FROM)
