@@ -17,10 +17,10 @@ RADIUS, THICK = 0.09, 0.018
 _SPACING, _LENGTH, _WIDTH = 0.078, 0.125, 0.08
 """metres: from part to part; half length and half width of the rack's frame."""
 
-_RAIL, _BAR, _ARCH = 0.045, 0.005, 0.0065
+RAIL, _BAR, _ARCH = 0.045, 0.005, 0.0065
 """metres: from the middle to a rail that the plate rests on; radii of frame and arches."""
 
-_HUB = 2 * _BAR + 0.018 + np.sqrt(RADIUS**2 - _RAIL**2)
+_HUB = 2 * _BAR + 0.018 + np.sqrt(RADIUS**2 - RAIL**2)
 """metres, height of the middle of a plate that stands in the rack."""
 
 _ASIDE = 0.235
@@ -40,7 +40,7 @@ def _bar(start: str, end: str, material: str = "chrome", radius: float = _BAR) -
 def _frame() -> str:
     """Return the rack's frame on four feet, with the two rails on which plates stand."""
     x, y, z = _LENGTH, _WIDTH, 0.018 + _BAR
-    long = "".join(_bar(f"-{x} {v} {z}", f"{x} {v} {z}") for v in (-y, -_RAIL, _RAIL, y))
+    long = "".join(_bar(f"-{x} {v} {z}", f"{x} {v} {z}") for v in (-y, -RAIL, RAIL, y))
     short = "".join(_bar(f"{u} -{y} {z}", f"{u} {y} {z}") for u in (-x, x))
     feet = "".join(
         f'<geom type="sphere" size="0.01" pos="{u} {v} 0.01" material="dark"/>'
@@ -64,23 +64,36 @@ def _part(name: str, x: float) -> str:
     return arches
 
 
-class TakePlateOffColoredDishRack(Task):
-    """RLBench's take_plate_off_colored_dish_rack: the plate has left the rack, has reached the
-    place beside it on the table and is let go. A place mat shows where that is: the rack looks
-    nearly the same from either side.
-    """
+_LOOK = """\
+<geom class="visual" type="mesh" mesh="plate" euler="0 1.5708 0" material="china"/>
+        <geom class="visual" type="mesh" mesh="band" euler="0 1.5708 0" material="band"/>"""
+_FELT = f"""\
+<geom class="collision" type="cylinder" size="{RADIUS} {THICK / 2}" euler="0 1.5708 0"
+          mass="0.25"/>"""
 
-    graspable = ("plate",)
-    variations = len(PARTS)
-    named = PARTS
-    mjcf = f"""
+
+def dishes(
+    look: str = _LOOK,
+    felt: str = _FELT,
+    china: str = "0.97 0.97 0.95",
+    band: str = "0.1 0.42 0.75",
+    mat: str = "0.62 0.74 0.6",
+) -> str:
+    """Return a rack, a plate and the mat for it.
+
+    Args:
+        look: the plate's visual geoms; its axis is x, its top edge at z = `RADIUS`.
+        felt: its collision geoms, `THICK` along x; they rest on the rails at `RAIL` on both sides.
+        china, band, mat: RGB in [0, 1] of the plate, what is painted on it, and the mat.
+    """
+    return f"""
     <asset>
       {lathe("plate", _PLATE)}
       {lathe("band", _BAND)}
-      <material name="china" rgba="0.97 0.97 0.95 1" emission="0.15" specular="0.6"
+      <material name="china" rgba="{china} 1" emission="0.15" specular="0.6"
         shininess="0.7"/>
-      <material name="band" rgba="0.1 0.42 0.75 1" specular="0.6" shininess="0.7"/>
-      <material name="mat" rgba="0.62 0.74 0.6 1" specular="0.1"/>
+      <material name="band" rgba="{band} 1" specular="0.6" shininess="0.7"/>
+      <material name="mat" rgba="{mat} 1" specular="0.1"/>
       <material name="hem" rgba="0.9 0.92 0.86 1" specular="0.1"/>
       <material name="chrome" rgba="0.8 0.82 0.84 1" specular="0.8" shininess="0.7"/>
       <material name="black" rgba="0.05 0.05 0.06 1" specular="0.5" shininess="0.5"/>
@@ -102,13 +115,23 @@ class TakePlateOffColoredDishRack(Task):
       </body>
       <body name="plate">
         <joint name="plate_joint" type="free" damping="0.003"/>
-        <geom class="visual" type="mesh" mesh="plate" euler="0 1.5708 0" material="china"/>
-        <geom class="visual" type="mesh" mesh="band" euler="0 1.5708 0" material="band"/>
-        <geom class="collision" type="cylinder" size="{RADIUS} {THICK / 2}" euler="0 1.5708 0"
-          mass="0.25"/>
+        {look}
+        {felt}
       </body>
     </worldbody>
     """
+
+
+class TakePlateOffColoredDishRack(Task):
+    """RLBench's take_plate_off_colored_dish_rack: the plate has left the rack, has reached the
+    place beside it on the table and is let go. A place mat shows where that is: the rack looks
+    nearly the same from either side.
+    """
+
+    graspable = ("plate",)
+    variations = len(PARTS)
+    named = PARTS
+    mjcf = dishes()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         while True:
