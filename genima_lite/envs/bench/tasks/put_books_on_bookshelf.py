@@ -39,13 +39,11 @@ _PACE = 1.3
 """how much faster than usual the arm moves, for three books in 200 steps."""
 
 
-def _book(name: str, color: str) -> str:
-    """Return a free book that stands: two covers and a spine around white pages."""
+def _covers(color: str) -> str:
+    """Return two covers and a spine around white pages."""
     x, y, z = HALF
     cover = f'material="{color}"'
     return f"""
-      <body name="{name}">
-        <freejoint/>
         <geom class="visual" type="box" size="{x - 0.003} {y - 0.003} {z - 0.003}" pos="0 0.001 0"
           material="pages"/>
         <geom class="visual" type="mesh" mesh="cover" pos="{x - 0.0025} 0 0" {cover}/>
@@ -53,7 +51,14 @@ def _book(name: str, color: str) -> str:
         <geom class="visual" type="mesh" mesh="spine" pos="0 {0.003 - y} 0" {cover}/>
         <geom class="collision" type="box" size="{x} {y} {z}" mass="0.2"/>
         <geom class="visual" type="box" size="{0.6 * x} 0.0005 0.012" pos="0 -{y} 0.03"
-          material="pages"/>
+          material="pages"/>"""
+
+
+def _book(name: str, geoms: str) -> str:
+    """Return a free book that stands."""
+    return f"""
+      <body name="{name}">
+        <freejoint/>{geoms}
       </body>"""
 
 
@@ -68,22 +73,30 @@ def _shelf() -> str:
       <geom class="plank" size="{x} 0.004 {side}" pos="0 {y - 0.004} {side}"/>"""
 
 
-class PutBooksOnBookshelf(Task):
-    """RLBench's put_books_on_bookshelf: the first one, two or three books are on the top shelf.
+_MESHES = f"""\
+{rounded_box("cover", (0.0025, HALF[1], HALF[2]), 0.0024)}
+      {rounded_box("spine", (HALF[0], 0.003, HALF[2]), 0.0029)}"""
 
-    Always the red book is the first and the blue one the last.
+
+def library(
+    book: Callable[[str], str] = _covers,
+    assets: str = _MESHES,
+    shelf: str = "0.36 0.2 0.12",
+    pages: str = "0.95 0.93 0.86",
+) -> str:
+    """Return a bookshelf and the books before it.
+
+    Args:
+        book: returns the geoms of a book by its material; the fingers take the upper edge of what
+            is as thick and high as `HALF` says.
+        assets: the meshes of the books.
+        shelf, pages: RGB in [0, 1].
     """
-
-    graspable = tuple(BOOKS)
-    variations = len(BOOKS)
-    named = tuple(BOOKS.values())
-    time_limit = 400
-    mjcf = f"""
+    return f"""
     <asset>
-      {rounded_box("cover", (0.0025, HALF[1], HALF[2]), 0.0024)}
-      {rounded_box("spine", (HALF[0], 0.003, HALF[2]), 0.0029)}
-      <material name="shelf" rgba="0.36 0.2 0.12 1" specular="0.3" shininess="0.4"/>
-      <material name="pages" rgba="0.95 0.93 0.86 1" specular="0.1"/>
+      {assets}
+      <material name="shelf" rgba="{shelf} 1" specular="0.3" shininess="0.4"/>
+      <material name="pages" rgba="{pages} 1" specular="0.1"/>
       {"".join(f'<material name="{n}" rgba="{c} 1" specular="0.4"/>' for n, c in _COVERS.items())}
     </asset>
     <default>
@@ -97,9 +110,22 @@ class PutBooksOnBookshelf(Task):
         <geom name="success" class="zone" type="box" size="0.14 0.05 0.001"
           pos="0 0 {TOP + 0.001}"/>
       </body>
-      {"".join(_book(name, color) for name, color in BOOKS.items())}
+      {"".join(_book(name, book(color)) for name, color in BOOKS.items())}
     </worldbody>
     """
+
+
+class PutBooksOnBookshelf(Task):
+    """RLBench's put_books_on_bookshelf: the first one, two or three books are on the top shelf.
+
+    Always the red book is the first and the blue one the last.
+    """
+
+    graspable = tuple(BOOKS)
+    variations = len(BOOKS)
+    named = tuple(BOOKS.values())
+    time_limit = 400
+    mjcf = library()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         while True:
