@@ -29,10 +29,10 @@ _PLUG = (0.011, 0.006, 0.0035)
 _ROOM = 0.006
 """metres that the plug may be beside the middle of the port where it goes in."""
 
-_BODY = (0.026, 0.014, 0.009)
+BODY = (0.026, 0.014, 0.009)
 """metres, half the stick's body: along, across, up."""
 
-_TO_PLUG = _BODY[0] + _PLUG[0]
+_TO_PLUG = BODY[0] + _PLUG[0]
 """metres from the middle of the stick to that of its plug."""
 
 _AHEAD, _OVER = 0.08, 0.06
@@ -77,22 +77,33 @@ def _deck() -> str:
     return found
 
 
-class InsertUsbInComputer(Task):
-    """RLBench's insert_usb_in_computer: the tip of the plug reaches into the port.
+_STICK = rounded_box("stick", BODY, 0.006)
+_MARK = f"""\
+<geom class="visual" type="box" size="0.006 0.0095 0.0005" pos="-0.012 0 {BODY[2]}"
+          material="window"/>"""
 
-    The computer is a laptop with its port, larger than a real one, low on one side; the stick lies
-    on the table.
+
+def laptop(
+    stick: str = _STICK,
+    mark: str = _MARK,
+    case: str = "0.62 0.64 0.68",
+    key: str = "0.1 0.1 0.12",
+    display: str = "0.1 0.3 0.75",
+) -> str:
+    """Return a laptop and a stick before its port.
+
+    Args:
+        stick: a mesh about the stick's middle; its sides are `BODY[1]` from it.
+        mark: visual geoms on the stick.
+        case, key, display: RGB in [0, 1] of the laptop.
     """
-
-    graspable = ("usb",)
-    named = ("stick",)
-    mjcf = f"""
+    return f"""
     <asset>
-      {rounded_box("stick", _BODY, 0.006)}
+      {stick}
       {rounded_box("screen", (0.005, _DECK[1], 0.095), 0.0045)}
-      <material name="case" rgba="0.62 0.64 0.68 1" specular="0.6" shininess="0.6"/>
-      <material name="key" rgba="0.1 0.1 0.12 1" specular="0.3"/>
-      <material name="display" rgba="0.1 0.3 0.75 1" emission="0.6"/>
+      <material name="case" rgba="{case} 1" specular="0.6" shininess="0.6"/>
+      <material name="key" rgba="{key} 1" specular="0.3"/>
+      <material name="display" rgba="{display} 1" emission="0.6"/>
       <material name="window" rgba="0.9 0.94 1 1" emission="0.5"/>
       <material name="stick" rgba="0.9 0.1 0.1 1" specular="0.5" shininess="0.6"/>
     </asset>
@@ -124,9 +135,8 @@ class InsertUsbInComputer(Task):
       <body name="usb">
         <freejoint/>
         <geom class="visual" type="mesh" mesh="stick" material="stick"/>
-        <geom class="collision" type="box" size="{_BODY[0]} {_BODY[1]} {_BODY[2]}" mass="0.05"/>
-        <geom class="visual" type="box" size="0.006 0.0095 0.0005" pos="-0.012 0 {_BODY[2]}"
-          material="window"/>
+        <geom class="collision" type="box" size="{BODY[0]} {BODY[1]} {BODY[2]}" mass="0.05"/>
+        {mark}
         <body name="tip" pos="{_TO_PLUG} 0 0">
           <geom type="box" size="{_PLUG[0]} {_PLUG[1]} {_PLUG[2]}" material="metal" mass="0.01"
             friction="0.2 0.005 0.0001"/>
@@ -135,11 +145,23 @@ class InsertUsbInComputer(Task):
     </worldbody>
     """
 
+
+class InsertUsbInComputer(Task):
+    """RLBench's insert_usb_in_computer: the tip of the plug reaches into the port.
+
+    The computer is a laptop with its port, larger than a real one, low on one side; the stick lies
+    on the table.
+    """
+
+    graspable = ("usb",)
+    named = ("stick",)
+    mjcf = laptop()
+
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         x, y = rng.uniform(0.2, 0.4), rng.uniform(0.0, 0.27)
         scene.place("computer", x, y)
         port = along(scene.pose("computer"), x=_PORT_X, y=-_DECK[1])
-        scene.place("usb", port[0, 3] - 0.06, port[1, 3] - 0.16, 1.1, TABLE + _BODY[2])
+        scene.place("usb", port[0, 3] - 0.06, port[1, 3] - 0.16, 1.1, TABLE + BODY[2])
 
     def instructions(self, variation: int) -> list[str]:
         return [
@@ -201,7 +223,7 @@ def _goes_in(off: np.ndarray) -> bool:
 
 def _inserted(scene: Scene) -> np.ndarray:
     """Return the (4, 4) pose of the stick when it is in the port."""
-    reach = _DECK[1] + _BODY[0] + 0.001
+    reach = _DECK[1] + BODY[0] + 0.001
     port = along(scene.pose("computer"), x=_PORT_X, y=-reach, z=_PORT_Z)
     return yaw_pose(port[:3, 3], np.pi / 2)
 
