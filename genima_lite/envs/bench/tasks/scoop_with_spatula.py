@@ -18,7 +18,7 @@ from genima_lite.transforms import inverse, yaw_pose
 _CUBE = 0.015
 """metres, half the cube's edge."""
 
-_LENGTH, _WIDTH, _HEEL = 0.09, 0.042, 0.009
+LENGTH, WIDTH, HEEL = 0.09, 0.042, 0.009
 """metres, the blade: from its heel to its lip, half its width, height of its heel."""
 
 _GRIP = (-0.085, 0.0, 0.057)
@@ -38,46 +38,69 @@ _SKEW = 0.5
 """radians between spatula and fingers from which on the hand lets go and grasps again."""
 
 
-def _blade() -> str:
+SLOPE = np.arctan2(HEEL + 0.001, LENGTH)
+"""radians, of the blade's upper face."""
+
+
+def _holes() -> str:
+    """Return three long holes, drawn on the blade."""
+    return "".join(
+        f'<geom class="visual" type="box" size="0.02 0.0035 0.0004" pos="0.045 {y} 0.0052"'
+        f' euler="0 {SLOPE:.5f} 0" material="hole"/>'
+        for y in (-0.02, 0.0, 0.02)
+    )
+
+
+def _blade(holes: str) -> str:
     """Return the blade. Its upper face is a slope whose lip, as the sharpest edge, meets the table;
     what slopes touches only the cube, a foot under it only the rest.
     """
-    slope = np.arctan2(_HEEL + 0.001, _LENGTH)
-    half, thick = _LENGTH / 2 / np.cos(slope), 0.003
-    x, z = _LENGTH / 2 - thick * np.sin(slope), (_HEEL - 0.001) / 2 - thick * np.cos(slope)
-    holes = "".join(
-        f'<geom class="visual" type="box" size="0.02 0.0035 0.0004" pos="0.045 {y} 0.0052"'
-        f' euler="0 {slope:.5f} 0" material="hole"/>'
-        for y in (-0.02, 0.0, 0.02)
-    )
+    half, thick = LENGTH / 2 / np.cos(SLOPE), 0.003
+    x, z = LENGTH / 2 - thick * np.sin(SLOPE), (HEEL - 0.001) / 2 - thick * np.cos(SLOPE)
     return f"""
-        <geom class="collision" type="box" size="{half:.5f} {_WIDTH} {thick}" mass="0.05"
-          pos="{x:.5f} 0 {z:.5f}" euler="0 {slope:.5f} 0" contype="4" conaffinity="4" priority="1"
+        <geom class="collision" type="box" size="{half:.5f} {WIDTH} {thick}" mass="0.05"
+          pos="{x:.5f} 0 {z:.5f}" euler="0 {SLOPE:.5f} 0" contype="4" conaffinity="4" priority="1"
           friction="0.3 0.005 0.0001"/>
-        <geom class="collision" type="box" size="0.03 {_WIDTH - 0.004} 0.002" pos="0.03 0 0.002"
+        <geom class="collision" type="box" size="0.03 {WIDTH - 0.004} 0.002" pos="0.03 0 0.002"
           mass="0.15" friction="0.3 0.005 0.0001" contype="2" conaffinity="3"/>
         <geom class="visual" type="mesh" mesh="blade" material="blade"/>
         {holes}"""
 
 
-class ScoopWithSpatula(Task):
-    """RLBench's scoop_with_spatula: the cube is in the air and the hand holds the spatula.
+_BLADE_MESH = f"""\
+<mesh name="blade" vertex="0 {WIDTH} 0.0005 0 -{WIDTH} 0.0005 0 {WIDTH} {HEEL}
+        0 -{WIDTH} {HEEL} {LENGTH} {WIDTH - 0.004} 0.0004 {LENGTH} -{WIDTH - 0.004} 0.0004
+        {LENGTH - 0.006} {WIDTH} 0.0004 {LENGTH - 0.006} -{WIDTH} 0.0004"/>"""
+_HOLES = _holes()
+_HANDLE = """\
+<geom type="capsule" size="0.006" fromto="0.01 0 0.008 -0.045 0 0.0335" material="metal"
+          mass="0.01"/>
+        <geom type="capsule" size="0.009" fromto="-0.045 0 0.0335 -0.13 0 0.083"
+          material="handle" mass="0.03"/>"""
 
-    The cube is not graspable: it lies on the blade by its weight and friction alone.
+
+def spatula(
+    blade: str = _BLADE_MESH,
+    holes: str = _HOLES,
+    handle: str = _HANDLE,
+    color: str = "0.16 0.17 0.2",
+    grip: str = "0.1 0.45 0.75",
+) -> str:
+    """Return a spatula and a cube.
+
+    Args:
+        blade: a mesh with the sides of the known one; what is felt of the blade stays.
+        holes: visual geoms on the blade.
+        handle: geoms; the fingers take what is 0.009 metres from y = 0 on both sides of `_GRIP`.
+        color, grip: RGB in [0, 1] of the blade and the handle.
     """
-
-    graspable = ("spatula",)
-    named = ("cube",)
-    time_limit = 300
-    mjcf = f"""
+    return f"""
     <asset>
-      <mesh name="blade" vertex="0 {_WIDTH} 0.0005 0 -{_WIDTH} 0.0005 0 {_WIDTH} {_HEEL}
-        0 -{_WIDTH} {_HEEL} {_LENGTH} {_WIDTH - 0.004} 0.0004 {_LENGTH} -{_WIDTH - 0.004} 0.0004
-        {_LENGTH - 0.006} {_WIDTH} 0.0004 {_LENGTH - 0.006} -{_WIDTH} 0.0004"/>
+      {blade}
       {rounded_box("cube", (_CUBE, _CUBE, _CUBE), 0.002)}
-      <material name="blade" rgba="0.16 0.17 0.2 1" specular="0.5" shininess="0.5"/>
+      <material name="blade" rgba="{color} 1" specular="0.5" shininess="0.5"/>
       <material name="hole" rgba="0.7 0.55 0.35 1" specular="0.1"/>
-      <material name="handle" rgba="0.1 0.45 0.75 1" specular="0.5" shininess="0.6"/>
+      <material name="handle" rgba="{grip} 1" specular="0.5" shininess="0.6"/>
       <material name="cube" rgba="0.95 0.75 0.05 1" specular="0.4" shininess="0.5"/>
     </asset>
     <worldbody>
@@ -92,14 +115,23 @@ class ScoopWithSpatula(Task):
       </body>
       <body name="spatula">
         <freejoint/>
-        {_blade()}
-        <geom type="capsule" size="0.006" fromto="0.01 0 0.008 -0.045 0 0.0335" material="metal"
-          mass="0.01"/>
-        <geom type="capsule" size="0.009" fromto="-0.045 0 0.0335 -0.13 0 0.083"
-          material="handle" mass="0.03"/>
+        {_blade(holes)}
+        {handle}
       </body>
     </worldbody>
     """
+
+
+class ScoopWithSpatula(Task):
+    """RLBench's scoop_with_spatula: the cube is in the air and the hand holds the spatula.
+
+    The cube is not graspable: it lies on the blade by its weight and friction alone.
+    """
+
+    graspable = ("spatula",)
+    named = ("cube",)
+    time_limit = 300
+    mjcf = spatula()
 
     def place(self, scene: Scene, variation: int, rng: np.random.RandomState) -> None:
         base = panda.BASE[:2, 3]
@@ -187,7 +219,7 @@ def _behind(scene: Scene) -> np.ndarray:
     edges = cube[:2, np.argsort(np.abs(cube[2, :3]))[:1]].ravel()  # an edge that is level
     yaw = np.arctan2(edges[1], edges[0]) - away
     yaw = away + (yaw + np.pi / 4) % (np.pi / 2) - np.pi / 4
-    back = _LENGTH + _BEHIND + _CUBE
+    back = LENGTH + _BEHIND + _CUBE
     position = cube[:2, 3] - back * np.array([np.cos(yaw), np.sin(yaw)])
     return yaw_pose([*position, TABLE], yaw)
 
@@ -199,13 +231,13 @@ def _raised(scene: Scene, spatula: np.ndarray) -> np.ndarray:
     yaw = np.arctan2(spatula[1, 0], spatula[0, 0])
     tilted = yaw_pose(scene.pose("air")[:3, 3] + [0, 0, _HIGH - 0.015], yaw)
     tilted[:3, :3] = tilted[:3, :3] @ Rotation.from_euler("y", -_TILT).as_matrix()
-    return along(tilted, x=-0.6 * _LENGTH)
+    return along(tilted, x=-0.6 * LENGTH)
 
 
 def _is_on_blade(spatula: np.ndarray, cube: np.ndarray) -> bool:
     """Return whether the cube lies on the blade with all of its bottom."""
     x, y, z = (inverse(spatula) @ cube)[:3, 3]
-    return bool(-0.01 < x < _LENGTH - 0.005 and abs(y) < _WIDTH and _CUBE - 0.003 < z < 0.06)
+    return bool(-0.01 < x < LENGTH - 0.005 and abs(y) < WIDTH and _CUBE - 0.003 < z < 0.06)
 
 
 def _grip(spatula: np.ndarray) -> np.ndarray:
