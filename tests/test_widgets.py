@@ -13,13 +13,27 @@ from genima_lite import panda
 from genima_lite.controller.checkpoint import load_controller
 from genima_lite.demos.collect import record_demo
 from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.envs.api import EnvSpec, make_env, perturbation_names
 from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.errors import UserError
 from genima_lite.shipped import shipped
 from genima_lite.targets import draw_targets, find_spheres
 from genima_lite.tiling import TILE_ORDER, tile
-from genima_lite.viz.playground import Stage, enlarged, moved_tip, posed_picture, views_of
-from genima_lite.viz.widgets import instruct, lead_by_hand, move_joints, scrub_episode
+from genima_lite.viz.playground import (
+    Stage,
+    beside,
+    enlarged,
+    moved_tip,
+    posed_picture,
+    views_of,
+)
+from genima_lite.viz.widgets import (
+    change_scene,
+    instruct,
+    lead_by_hand,
+    move_joints,
+    scrub_episode,
+)
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -79,6 +93,23 @@ def test_the_instruction_box_draws_with_the_agent(demo):
     np.testing.assert_array_equal(picture(playground)[:, -512:], enlarged(tile(drawn)))
     playground.controls["seed"].value = 3
     assert (picture(playground)[:, -512:] != enlarged(tile(drawn))).any()
+
+
+def test_a_perturbed_scene_is_drawn_upon_and_its_box_off_gives_the_clean_one():
+    agent = DiffusionAgent.load(shipped("genima/diffusion"))
+    playground = change_scene(agent, "lamp_on", seed=4, shown="table_texture")
+    assert set(playground.controls) == {*perturbation_names(), "strength"}
+    env = make_env(EnvSpec("lamp_on", TILE_ORDER, 64, perturbations=("table_texture",)))
+    env.reset(seed=4)
+    views = views_of(env.observation)
+    drawn = agent.draw(views, env.instructions(0)[0], 0)
+    wanted = beside(enlarged(tile(views)), enlarged(tile(drawn)))
+    np.testing.assert_array_equal(picture(playground), wanted)
+    playground.controls["table_texture"].value = False
+    clean = make_env(EnvSpec("lamp_on", TILE_ORDER, 64))
+    clean.reset(seed=4)
+    seen = enlarged(tile(views_of(clean.observation)))
+    np.testing.assert_array_equal(picture(playground)[:, :512], seen)
 
 
 def test_the_controller_obeys_the_hand_and_what_is_out_of_reach_is_said():

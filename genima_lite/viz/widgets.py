@@ -1,4 +1,4 @@
-"""Four things to play with in a notebook, each a thin layer over `genima_lite.viz.playground`.
+"""Five things to play with in a notebook, each a thin layer over `genima_lite.viz.playground`.
 
 Each returns a `Playground`. As the last line of a cell it shows sliders and a picture; where no
 kernel runs (on GitHub, in a printed page) the picture of its first setting is left.
@@ -16,8 +16,10 @@ import numpy as np
 from PIL import Image
 
 from genima_lite import panda
+from genima_lite.envs.api import EnvSpec, make_env, perturbation_names
 from genima_lite.observation import Demo, Observation
 from genima_lite.targets.horizon import HORIZON
+from genima_lite.tiling import TILE_ORDER
 from genima_lite.viz.playground import (
     Stage,
     beside,
@@ -132,6 +134,37 @@ def instruct(agent: DiffusionAgent, seen: Observation, instruction: str) -> Play
 
     box = ipywidgets.Text(value=instruction, continuous_update=False, **_wide("instruction"))
     return Playground(picture, {"instruction": box, "seed": _whole("noise seed", 0, 20, 0)})
+
+
+def change_scene(
+    agent: DiffusionAgent, task: str, seed: int, size: int = 64, shown: str = "light"
+) -> Playground:
+    """Return a box for each perturbation and a slider for their strength: the agent draws on what
+    is seen then. Things stand where they stood.
+
+    Args:
+        agent: what draws.
+        task, seed: which scene.
+        size: pixels along each side of a view, as the agent was trained for.
+        shown: the perturbation that is on first.
+    """
+
+    def picture(strength: float, **on: bool) -> tuple[np.ndarray, str]:
+        names = tuple(name for name, chosen in on.items() if chosen)
+        env = make_env(EnvSpec(task, TILE_ORDER, size, perturbations=names, strength=strength))
+        _, info = env.reset(seed=seed)
+        views = views_of(env.observation)
+        env.close()
+        drawn = agent.draw(views, info["instruction"], 0)
+        said = f"“{info['instruction']}”; left: seen; right: drawn"
+        return beside(drawn_picture(views), drawn_picture(drawn)), said
+
+    controls = {name: _box(name.replace("_", " ")) for name in perturbation_names(task=task)}
+    for name, control in controls.items():
+        control.value = name == shown
+    strength = _slider("strength", 0, 1, 1, 0.05)
+    strength.continuous_update = False
+    return Playground(picture, {**controls, "strength": strength})
 
 
 def lead_by_hand(

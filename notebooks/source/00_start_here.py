@@ -562,6 +562,20 @@ print(hand.text.value)
 hand
 
 # %% [markdown]
+# ## Change the scene
+#
+# Does it still draw where the arm should go if the room is another one? Each box is a perturbation
+# of the bench: other colours, textures, light, cameras, things that have nothing to do with the
+# task, a thing of another shape. The pieces stay where they are. Nothing of this was in its
+# training. Left: what it sees; right: what it draws. Which of them hurt it most, and which not at
+# all? And which would you expect to hurt a policy without drawings?
+
+# %%
+from genima_lite.viz.widgets import change_scene
+
+change_scene(genima.agent, "take_lid_off_saucepan", seed=2001, shown="distractors")
+
+# %% [markdown]
 # ## Map of the course
 #
 # | notebook | question | what runs |
@@ -578,7 +592,7 @@ hand
 #
 # | part | here, on a laptop | the paper |
 # |---|---|---|
-# | world | MuJoCo bench, eight RLBench tasks | RLBench in CoppeliaSim, 25 tasks; a Franka arm, 9 tasks |
+# | world | MuJoCo bench, 25 RLBench tasks | RLBench in CoppeliaSim, 25 tasks; a Franka arm, 9 tasks |
 # | stage 1 | mini-turbo, 10 million weights, 64 pixels a view | SD-Turbo, 256 pixels a view |
 # | stage 2 | ACT, 2 million weights | ACT with ResNet-18 |
 # | demonstrations | scripted experts | RLBench's planner; people |
