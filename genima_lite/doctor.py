@@ -196,6 +196,14 @@ def check_gl() -> Check:
     return Check("GL", False, True, "; ".join(problems), GL_REMEDY)
 
 
+def check_bench() -> Check:
+    """Count what the embedded bench offers."""
+    from genima_lite.envs.api import perturbation_names, task_names
+
+    offered = f"{len(task_names())} tasks, {len(perturbation_names())} perturbations"
+    return Check("bench", True, False, offered)
+
+
 def check_notebooks() -> Check:
     """JupyterLab and the widgets that the notebooks draw."""
     needed = ("jupyterlab", "ipywidgets", "ipykernel", "matplotlib")
@@ -310,6 +318,7 @@ CHECKS: tuple[Callable[[], Check], ...] = (
     lambda: check_distribution("mujoco"),
     lambda: check_distribution("gymnasium"),
     check_gl,
+    check_bench,
     check_memory,
     check_cores,
     check_disk,

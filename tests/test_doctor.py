@@ -320,3 +320,7 @@ def test_cameras(monkeypatch, library, devices, ok, word):
     assert check.ok is ok
     assert not check.required
     assert word in check.detail
+
+
+def test_the_bench_offers_the_papers_25_tasks():
+    assert doctor.check_bench().detail == "25 tasks, 8 perturbations"
