@@ -64,12 +64,12 @@ def test_our_own_data_is_sound_and_says_what_it_has(tmp_path):
     for obs in demo:
         obs.overhead_rgb, obs.overhead_depth = obs.front_rgb, obs.front_depth
     demo.scene_state = {"box": 1}
-    for task, episode in (("open_box", 0), ("open_box", 1), ("turn_tap", 0)):
+    for task, episode in (("beat_the_buzz", 0), ("beat_the_buzz", 1), ("reach_target", 0)):
         write_episode(demo, tmp_path, task, 0, episode, [task])
     report = inspect_dataset(tmp_path)
     assert report["problems"] == report["notes"] == report["fields"]["missing"] == []
     assert report["episodes"] == 3
-    assert list(report["tasks"]) == ["open_box", "turn_tap"]
+    assert list(report["tasks"]) == ["beat_the_buzz", "reach_target"]
     assert report["images"]["overhead_rgb"]["images"] == 9
 
 
