@@ -11,12 +11,17 @@ from scipy.spatial.transform import Rotation
 from genima_lite import panda
 from genima_lite.envs.bench.task import Task
 from genima_lite.envs.bench.waypoint import Waypoint
+from genima_lite.planner import along
+from genima_lite.transforms import pose_matrix
 
 if TYPE_CHECKING:
     from genima_lite.envs.bench.scene import Scene
 
 STAYS = 'solreffriction="0.005 1" solimpfriction="0.999 0.9999 0.001"'
 """Attributes of a joint with `frictionloss`: without them a heavy lid creeps."""
+
+HALF_TURN = pose_matrix([0, 0, 0], [0, 0, 1, 0])
+"""Turns a tip pose about its approach axis: the other way to grip the same bar."""
 
 
 GRIPPED, APART = 0.06, 0.002
@@ -29,7 +34,7 @@ _PAST = 0.005
 
 class Swing(Task):
     """A task whose expert comes to a handle, grips it and leads it along its arc: its waypoints are
-    one before the handle and then those of `grip_and_swing`.
+    those of `grip_and_swing`.
     """
 
     def recover(self, scene: Scene, first: Sequence[Waypoint]) -> list[Waypoint]:
@@ -78,10 +83,21 @@ def _about(axis: np.ndarray, angle: float) -> np.ndarray:
     return Rotation.from_rotvec(angle * axis).as_matrix()
 
 
+def leaning(angle: float) -> np.ndarray:
+    """Return a (4, 4) turn about x by radians, by which a hand that points down leans away."""
+    return pose_matrix([0, 0, 0], [np.sin(angle / 2), 0, 0, np.cos(angle / 2)])
+
+
 def grip_and_swing(
-    scene: Scene, joint: str, closed: np.ndarray, angle: float, turn: float, count: int = 4
+    scene: Scene,
+    joint: str,
+    closed: np.ndarray,
+    angle: float,
+    turn: float,
+    count: int = 4,
+    back: float = 0.08,
 ) -> list[Waypoint]:
-    """Return waypoints that grip the handle where it is now and lead it along its arc.
+    """Return waypoints that come to the handle where it is now, grip it and lead it along its arc.
 
     Args:
         scene: as it stands now.
@@ -90,6 +106,7 @@ def grip_and_swing(
         angle: radians from closed to the arc's end.
         turn: radians that the tip turns on the whole way, evenly.
         count: straight stretches that make up the arc.
+        back: metres before the handle where the hand comes to.
     """
 
     def at(now: float) -> np.ndarray:
@@ -97,4 +114,5 @@ def grip_and_swing(
 
     grip = Waypoint(at(joint_angle(scene, joint)), gripper=0.0, straight=True)
     shares = np.arange(1, count + 1) / count
-    return [grip, *(Waypoint(at(angle * share), straight=True) for share in shares)]
+    arc = (Waypoint(at(angle * share), straight=True) for share in shares)
+    return [Waypoint(along(grip.tip, z=-back)), grip, *arc]

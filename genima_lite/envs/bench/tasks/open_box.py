@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from genima_lite.envs.bench.hinge import STAYS, Swing, grip_and_swing
+from genima_lite.envs.bench.hinge import STAYS, Swing, grip_and_swing, leaning
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.shapes import rounded_box
-from genima_lite.envs.bench.task import Waypoint, along, top_down
+from genima_lite.envs.bench.task import Waypoint, top_down
 from genima_lite.transforms import pose_matrix
 
 LENGTH, WIDTH, _HEIGHT = 0.11, 0.085, 0.1
@@ -136,8 +136,6 @@ class OpenBox(Swing):
         return scene.travel("box_joint") > np.pi / 2
 
     def waypoints(self, scene: Scene) -> list[Waypoint]:
-        lean = pose_matrix([0, 0, 0], [np.sin(_LEAN / 2), 0, 0, np.cos(_LEAN / 2)])
         bar = pose_matrix([0, WIDTH + BAR[0], _HEIGHT + BAR[1]])
-        closed = scene.pose("box") @ bar @ lean @ top_down(np.zeros(3))
-        swing = grip_and_swing(scene, "box_joint", closed, angle=1.8, turn=0.8)
-        return [Waypoint(along(swing[0].tip, z=-0.08)), *swing]
+        closed = scene.pose("box") @ bar @ leaning(_LEAN) @ top_down(np.zeros(3))
+        return grip_and_swing(scene, "box_joint", closed, angle=1.8, turn=0.8)

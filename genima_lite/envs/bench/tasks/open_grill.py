@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from genima_lite.envs.bench.hinge import STAYS, Swing, grip_and_swing
+from genima_lite.envs.bench.hinge import STAYS, Swing, grip_and_swing, leaning
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.shapes import lathe, wall
 from genima_lite.envs.bench.task import Waypoint, along, top_down
@@ -152,8 +152,6 @@ class OpenGrill(Swing):
         return scene.travel("lid_joint") > np.deg2rad(50)
 
     def waypoints(self, scene: Scene) -> list[Waypoint]:
-        lean = pose_matrix([0, 0, 0], [np.sin(_LEAN / 2), 0, 0, np.cos(_LEAN / 2)])
         bar = pose_matrix([0, BAR[0], _RIM + BAR[1]])
-        closed = along(scene.pose("grill") @ bar @ lean @ top_down(np.zeros(3)), z=0.003)
-        swing = grip_and_swing(scene, "lid_joint", closed, angle=1.1, turn=0.4, count=3)
-        return [Waypoint(along(swing[0].tip, z=-0.08)), *swing]
+        closed = along(scene.pose("grill") @ bar @ leaning(_LEAN) @ top_down(np.zeros(3)), z=0.003)
+        return grip_and_swing(scene, "lid_joint", closed, angle=1.1, turn=0.4, count=3)

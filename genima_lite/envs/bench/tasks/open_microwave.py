@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from genima_lite.envs.bench.hinge import STAYS, Swing, grip_and_swing
+from genima_lite.envs.bench.hinge import HALF_TURN, STAYS, Swing, grip_and_swing
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.shapes import rounded_box
-from genima_lite.envs.bench.task import Waypoint, along, forward
-from genima_lite.transforms import pose_matrix
+from genima_lite.envs.bench.task import Waypoint, forward
 
 DEPTH, _WIDTH, _BOTTOM, _TOP = 0.085, 0.145, 0.012, 0.182
 """metres: half depth, half width, heights of floor and roof."""
@@ -166,7 +165,7 @@ class OpenMicrowave(Swing):
 
     def waypoints(self, scene: Scene) -> list[Waypoint]:
         bar = np.array([_FRONT + _BAR[0], _WIDTH + _BAR[1], _MIDDLE + _GRIP])
-        half_turn = pose_matrix([0, 0, 0], [0, 0, 1, 0])  # of the wrist, which suits this side
-        closed = scene.pose("microwave") @ forward(bar, dip=_DIP) @ half_turn
-        swing = grip_and_swing(scene, "microwave_joint", closed, angle=1.55, turn=1.4, count=5)
-        return [Waypoint(along(swing[0].tip, z=-0.1)), *swing]
+        closed = scene.pose("microwave") @ forward(bar, dip=_DIP) @ HALF_TURN  # suits this side
+        return grip_and_swing(
+            scene, "microwave_joint", closed, angle=1.55, turn=1.4, count=5, back=0.1
+        )

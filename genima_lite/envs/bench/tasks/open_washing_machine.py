@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from genima_lite.envs.bench.hinge import STAYS, Swing, grip_and_swing
+from genima_lite.envs.bench.hinge import HALF_TURN, STAYS, Swing, grip_and_swing
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.shapes import lathe, rounded_box
-from genima_lite.envs.bench.task import Waypoint, along, forward
-from genima_lite.transforms import pose_matrix
+from genima_lite.envs.bench.task import Waypoint, forward
 
 _HALF, _TOP, _PORT = 0.1, 0.25, 0.115
 """metres: half the machine's width and depth, its height, the height of the door's middle."""
@@ -147,7 +146,5 @@ class OpenWashingMachine(Swing):
 
     def waypoints(self, scene: Scene) -> list[Waypoint]:
         bar = np.array([_FRONT + _BAR[0], _BAR[1], _PORT + 0.004])
-        half_turn = pose_matrix([0, 0, 0], [0, 0, 1, 0])  # of the wrist, which suits this side
-        closed = scene.pose("machine") @ forward(bar, dip=_DIP) @ half_turn
-        swing = grip_and_swing(scene, "door_joint", closed, angle=0.95, turn=0.8, count=3)
-        return [Waypoint(along(swing[0].tip, z=-0.1)), *swing]
+        closed = scene.pose("machine") @ forward(bar, dip=_DIP) @ HALF_TURN  # suits this side
+        return grip_and_swing(scene, "door_joint", closed, angle=0.95, turn=0.8, count=3, back=0.1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genima_lite.envs.bench.hinge import STAYS, Swing, grip_and_swing
+from genima_lite.envs.bench.hinge import STAYS, Swing, grip_and_swing, leaning
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.shapes import lathe, rounded_box, wall
 from genima_lite.envs.bench.task import Waypoint, along, top_down
@@ -139,8 +139,8 @@ class ToiletSeatUp(Swing):
         return scene.travel("seat_joint") > 1.40
 
     def waypoints(self, scene: Scene) -> list[Waypoint]:
-        lean = pose_matrix([0, 0, 0], [np.sin(_LEAN / 2), 0, 0, np.cos(_LEAN / 2)])
         front = pose_matrix([0, -RING, _RIM + TUBE + 0.002])
-        closed = along(scene.pose("toilet") @ front @ lean @ top_down(np.zeros(3)), z=0.003)
-        swing = grip_and_swing(scene, "seat_joint", closed, angle=1.52, turn=0.6)
-        return [Waypoint(along(swing[0].tip, z=-0.08)), *swing]
+        closed = along(
+            scene.pose("toilet") @ front @ leaning(_LEAN) @ top_down(np.zeros(3)), z=0.003
+        )
+        return grip_and_swing(scene, "seat_joint", closed, angle=1.52, turn=0.6)

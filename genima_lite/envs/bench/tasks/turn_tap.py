@@ -143,5 +143,4 @@ class TurnTap(Swing):
         middle = ahead - np.deg2rad(50)  # the wrist turns from about -50 degrees to +50
         arm = (yaw - middle + np.pi / 4) % (np.pi / 2) - np.pi / 4 + middle
         closed = yaw_pose(axle, arm) @ along(top_down(np.array([_GRIP, 0, 0])), z=0.002)
-        swing = grip_and_swing(scene, f"{side}_joint", closed, angle=_TURN, turn=_TURN, count=2)
-        return [Waypoint(along(swing[0].tip, z=-0.08)), *swing]
+        return grip_and_swing(scene, f"{side}_joint", closed, angle=_TURN, turn=_TURN, count=2)
