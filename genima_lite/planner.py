@@ -8,7 +8,7 @@ RLBench's speed it speeds up, goes on evenly and brakes, with limits on all join
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,21 +32,10 @@ FASTEST = 1.3
 JOINT_SPEED, JOINT_ACCELERATION = 2.0, 8.0
 """rad/s and rad/s^2, of the vector of all joints: what Genima's demonstrations in RLBench have."""
 
-OWN, RLBENCH = "bench", "rlbench"
-"""Whose speed an expert has, or whose tracking an arm."""
+Timing = Callable[[np.ndarray, float], np.ndarray]
+"""From knots (m, 7) and a pace to joint targets (n, 7), one a control period."""
 
 _KNOT_SPACING = 0.02
-
-
-def check_choice(name: str, value: str) -> str:
-    """Return a value, `OWN` or `RLBENCH`.
-
-    Raises:
-        UserError: it is another.
-    """
-    if value not in (OWN, RLBENCH):
-        raise UserError(f"{name} is {value!r}: choose '{OWN}' or '{RLBENCH}'")
-    return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +81,7 @@ def stretches(
     waypoints: Sequence[Waypoint],
     start: np.ndarray,
     opening: float = 1.0,
-    speed: str = OWN,
+    timing: Timing | None = None,
     wait: int = 0,
 ) -> Iterator[np.ndarray]:
     """Yield the commands of `plan`, one array (n, 8) for the way to each waypoint, planned when
@@ -100,13 +89,13 @@ def stretches(
 
     Args:
         waypoints, start, opening: see `plan`.
-        speed: `OWN` or `RLBENCH`.
+        timing: `timed` (the default) or `timed_as_rlbench`.
         wait: steps at each waypoint for an arm that lags behind its commands.
     """
     q = np.asarray(start)
     for waypoint in waypoints:
         knots = _joint_knots(q, waypoint)
-        way = (timed if speed == OWN else timed_as_rlbench)(knots, waypoint.pace)
+        way = (timing or timed)(knots, waypoint.pace)
         rows = [np.append(step, opening) for step in [*way, *[knots[-1]] * wait]]
         q = knots[-1]
         if waypoint.gripper is not None and waypoint.gripper != opening:

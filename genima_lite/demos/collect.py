@@ -23,6 +23,7 @@ from genima_lite.envs.api import (
     HasExpert,
     HasSnapshot,
     RobotEnv,
+    check_like,
     check_perturbations,
     make_env,
     require,
@@ -31,7 +32,6 @@ from genima_lite.errors import UserError
 from genima_lite.files import check_folder
 from genima_lite.observation import Demo
 from genima_lite.panda import Unreachable
-from genima_lite.planner import check_choice
 from genima_lite.provenance import FILE, claim, fingerprint
 from genima_lite.seeds import MAX_ATTEMPTS, training_seed
 from genima_lite.workers import check_processes, pool
@@ -110,8 +110,8 @@ class CollectSettings:
         if not 0 <= self.recovery <= 1:
             raise UserError(f"--recovery is {self.recovery}; give a share from 0 to 1")
         check_perturbations(self.perturbations, self.strength, self.backend)
-        check_choice("speed", self.speed)
-        check_choice("tracking", self.tracking)
+        check_like("speed", self.speed)
+        check_like("tracking", self.tracking)
         if self.recovery and self.lead is None:
             raise UserError("recovery starts need a lead: by noise or by a policy")
 

@@ -22,8 +22,8 @@ from genima_lite import envs
 from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, Observation
 
-BENCH = "bench"
-"""The backend that comes with the package."""
+BENCH, RLBENCH = "bench", "rlbench"
+"""The backend that comes with the package; and whose speed or tracking it may have instead."""
 
 
 @dataclass(frozen=True)
@@ -294,6 +294,16 @@ def check_perturbations(
                 f"task '{task}' cannot have the perturbation '{lacking[0]}': it can have "
                 f"{', '.join(possible)}"
             )
+
+
+def check_like(name: str, value: str) -> None:
+    """Refuse a speed or tracking that is neither the bench's nor RLBench's.
+
+    Raises:
+        UserError: the message says what to choose from.
+    """
+    if value not in (BENCH, RLBENCH):
+        raise UserError(f"{name} is {value!r}: choose '{BENCH}' or '{RLBENCH}'")
 
 
 def make_random_scenes(task: str, view_size: int, backend: str = BENCH) -> RandomScenes:

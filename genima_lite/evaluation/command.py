@@ -12,7 +12,13 @@ from typing import Any
 
 from genima_lite import locks
 from genima_lite.datasets.demonstrations import recorded
-from genima_lite.envs.api import BENCH, check_perturbations, check_task, task_names
+from genima_lite.envs.api import (
+    BENCH,
+    check_like,
+    check_perturbations,
+    check_task,
+    task_names,
+)
 from genima_lite.errors import UserError
 from genima_lite.evaluation.episode_store import EpisodeStore, TaskEpisodes
 from genima_lite.evaluation.recording import Recorder
@@ -20,7 +26,6 @@ from genima_lite.evaluation.report import write_report
 from genima_lite.evaluation.rollout import evaluate
 from genima_lite.evaluation.statistics import EpisodeResult, results_document
 from genima_lite.files import check_folder, check_output, write_json
-from genima_lite.planner import check_choice
 from genima_lite.policies.api import PolicyFactory, PolicySettings
 
 
@@ -63,7 +68,7 @@ class Evaluation:
         for task in self.tasks:
             check_task(task, self.backend)
         check_perturbations(self.perturb, self.strength, self.backend, self.tasks)
-        check_choice("tracking", self.tracking)
+        check_like("tracking", self.tracking)
         if self.episodes < 1 or self.seed < 0:
             raise UserError("give at least 1 episode, and a seed from 0 on")
         if self.demos is not None and self.report is None:

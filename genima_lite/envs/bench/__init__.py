@@ -32,9 +32,7 @@ def make(spec: EnvSpec) -> BenchEnv:
     """
     from genima_lite.envs.bench.env import BenchEnv
 
-    views = (spec.cameras, spec.image_size, spec.depth, spec.mask)
-    names = ("perturbations", "strength", "speed", "tracking", "sentences")
-    return BenchEnv(spec.task, *views, **{name: getattr(spec, name) for name in names})
+    return BenchEnv(**{name: value for name, value in vars(spec).items() if name != "backend"})
 
 
 def make_random_scenes(task: str, view_size: int) -> RandomScenes:

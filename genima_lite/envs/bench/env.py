@@ -11,7 +11,14 @@ import numpy as np
 from gymnasium import spaces
 
 from genima_lite import panda
-from genima_lite.envs.api import Outcome, RobotEnv, check_perturbations
+from genima_lite.envs.api import (
+    BENCH,
+    RLBENCH,
+    Outcome,
+    RobotEnv,
+    check_like,
+    check_perturbations,
+)
 from genima_lite.envs.bench.actions import checked_action, checked_actions
 from genima_lite.envs.bench.gl import mujoco
 from genima_lite.envs.bench.observe import Views, as_dict, observation_space, observe
@@ -23,7 +30,7 @@ from genima_lite.envs.bench.tasks import check_task, load_task
 from genima_lite.envs.sentences import read_sentences
 from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, Observation
-from genima_lite.planner import OWN, RLBENCH, check_choice, stretches
+from genima_lite.planner import stretches, timed, timed_as_rlbench
 
 _RENDER_SIZE = 512
 
@@ -72,8 +79,8 @@ class BenchEnv(gymnasium.Env):
         render_mode: str | None = None,
         perturbations: Sequence[str] = (),
         strength: float = 1.0,
-        speed: str = OWN,
-        tracking: str = OWN,
+        speed: str = BENCH,
+        tracking: str = BENCH,
         sentences: str | None = None,
     ):
         if out_of_limits not in ("clip", "raise"):
@@ -89,9 +96,11 @@ class BenchEnv(gymnasium.Env):
         perturbed = Perturbed(tuple(perturbations), strength)
         self._scenes = [Scene(shape, perturbed) for shape in perturbed.shapes(load_task(task))]
         self.scene = self._scenes[0]
-        self._speed, self._lags = check_choice("speed", speed), check_choice("tracking", tracking)
+        check_like("speed", speed)
+        check_like("tracking", tracking)
+        self._timing = timed_as_rlbench if speed == RLBENCH else timed
         for scene in self._scenes:
-            scene.robot.lags = self._lags == RLBENCH
+            scene.robot.lags = tracking == RLBENCH
         self._sentences = read_sentences(sentences, task, self.variations)
         self.render_mode = render_mode
         self._out_of_limits = out_of_limits
@@ -209,8 +218,8 @@ class BenchEnv(gymnasium.Env):
         scene = self.scene
         ahead = scene.first if scene.at_start else self.task.recover(scene, scene.first)
         start, opening = scene.robot.joints, float(scene.robot.commanded_open)
-        wait = _WAIT if self._lags == RLBENCH else 0
-        yield from stretches(ahead, start, opening, self._speed, wait)
+        wait = _WAIT if scene.robot.lags else 0
+        yield from stretches(ahead, start, opening, self._timing, wait)
 
     def state(self) -> dict[str, Any]:
         """Return all that defines the present state, JSON-able; see `Scene.state`."""
