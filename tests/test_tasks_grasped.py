@@ -1,7 +1,5 @@
 """Tasks in which something is held: the lid of a saucepan, a cup, a jenga brick."""
 
-from itertools import product
-
 import numpy as np
 import pytest
 
@@ -9,40 +7,14 @@ from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.envs.bench.task import COLORS, TABLE, Waypoint, along
 from genima_lite.envs.bench.tasks.pick_up_cup import pinch
 from genima_lite.planner import plan
+from tests.on_the_bench import corners, follow, start
 
 TASKS = ["take_lid_off_saucepan", "pick_up_cup", "play_jenga"]
-SIGNS = np.array(list(product([-1, 1], repeat=3)))
 
 
 @pytest.fixture(scope="module")
 def envs():
     return {task: BenchEnv(task, cameras=()) for task in TASKS}
-
-
-def start(env, seed=0, variation=0):
-    env.reset(seed=seed, options={"variation": variation})
-    assert not env.task.success(env.scene)
-
-
-def follow(env, waypoints):
-    """Carry out waypoints and return whether any step was a success."""
-    succeeded = False
-    for action in plan(waypoints, env.observation.joint_positions):
-        *_, info = env.step(action)
-        succeeded |= info["success"]
-    return succeeded
-
-
-def corners(scene):
-    """Return the corners (n, 3) of everything the task puts on the table, zones left out."""
-    model, data = scene.model, scene.data
-    first = model.body("right_finger").id + 1
-    found = []
-    for geom in np.flatnonzero((model.geom_bodyid >= first) & (model.geom_group != 4)):
-        middle, half = model.geom_aabb[geom, :3], model.geom_aabb[geom, 3:]
-        turn = data.geom_xmat[geom].reshape(3, 3)
-        found.append((middle + SIGNS * half) @ turn.T + data.geom_xpos[geom])
-    return np.concatenate(found)
 
 
 @pytest.mark.parametrize("task", TASKS)

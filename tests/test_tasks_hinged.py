@@ -8,7 +8,7 @@ from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.envs.bench.task import TABLE, Waypoint
 from genima_lite.envs.bench.tasks import load_task
 from genima_lite.envs.bench.tasks.turn_tap import SIDES
-from tests.test_tasks_grasped import corners
+from tests.on_the_bench import corners
 
 JOINTS = {
     "open_box": ("box_joint", np.pi / 2),

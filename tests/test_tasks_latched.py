@@ -7,7 +7,7 @@ from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.envs.bench.task import TABLE
 from genima_lite.envs.bench.tasks import load_task, open_door, open_window
 from genima_lite.planner import plan
-from tests.test_tasks_grasped import corners, follow, start
+from tests.on_the_bench import corners, follow, start
 
 TASKS = ["open_door", "open_window"]
 LATCHES = {"open_door": open_door.LATCH, "open_window": open_window.LATCH}

@@ -3,13 +3,14 @@
 import mujoco
 import numpy as np
 import pytest
-from test_tasks_grasped import corners
 
 from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.envs.bench.task import TABLE, Waypoint, along, top_down
 from genima_lite.envs.bench.tasks.put_books_on_bookshelf import HALF, TOP
 from genima_lite.envs.bench.tasks.take_plate_off_colored_dish_rack import PARTS
 from genima_lite.planner import plan
+from tests import on_the_bench
+from tests.on_the_bench import corners, follow
 
 TASKS = [
     "take_plate_off_colored_dish_rack",
@@ -26,16 +27,9 @@ def envs():
 
 
 def start(env, seed=0, variation=0):
-    env.reset(seed=seed, options={"variation": variation})
-    assert not env.success
+    """Begin an episode and return the expert's waypoints."""
+    on_the_bench.start(env, seed, variation)
     return env.task.waypoints(env.scene)
-
-
-def follow(env, waypoints):
-    """Carry out waypoints and return whether any step was a success."""
-    opening = float(env.scene.robot.commanded_open)
-    actions = plan(waypoints, env.observation.joint_positions, opening)
-    return any(env.step(action)[-1]["success"] for action in actions)
 
 
 def _moved(pose, x):

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from test_tasks_grasped import corners, follow, start
 
 from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.envs.bench.task import TABLE, Waypoint, along
+from tests.on_the_bench import corners, follow, start
 
 TASKS = ["phone_on_base", "put_rubbish_in_bin", "basketball_in_hoop", "move_hanger"]
 THINGS = {
