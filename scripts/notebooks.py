@@ -4,8 +4,9 @@ Each `notebooks/source/NN_name.py` (jupytext's percent format) becomes
 
 - `solutions/NN_name.ipynb`: solved, run, with a paragraph on why for each exercise;
 - `notebooks/NN_name.ipynb`: the student's, with stubs, and the same pictures;
-- with `--nbgrader FOLDER`, `FOLDER/source/NN_name/NN_name.ipynb`, from which
-  `nbgrader generate_assignment` makes what students get.
+- with `--nbgrader FOLDER`, a course of nbgrader: its settings, and
+  `FOLDER/source/NN_name/NN_name.ipynb`, from which `nbgrader generate_assignment` makes what
+  students get.
 
 An exercise is four cells that name it; a part that is missing stops the build:
 
@@ -58,6 +59,17 @@ https://colab.research.google.com/github/{project}/blob/{version}/notebooks/{nam
 [![Open in Binder](https://mybinder.org/badge_logo.svg)](\
 https://mybinder.org/v2/gh/{project}/{version}?labpath=notebooks%2F{name}.ipynb)
 """
+NBGRADER_CONFIG = """\
+from pathlib import Path
+
+c = get_config()
+c.CourseDirectory.course_id = "genima"
+c.CourseDirectory.root = str(Path(__file__).parent)
+c.Exchange.root = str(Path(__file__).parent / "exchange")
+c.ExecutePreprocessor.timeout = 600
+"""
+"""Where the course and the folder lie through which assignments go to students and come back."""
+
 CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
 MOST_BYTES = 1_500_000
 """Of a committed notebook."""
@@ -169,7 +181,11 @@ def solved(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def student(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return the student's notebook: stubs, no reasons, no outputs of exercises."""
+    """Return the student's notebook: stubs, no reasons, no outputs of exercises.
+
+    A check that still waits for its answer does not stop "Run All": Jupyter goes on after a cell
+    tagged `raises-exception`.
+    """
     made = nbgrader_source(notebook)
     for preprocessor in (
         ClearSolutions(code_stub={"python": CODE_STUB}, enforce_metadata=True),
@@ -179,6 +195,8 @@ def student(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     for cell in made.cells:
         if "solution" in cell.metadata or "check" in cell.metadata:
             cell.outputs, cell.execution_count = [], None
+        if "check" in cell.metadata:
+            cell.metadata["tags"] = [*cell.metadata.get("tags", []), "raises-exception"]
     return made
 
 
@@ -274,6 +292,17 @@ def write(notebook: nbformat.NotebookNode, path: Path) -> None:
     partial.replace(path)
 
 
+def write_course(paths: list[Path], folder: Path) -> None:
+    """Write nbgrader's source folder, and its settings and exchange unless they are there."""
+    for path in paths:
+        notebook = nbgrader_source(read_source(path))
+        write(notebook, folder / "source" / path.stem / f"{path.stem}.ipynb")
+    if not (folder / "nbgrader_config.py").exists():
+        (folder / "nbgrader_config.py").write_text(NBGRADER_CONFIG)
+        (folder / "exchange").mkdir(exist_ok=True)
+        (folder / "exchange").chmod(0o777)  # nbgrader refuses one that students cannot write to
+
+
 def main() -> int:
     words = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     words.add_argument("names", nargs="*", help="such as 02; all without")
@@ -287,11 +316,11 @@ def main() -> int:
         if not given.names or any(path.name.startswith(name) for name in given.names)
     ]
     problems = []
+    if given.nbgrader:
+        write_course(paths, given.nbgrader)
+        return 0
     for path in paths:
-        if given.nbgrader:
-            notebook = nbgrader_source(read_source(path))
-            write(notebook, given.nbgrader / "source" / path.stem / f"{path.stem}.ipynb")
-        elif given.check:
+        if given.check:
             problems += drift(path)
         elif given.again or drift(path):
             print(f"running {path.name}", flush=True)

@@ -52,7 +52,7 @@ def drawn_strip(steps: Sequence[RecordedStep], title: str = "", instruction: str
         for column, picture in enumerate(pictures):
             axes = figure.add_axes(layout.box(row, column))
             _show(axes, picture)
-            label_views(axes, list(steps[0].seen), 6, names=row == column == 0)
+            label_views(axes, list(steps[0].seen), 8, names=row == column == 0)
     for axes, step in zip(figure.axes[-len(steps) :], steps, strict=True):
         text = f"{step.step * CONTROL_PERIOD:.2f} s"
         axes.set_xlabel(text, fontsize=FONT, color=TEXT_COLOUR)

@@ -50,7 +50,7 @@ def method_figure(
 def _show(axes: Axes, views: Mapping[str, np.ndarray]) -> None:
     axes.imshow(tile(views), interpolation="nearest", aspect="auto")
     axes.set_axis_off()
-    label_views(axes, TILE_ORDER, 6)
+    label_views(axes, TILE_ORDER, 8)
 
 
 def _show_actions(axes: Axes, actions: np.ndarray) -> None:
@@ -59,11 +59,11 @@ def _show_actions(axes: Axes, actions: np.ndarray) -> None:
     for joint, colour in enumerate(JOINT_COLOURS):
         turn = actions[:, joint] - actions[0, joint]
         axes.plot(steps, turn, color=colour, lw=1.3, label=f"joint {joint + 1}")
-    axes.legend(fontsize=6, frameon=False, handlelength=1.2, labelspacing=0.25, loc="best")
+    axes.legend(fontsize=8, frameon=False, handlelength=1.2, labelspacing=0.25, loc="best")
     axes.set_xticks([1, *range(5, len(actions) + 1, 5)])
     gripper = "open" if actions[-1, 7] > 0.5 else "closed"
     axes.set_xlabel(f"step 1 to {len(actions)}; gripper {gripper}", fontsize=8.5)
     axes.set_ylabel("turn of each joint (rad)", fontsize=8, labelpad=1)
-    axes.tick_params(labelsize=7, direction="in", pad=2)
+    axes.tick_params(labelsize=8, direction="in", pad=2)
     place = axes.get_position()
     axes.set_position((place.x0 + 0.035, place.y0, place.width - 0.035, place.height))

@@ -46,14 +46,14 @@ def outcome_figure(outcomes: Mapping[str, Mapping[Episode, bool]]) -> Figure:
         text: dict[str, Any] = {
             "ha": "center",
             "va": "center",
-            "fontsize": 7,
+            "fontsize": 8,
             "color": QUIET_COLOUR,
         }
         axes.text(column + 0.5, len(outcomes) + 0.25, str(seed), **text)
         if column == 0 or episodes[column - 1][0] != task:
             axes.text(column + 0.05, -0.35, task, fontsize=9, color=TEXT_COLOUR)
             axes.plot([column, column], [-0.6, len(outcomes)], color=MARK_COLOUR, lw=0.8)
-    axes.text(-0.2, len(outcomes) + 0.25, "seed", ha="right", va="center", fontsize=7)
+    axes.text(-0.2, len(outcomes) + 0.25, "seed", ha="right", va="center", fontsize=8)
     return figure
 
 

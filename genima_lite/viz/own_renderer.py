@@ -32,7 +32,7 @@ def yours_beside_ours(
         yours = assembled(view, camera, spheres, ray_depth, is_coloured, nearest)
     except NotImplementedError:
         return {"yours: solve exercises 2 to 4": np.full_like(view, BLANK), **ours}
-    return {"your three functions": yours, **ours}
+    return {"exercises 2 to 4, put together": yours, **ours}
 
 
 def assembled(

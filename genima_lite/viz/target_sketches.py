@@ -188,5 +188,5 @@ def _rays_in_the_room(
     room.set_box_aspect((1.7, 1.0, 1.25), zoom=1.1)
     room.view_init(elev=24, azim=-62)
     room.set(xticks=[0, 0.5, 1], yticks=[-0.4, 0, 0.4], zticks=[1, 1.5, 2])
-    room.tick_params(labelsize=7, pad=-2)
+    room.tick_params(labelsize=8, pad=-2)
     room.set_title("in the room, metres", fontsize=10)

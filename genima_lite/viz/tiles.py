@@ -44,5 +44,5 @@ def show_side_by_side(pictures: Mapping[str, Mapping[str, np.ndarray]]) -> Figur
         axes.imshow(picture, interpolation="nearest", aspect="auto")
         axes.set_axis_off()
         axes.set_title(literal(title)[:MOST_LETTERS], fontsize=10, color=TEXT_COLOUR)
-        label_views(axes, TILE_ORDER, 7, names=column == 0)
+        label_views(axes, TILE_ORDER, 8, names=column == 0)
     return figure

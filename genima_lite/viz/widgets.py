@@ -71,6 +71,9 @@ class Playground:
         except ValueError as error:  # out of reach, for example: say so and keep the picture
             self.text.value = str(error)
             return
+        except Exception as error:  # elsewhere only a browser's log would tell
+            self.text.value = f"{type(error).__name__}: {error}"
+            raise
         self.image.value, self.text.value = _png(picture), text
 
     def _ipython_display_(self) -> None:
