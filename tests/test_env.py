@@ -21,8 +21,9 @@ from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.envs.bench.observe import as_dict
 from genima_lite.envs.bench.registration import environment_id
 from genima_lite.envs.bench.render import Renderer
+from genima_lite.envs.bench.robot import Unstable
 from genima_lite.envs.bench.tasks import task_names
-from genima_lite.errors import UserError
+from genima_lite.errors import Refusal, UserError
 from genima_lite.observation import STATE_FIELDS
 
 SAMPLE = Path(__file__).parent / "data/sample_rlbench/open_box/variation0/episodes/episode0"
@@ -356,6 +357,32 @@ def test_executing_a_chunk_is_stepping_without_pictures():
     assert envs[1].observation is blind
     for env in envs:
         env.close()
+
+
+def test_an_unstable_simulation_ends_the_episode_and_leaves_no_log(tmp_path, monkeypatch):
+    """MuJoCo would start anew in silence, and write MUJOCO_LOG.TXT."""
+    monkeypatch.chdir(tmp_path)
+    env = make_env(EnvSpec("play_jenga", cameras=()))
+    env.reset(seed=1)
+    still = np.append(env.observation.joint_positions, 1.0)[None]
+    env.scene.data.qvel[-1] = 1e12
+    with pytest.raises(Refusal, match="unstable"):
+        env.execute(still)
+    env.reset(seed=1)
+    assert env.execute(still).steps == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_arm_set_down_where_the_simulation_breaks_down_does_not_stand(monkeypatch):
+    env = make_env(EnvSpec("push_button", cameras=()))
+    env.reset(seed=1)
+
+    def break_down(steps):
+        raise Unstable("pressed")
+
+    monkeypatch.setattr(env.scene.robot, "depth", lambda: 0.005)  # it touches something
+    monkeypatch.setattr(env.scene.robot, "hold", break_down)
+    assert not env.place_arm(panda.HOME, 1.0)
 
 
 def test_joint_forces_at_rest_have_the_signs_that_rlbench_reports() -> None:

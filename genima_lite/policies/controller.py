@@ -17,6 +17,7 @@ from genima_lite.controller.data import encode
 from genima_lite.controller.ensemble import TemporalEnsemble
 from genima_lite.controller.normalise import denormalise_actions, normalise_state
 from genima_lite.controller.pictures import stack_views, to_input
+from genima_lite.controller.viewpoint import known_views
 from genima_lite.envs.api import EnvSpec, RobotEnv
 from genima_lite.errors import UserError
 from genima_lite.observation import Observation
@@ -33,7 +34,9 @@ def predict_actions(
     Args:
         model: a controller, ready to use.
         views: by camera, (H, W, 3) uint8, with targets drawn on them if the controller wants any.
-        observation: where the arm is.
+            Those of cameras that stand elsewhere are drawn anew
+            (`genima_lite.controller.viewpoint`).
+        observation: where the arm is, and the cameras.
         instruction: for a controller with language.
 
     Raises:
@@ -42,6 +45,8 @@ def predict_actions(
     """
     config, device = model.config, next(model.parameters()).device
     joints, gripper = _state(observation)
+    if config.spheres:
+        views = known_views(model, views, observation, joints, gripper)
     state = normalise_state(joints, gripper)
     length = config.text_features
     out = model(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import logging
 import os
 import sys
 import threading
@@ -24,6 +25,8 @@ from types import ModuleType
 from typing import Any
 
 from genima_lite.errors import UserError
+
+_log = logging.getLogger(__name__)
 
 _OFF = ("disable", "disabled", "off", "false", "0")
 _SYSTEMS_OWN = ("", "enable", "enabled", "on", "true", "1")
@@ -61,6 +64,7 @@ def _import_mujoco() -> ModuleType:
     finally:
         if setting is not None:
             os.environ["MUJOCO_GL"] = setting
+    mujoco.set_mju_user_warning(_log.info)  # else it writes MUJOCO_LOG.TXT where one stands
     return mujoco
 
 

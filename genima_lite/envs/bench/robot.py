@@ -9,6 +9,7 @@ import numpy as np
 from genima_lite import panda
 from genima_lite.envs.bench.gl import mujoco
 from genima_lite.envs.bench.scene_state import WELD, RobotState
+from genima_lite.errors import Refusal
 from genima_lite.observation import CONTROL_PERIOD
 
 _FINGER_SPEED = 0.2
@@ -21,6 +22,18 @@ measured on the running simulator (joint 1)."""
 _COASTING = 0.5
 """Share of their velocity that joints keep by themselves: with it a moving arm is as far behind its
 commands as in RLBench's demonstrations, 0.02 to 0.03 radians."""
+
+
+_UNSTABLE = (
+    mujoco.mjtWarning.mjWARN_BADQPOS,
+    mujoco.mjtWarning.mjWARN_BADQVEL,
+    mujoco.mjtWarning.mjWARN_BADQACC,
+)
+"""MuJoCo's warnings after which its state means nothing."""
+
+
+class Unstable(Refusal):
+    """The simulation has broken down, as where the arm presses with all its force."""
 
 
 class Robot:
@@ -38,6 +51,7 @@ class Robot:
     def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, graspable: tuple[str, ...]):
         self._model, self._data, self.lags = model, data, False
         self._graspable = graspable
+        model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET  # no start in the midst
         self._substeps = round(CONTROL_PERIOD / model.opt.timestep)
         self._lead = -model.actuator_biasprm[:7, 2] / model.actuator_gainprm[:7, 0]
         self._zone = model.geom("grasp_zone").id
@@ -100,7 +114,11 @@ class Robot:
         return float(-self._data.contact.dist[touching].min()) if touching.any() else None
 
     def move(self, target: np.ndarray) -> None:
-        """Drive the joints towards a target (7,) in radians for one control period."""
+        """Drive the joints towards a target (7,) in radians for one control period.
+
+        Raises:
+            Unstable: the simulation has broken down.
+        """
         limit = panda.VELOCITY_LIMIT * CONTROL_PERIOD
         start = self.joints if self.lags else self._reference
         wanted = self._lagging(target - start) if self.lags else target - start
@@ -109,6 +127,7 @@ class Robot:
         for k in range(1, self._substeps + 1):
             self._data.ctrl[:7] = start + stride * (k / self._substeps) + lead
             mujoco.mj_step(self._model, self._data)
+        self._check_stable()
         self._reference = start + stride
 
     def _lagging(self, way: np.ndarray) -> np.ndarray:
@@ -118,10 +137,15 @@ class Robot:
         return coasting + np.sign(rest) * np.interp(np.abs(rest), _COMMANDED, _REACHED)
 
     def hold(self, steps: int) -> None:
-        """Let `steps` control periods pass with the arm at its reference."""
+        """Let `steps` control periods pass with the arm at its reference.
+
+        Raises:
+            Unstable: the simulation has broken down.
+        """
         self._data.ctrl[:7] = self._reference
         for _ in range(steps * self._substeps):
             mujoco.mj_step(self._model, self._data)
+        self._check_stable()
 
     def set_gripper(self, opening: float) -> None:
         """Open above 0.5, close below, as RLBench's discrete gripper does.
@@ -146,6 +170,11 @@ class Robot:
         for k in range(1, steps + 1):
             self._data.ctrl[7:9] = start + (goal - start) * k / steps
             mujoco.mj_step(self._model, self._data)
+
+    def _check_stable(self) -> None:
+        """Raise `Unstable` where the simulation has broken down since the scene was set up."""
+        if any(self._data.warning[each].number for each in _UNSTABLE):
+            raise Unstable("the simulation became unstable: something is pressed too hard")
 
     def _grasp(self) -> None:
         """Attach every graspable body that reaches between the fingers, where it is."""

@@ -10,7 +10,7 @@ import numpy as np
 from genima_lite.envs.bench.gl import mujoco
 from genima_lite.envs.bench.looks import Looks
 from genima_lite.envs.bench.perturbed import Perturbed, perturbation_seed
-from genima_lite.envs.bench.robot import Robot, touches
+from genima_lite.envs.bench.robot import Robot, Unstable, touches
 from genima_lite.envs.bench.scene_state import STATE, checked
 from genima_lite.envs.bench.task import TABLE, Task, Waypoint
 from genima_lite.envs.bench.world import build_model
@@ -82,7 +82,8 @@ class Scene:
         """Put the arm into a posture (7,) and let it and what it touches settle.
 
         Returns:
-            Whether it stands there; `False` where it reaches deep into something.
+            Whether it stands there; `False` where it reaches deep into something, or presses it
+            too hard.
         """
         self.robot.stand(joints, gripper_open)
         depth = self.robot.depth()
@@ -90,7 +91,10 @@ class Scene:
             return True
         if depth > _DEEP:
             return False
-        self.robot.hold(_REST)
+        try:
+            self.robot.hold(_REST)
+        except Unstable:
+            return False
         self.data.qvel[:] = 0
         mujoco.mj_forward(self.model, self.data)
         return True
