@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genima_lite.cameras import Camera, mounted_camera
 from genima_lite.controller.config import ControllerConfig
 from genima_lite.errors import UserError
 from genima_lite.tiling import check_picture
@@ -37,6 +38,16 @@ def stack_views(config: ControllerConfig, views: Mapping[str, np.ndarray]) -> np
                 f"{view.dtype}; take pictures of {config.image_size} pixels"
             )
     return np.stack([views[camera] for camera in config.cameras])
+
+
+def known_cameras(config: ControllerConfig, tip: np.ndarray) -> list[Camera]:
+    """Return RLBench's V cameras, from which a controller that follows spheres sees them.
+
+    Args:
+        config: which cameras, in which order and size.
+        tip: (4, 4) pose of the gripper's tip in the world, where the wrist's camera is.
+    """
+    return [mounted_camera(name, config.image_size, tip) for name in config.cameras]
 
 
 def to_input(views: np.ndarray) -> Tensor:

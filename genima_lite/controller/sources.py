@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from genima_lite import panda
-from genima_lite.cameras import Camera, mounted_camera
+from genima_lite.cameras import Camera
 from genima_lite.controller.augment import AugmentConfig, corrupt, spheres_shown
 from genima_lite.controller.config import ControllerConfig
-from genima_lite.controller.pictures import stack_views
+from genima_lite.controller.pictures import known_cameras, stack_views
 from genima_lite.datasets.demonstrations import Recorded, recorded
 from genima_lite.datasets.motions import Motion, random_motion
 from genima_lite.datasets.shards import Shards
@@ -122,8 +122,7 @@ class MotionSource:
             rows.append((path, int(rng.integers(len(path.actions)))))
         joints = noisy(rng, np.stack([p.joints[t] for p, t in rows]), self._augment)
         _, tips = panda.forward_kinematics(joints)
-        size, names = self._config.image_size, self._config.cameras
-        cameras = [[mounted_camera(name, size, tip) for name in names] for tip in tips]
+        cameras = [known_cameras(self._config, tip) for tip in tips]
         ends = [(p, p.targets[t]) for p, t in rows]
         targets = [targets_of(p.joints[s], p.gripper_open[s]) for p, s in ends]
         opening = np.array([p.gripper_open[t] for p, t in rows])
@@ -205,8 +204,8 @@ class _Drawn:
 class DemoSource:
     """Samples of every frame of recorded demonstrations (all but the last, which has no action).
 
-    A controller with spheres sees targets drawn on backgrounds: then the data set's own pictures
-    are not looked at and may have any size, only its states and cameras matter. One without
+    A controller with spheres sees targets drawn on backgrounds, for RLBench's cameras: then the
+    data set's own pictures and cameras are not looked at, only its states matter. One without
     spheres sees the pictures themselves, which must have the configured size and are read from
     disk sample by sample.
 
@@ -254,7 +253,8 @@ class DemoSource:
         chunks = [e.path.chunk(t) for e, t in rows]
         if not self._config.spheres:
             return self._plain(rng, rows, joints, opening, chunks)
-        cameras = [e.cameras(t) for e, t in rows]
+        _, tips = panda.forward_kinematics(np.stack([e.path.joints[t] for e, t in rows]))
+        cameras = [known_cameras(self._config, tip) for tip in tips]
         targets = [joint_targets(e.demo[e.path.targets[t]]) for e, t in rows]
         drawn = _Drawn(self._config, self._augment, self._backgrounds)
         return drawn.samples(rng, cameras, targets, joints, opening, chunks)
@@ -297,7 +297,7 @@ class _Episode:
     def _check(self) -> None:
         """Refuse what the controller cannot learn from, before it is sampled."""
         if self._config.spheres:
-            self._recorded.refuse(drawing_fault(self.demo, self._config.cameras))
+            self._recorded.refuse(drawing_fault(self.demo, ()))
             return
         there = {camera for camera, kind in image_folders(self._folder) if kind == "rgb"}
         if missing := [name for name in self._config.cameras if name not in there]:
@@ -314,12 +314,6 @@ class _Episode:
         if not self.instructions:
             raise UserError(f"{self._folder}: no instructions")
 
-    def cameras(self, frame: int) -> list[Camera]:
-        """Return the V cameras of a frame, for pictures of the configured size."""
-        size = self._config.image_size
-        seen = [Camera.from_observation(self.demo[frame], name) for name in self._config.cameras]
-        return [resized(camera, size) for camera in seen]
-
     def views(self, frame: int) -> np.ndarray:
         """Return the pictures of a frame, (V, H, W, 3) uint8."""
         names = self._config.cameras
@@ -327,13 +321,6 @@ class _Episode:
         return stack_views(
             self._config, {name: read_image(path, "rgb") for name, path in paths.items()}
         )
-
-
-def resized(camera: Camera, size: int) -> Camera:
-    """Return the camera for square pictures of another size; its centre is the middle."""
-    scale = size / (2 * camera.intrinsics[0, 2])
-    intrinsics = np.diag([scale, scale, 1.0]) @ camera.intrinsics
-    return Camera(intrinsics, camera.pose, camera.near, camera.far)
 
 
 class DecisionSource:

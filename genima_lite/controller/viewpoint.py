@@ -18,11 +18,11 @@ import torch
 from scipy.optimize import least_squares
 
 from genima_lite import panda
-from genima_lite.cameras import Camera, mounted_camera
+from genima_lite.cameras import Camera
 from genima_lite.controller.act import ACT
 from genima_lite.controller.keypoint_heads import Found
 from genima_lite.controller.normalise import normalise_state
-from genima_lite.controller.pictures import stack_views, to_input
+from genima_lite.controller.pictures import known_cameras, stack_views, to_input
 from genima_lite.observation import Observation
 from genima_lite.targets.keypoints import draw_views, targets_of
 
@@ -62,8 +62,7 @@ def known_views(
         `views` itself where all cameras are the known ones, else targets on grey.
     """
     names, size = model.config.cameras, model.config.image_size
-    _, tip = panda.forward_kinematics(joints)
-    known = [mounted_camera(name, size, tip) for name in names]
+    known = known_cameras(model.config, panda.forward_kinematics(joints)[1])
     present = cameras_of(observation, names)
     if present is None or all(map(_same, present, known)):
         return views
