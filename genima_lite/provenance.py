@@ -20,7 +20,10 @@ from genima_lite.files import check_file, write_json
 FILE = "provenance.json"
 """Where a folder says what it was made from."""
 
-DIFFUSION_PARTS = ("controlnet", "scheduler", "text_encoder", "tokenizer", "unet", "vae")
+DIFFUSION_PARTS = (
+    *("controlnet", "scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2"),
+    *("unet", "vae"),
+)
 """The folders of a model in Stable Diffusion's format that are read, sorted."""
 
 _BLOCK = 1 << 20
@@ -152,12 +155,14 @@ def model_fingerprint(folder: Path | str) -> str:
 
     Args:
         folder: a diffusion model in Stable Diffusion's format, a controller, or a Genima with both,
-            in `diffusion/` and `controller/`.
+            in `diffusion/` and `controller/`; or one file with a whole diffusion model.
 
     Raises:
         UserError: no model there.
     """
     folder = Path(folder)
+    if folder.is_file():
+        return fingerprint(folder)
     places = (folder, folder / "diffusion", folder / "controller")
     parts = [part for place in places for part in _model_parts(place)]
     if not parts:

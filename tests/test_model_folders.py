@@ -120,7 +120,14 @@ WRONG = {
         config("tokenizer/tokenizer_config.json", auto_map={"AutoTokenizer": ["evil.E", None]}),
         "auto_map",
     ),
-    "Stable Diffusion XL": (config(INDEX, _class_name="StableDiffusionXLPipeline"), "XL"),
+    "Stable Diffusion XL": (
+        config(INDEX, _class_name="StableDiffusionXLPipeline"),
+        "names no text_encoder_2",
+    ),
+    "a second text encoder": (
+        part("text_encoder_2", "transformers", "CLIPTextModelWithProjection"),
+        "text_encoder_2 is for Stable Diffusion XL",
+    ),
     "XL's text": (config("unet/config.json", addition_embed_type="text_time"), "unet|UNet"),
     "inpainting": (wider, "197 channels"),
     "pickled weights": (pickled, "could run code.*save_pretrained"),

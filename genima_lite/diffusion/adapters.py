@@ -75,10 +75,17 @@ def check_adapter(name: str) -> None:
         raise UserError(f"unknown adapter '{name}': choose from {', '.join(ADAPTERS)}")
 
 
+def trained_networks(adapter: str) -> tuple[str, ...]:
+    """Return the networks of which an adapter trains weights: they want single precision."""
+    whole = adapter in ("base", "up-blocks", "concat")
+    return ("unet", "controlnet") if whole else ("controlnet",)
+
+
 def finish(components: Components) -> None:
     """Add what LoRA has learned to the weights it was learned for, so that folders load plainly."""
     for network in (components.unet, components.controlnet):
         if network is not None and getattr(network, "peft_config", None):
+            network.float()
             network.fuse_lora()
             network.unload_lora()
 
@@ -143,7 +150,10 @@ def _add_lora(network: Any, rank: int) -> list[nn.Parameter]:
     """Add LoRA to attention and residual blocks; return its weights."""
     before = {id(p) for p in network.parameters()}
     network.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=_LORA_TARGETS))
-    return [p for p in network.parameters() if id(p) not in before]
+    new = [p for p in network.parameters() if id(p) not in before]
+    for parameter in new:  # also where the network is kept in half precision
+        parameter.data = parameter.data.float()
+    return new
 
 
 def _unfreeze(modules: Iterable[nn.Module]) -> list[nn.Parameter]:

@@ -13,8 +13,10 @@ from genima_lite.diffusion.components import (
     Components,
     as_condition,
     check_size,
+    decode_pictures,
     encode_pictures,
     encode_prompts,
+    encode_sentences,
     predict,
 )
 from genima_lite.diffusion.networks import check_channels
@@ -46,7 +48,7 @@ class DiffusionAgent:
         if sampling_steps < 1:
             raise UserError(f"sampling_steps is {sampling_steps}; it must be at least 1")
         self.components, self.sampling_steps = components, sampling_steps
-        self._text: dict[str, torch.Tensor] = {}
+        self._text: dict[str, tuple[torch.Tensor, torch.Tensor | None]] = {}
 
     @classmethod
     def load(
@@ -57,7 +59,7 @@ class DiffusionAgent:
         Raises:
             UserError: no model there, or one that does not draw on a picture.
         """
-        return cls(Components.of(load_pipeline(folder).to(device)), sampling_steps)
+        return cls(Components.of(load_pipeline(folder)).to(device), sampling_steps)
 
     def draw(
         self, views: Mapping[str, np.ndarray], instruction: str, seed: int = 0
@@ -91,7 +93,7 @@ class DiffusionAgent:
         check_picture("the tiled picture", picture)
         components, scheduler = self.components, self.components.scheduler
         check_size(components, *picture.shape[:2])
-        text = self._features(prompt)
+        text, sentence = self._features(prompt)
         condition = as_condition(picture[None], components.device)
         condition_latents = (
             encode_pictures(components, picture[None]) if components.concatenates else None
@@ -100,14 +102,15 @@ class DiffusionAgent:
         latents = self._noise(picture.shape, seed) * scheduler.init_noise_sigma
         for t in scheduler.timesteps:
             noisy = scheduler.scale_model_input(latents, t)
-            prediction = predict(components, noisy, t, text, condition, condition_latents)
+            prediction = predict(components, noisy, t, text, condition, condition_latents, sentence)
             latents = scheduler.step(prediction, t, latents).prev_sample
         return self._decode(latents)
 
-    def _features(self, prompt: str) -> torch.Tensor:
-        """Return a prompt's token features (1, L, D), computed once a prompt."""
+    def _features(self, prompt: str) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return a prompt's features, of tokens (1, L, D) and whole, computed once a prompt."""
         if prompt not in self._text:
-            self._text[prompt] = encode_prompts(self.components, [prompt])
+            whole = encode_sentences(self.components, [prompt])
+            self._text[prompt] = encode_prompts(self.components, [prompt]), whole
         return self._text[prompt]
 
     def _noise(self, shape: tuple[int, ...], seed: int) -> torch.Tensor:
@@ -119,9 +122,7 @@ class DiffusionAgent:
 
     def _decode(self, latents: torch.Tensor) -> np.ndarray:
         """Return the picture (H, W, 3) uint8 of latents (1, C, h, w)."""
-        decoded = self.components.vae.decode(
-            latents / self.components.vae.config.scaling_factor
-        ).sample[0]
+        decoded = decode_pictures(self.components, latents)[0]
         if not is_finite(decoded):
             raise UserError("the model draws numbers that are not finite; train it again")
         unit = (decoded / 2 + 0.5).clamp(0, 1).permute(1, 2, 0)

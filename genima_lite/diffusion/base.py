@@ -21,10 +21,10 @@ follows works on either. What differs, and why:
 from __future__ import annotations
 
 import warnings
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import diffusers
 import numpy as np
 import torch
 from diffusers import (
@@ -39,7 +39,9 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from genima_lite.diffusion.autoencoder import LATENT_CHANNELS, build_autoencoder
 from genima_lite.diffusion.folder import read_index
 from genima_lite.diffusion.hub import download, is_hub_id
+from genima_lite.diffusion.lora import add_lora
 from genima_lite.diffusion.networks import load_components
+from genima_lite.diffusion.pipelines import pipeline_of
 from genima_lite.diffusion.tokenizer import build_tokenizer, known_words
 from genima_lite.errors import UserError
 
@@ -122,8 +124,20 @@ def build_base(config: BaseConfig) -> StableDiffusionPipeline:
     )
 
 
-def load_pipeline(folder: Path | str) -> DiffusionPipeline:
-    """Load a model: a folder in Stable Diffusion's format, or a model id of the hub.
+def load_pipeline(
+    folder: Path | str,
+    dtype: torch.dtype = torch.float32,
+    trained: Container[str] = (),
+    lora: Path | str | None = None,
+) -> DiffusionPipeline:
+    """Load a model, on the CPU.
+
+    Args:
+        folder: in Stable Diffusion's format, a file with such a model beside its JSON
+            (`genima_lite.diffusion.single_file`), or a model id of the hub.
+        dtype: in which networks are kept (`genima_lite.diffusion.networks.precision_of`).
+        trained: names of networks that stay in single precision.
+        lora: file or folder with LoRA, which is added to the UNet (`genima_lite.diffusion.lora`).
 
     Raises:
         UserError: a path without a model in it, a model that does not fit, a broken file, or an id
@@ -133,15 +147,12 @@ def load_pipeline(folder: Path | str) -> DiffusionPipeline:
     level = logging.get_verbosity()
     logging.set_verbosity_error()  # diffusers remarks that the autoencoder is not the usual one
     try:
-        kind, components = load_components(place)
+        kind, components = load_components(place, dtype, trained)
+        if lora is not None:
+            add_lora(components.unet, Path(lora))
         with warnings.catch_warnings():  # of schedulers that it sets right itself
             warnings.simplefilter("ignore", FutureWarning)
-            pipeline = getattr(diffusers, kind)(
-                **components.parts(),
-                safety_checker=None,
-                feature_extractor=None,
-                requires_safety_checker=False,
-            )
+            pipeline = pipeline_of(components, kind)
     finally:
         logging.set_verbosity(level)
     pipeline.set_progress_bar_config(disable=True)
@@ -149,13 +160,14 @@ def load_pipeline(folder: Path | str) -> DiffusionPipeline:
 
 
 def check_folder(folder: Path | str) -> None:
-    """Refuse what is neither a folder in Stable Diffusion's format nor like an id of the hub.
+    """Refuse what is no model in Stable Diffusion's format, and not like an id of the hub.
 
     Raises:
         UserError: the message says how to make such a folder.
     """
     if not is_hub_id(folder):
-        read_index(Path(folder))
+        place = Path(folder)
+        read_index(place.parent if place.suffix == ".safetensors" else place)
 
 
 def _text_encoder(config: BaseConfig, tokenizer: CLIPTokenizer) -> CLIPTextModel:

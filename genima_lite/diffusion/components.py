@@ -1,7 +1,8 @@
 """The networks of Stable Diffusion as one bundle, and one call that predicts with them.
 
 Training and drawing both go through `encode_prompts`, `encode_pictures` and `predict`, so what is
-trained is what is used.
+trained is what is used. Networks may be kept in half precision; what goes into these functions and
+comes out of them is in single.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class Components:
         tokenizer, text_encoder, vae, unet, scheduler: of the base model.
         controlnet: a `ControlNetModel`, or `None`. Without one, a UNet with twice the latent's
             channels gets the condition's latents beside the noisy ones (InstructPix2Pix).
+        tokenizer_2, text_encoder_2: of Stable Diffusion XL, else `None`.
     """
 
     tokenizer: Any
@@ -32,13 +34,16 @@ class Components:
     unet: Any
     scheduler: Any
     controlnet: Any = None
+    tokenizer_2: Any = None
+    text_encoder_2: Any = None
 
     @classmethod
     def of(cls, pipeline: Any) -> Components:
         """Return the components of a diffusers pipeline (the networks are shared, not copied)."""
         names = ("tokenizer", "text_encoder", "vae", "unet", "scheduler")
         given = {name: getattr(pipeline, name) for name in names}
-        return cls(**given, controlnet=getattr(pipeline, "controlnet", None))
+        further = ("controlnet", "tokenizer_2", "text_encoder_2")
+        return cls(**given, **{name: getattr(pipeline, name, None) for name in further})
 
     def parts(self) -> dict[str, Any]:
         """Return what is there, by name."""
@@ -55,6 +60,11 @@ class Components:
     def concatenates(self) -> bool:
         """Whether the UNet takes the condition as further input channels."""
         return self.unet.config.in_channels == 2 * self.unet.config.out_channels
+
+    @property
+    def is_xl(self) -> bool:
+        """Whether it is a Stable Diffusion XL, with a second text encoder."""
+        return self.text_encoder_2 is not None
 
     @property
     def device(self) -> torch.device:
@@ -84,24 +94,61 @@ def check_size(components: Components, *sides: int) -> None:
 def encode_prompts(components: Components, prompts: Sequence[str]) -> torch.Tensor:
     """Return token features (N, L, D) float32, padded to the tokenizer's length.
 
+    Stable Diffusion XL reads both encoders' last layer but one, side by side.
+
     Raises:
         UserError: a prompt with more tokens than that, which would lose its end, the goal.
     """
-    length = components.tokenizer.model_max_length
+    ids = _tokens(components.tokenizer, prompts)
+    first = components.text_encoder
+    if not components.is_xl:
+        return first(ids.to(first.device))[0].float().to(components.device)
+    second, further = components.text_encoder_2, _tokens(components.tokenizer_2, prompts)
+    states = [
+        encoder(each.to(encoder.device), output_hidden_states=True).hidden_states[-2].float()
+        for encoder, each in ((first, ids), (second, further))
+    ]
+    return torch.cat([each.to(components.device) for each in states], dim=-1)
+
+
+@torch.no_grad()
+def encode_sentences(components: Components, prompts: Sequence[str]) -> torch.Tensor | None:
+    """Return the features of whole prompts (N, P) float32 that Stable Diffusion XL reads too.
+
+    Returns:
+        `None` for any other model.
+    """
+    if not components.is_xl:
+        return None
+    encoder, ids = components.text_encoder_2, _tokens(components.tokenizer_2, prompts)
+    return encoder(ids.to(encoder.device)).text_embeds.float().to(components.device)
+
+
+def _tokens(tokenizer: Any, prompts: Sequence[str]) -> torch.Tensor:
+    """Return the numbers of prompts' tokens, (N, L) int64, or refuse a prompt that is too long."""
+    length = tokenizer.model_max_length
     for prompt in prompts:
-        if (tokens := len(components.tokenizer(prompt).input_ids)) > length:
+        if (tokens := len(tokenizer(prompt).input_ids)) > length:
             raise UserError(f"'{prompt}' is {tokens} tokens long, the model reads {length}")
-    ids = components.tokenizer(
-        list(prompts), padding="max_length", max_length=length, return_tensors="pt"
-    ).input_ids
-    return components.text_encoder(ids.to(components.device))[0]
+    padded = {"padding": "max_length", "max_length": length, "return_tensors": "pt"}
+    return tokenizer(list(prompts), **padded).input_ids
 
 
 @torch.no_grad()
 def encode_pictures(components: Components, pictures: np.ndarray | torch.Tensor) -> torch.Tensor:
     """Return scaled latents (N, C, h, w) float32 of pictures (N, H, W, 3) uint8."""
-    signed = as_condition(pictures, components.device) * 2 - 1
-    return components.vae.encode(signed).latent_dist.mode() * components.vae.config.scaling_factor
+    vae = components.vae
+    signed = (as_condition(pictures, vae.device) * 2 - 1).to(vae.dtype)
+    latents = vae.encode(signed).latent_dist.mode() * vae.config.scaling_factor
+    return latents.float().to(components.device)
+
+
+@torch.no_grad()
+def decode_pictures(components: Components, latents: torch.Tensor) -> torch.Tensor:
+    """Return pictures (N, 3, H, W) float32, about [-1, 1], of scaled latents (N, C, h, w)."""
+    vae = components.vae
+    given = (latents / vae.config.scaling_factor).to(vae.device, vae.dtype)
+    return vae.decode(given).sample.float()
 
 
 def as_condition(
@@ -128,6 +175,7 @@ def predict(
     text: torch.Tensor,
     condition: torch.Tensor | None = None,
     condition_latents: torch.Tensor | None = None,
+    sentence: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return the UNet's prediction (B, C, h, w): the noise or the clean latents, as it was trained.
 
@@ -137,21 +185,57 @@ def predict(
         text: (B, L, D), token features.
         condition: (B, 3, H, W) in [0, 1], read by a ControlNet.
         condition_latents: (B, C, h, w), read by a UNet that concatenates.
+        sentence: (B, P), of `encode_sentences`, read by Stable Diffusion XL.
 
     Raises:
-        ValueError: the UNet concatenates and there is nothing to.
+        ValueError: the UNet concatenates and there is nothing to, or there is no `sentence`.
     """
+    unet, controlnet = components.unet, components.controlnet
     if components.concatenates:
         if condition_latents is None:
             raise ValueError("a UNet that concatenates needs condition_latents")
-        return components.unet(torch.cat([noisy, condition_latents], dim=1), timesteps, text).sample
-    if components.controlnet is None:
-        return components.unet(noisy, timesteps, text).sample
-    down, middle = components.controlnet(noisy, timesteps, text, condition, return_dict=False)
-    return components.unet(
-        noisy,
-        timesteps,
-        text,
-        down_block_additional_residuals=down,
-        mid_block_additional_residual=middle,
-    ).sample
+        noisy = torch.cat([noisy, condition_latents], dim=1)
+    known = _told(components, noisy, sentence)
+    residuals: dict[str, Any] = {}
+    if controlnet is not None:
+        assert condition is not None
+        given = _in(controlnet, noisy, text, condition)
+        down, middle = controlnet(
+            given[0],
+            timesteps,
+            *given[1:],
+            added_cond_kwargs=_each_in(controlnet, known),
+            return_dict=False,
+        )
+        residuals = {
+            "down_block_additional_residuals": _in(unet, *down),
+            "mid_block_additional_residual": _in(unet, middle)[0],
+        }
+    seen, words = _in(unet, noisy, text)
+    told = _each_in(unet, known)
+    return unet(seen, timesteps, words, added_cond_kwargs=told, **residuals).sample.float()
+
+
+def _told(
+    components: Components, noisy: torch.Tensor, sentence: torch.Tensor | None
+) -> dict[str, torch.Tensor] | None:
+    """Return what Stable Diffusion XL is told beside the prompt: that nothing is cropped."""
+    if not components.is_xl:
+        return None
+    if sentence is None:
+        raise ValueError("Stable Diffusion XL needs the features of the whole prompt")
+    factor = 2 ** (len(components.vae.config.block_out_channels) - 1)
+    size = [factor * side for side in noisy.shape[-2:]]
+    sizes = torch.tensor([*size, 0, 0, *size], device=noisy.device).expand(len(noisy), -1)
+    return {"text_embeds": sentence, "time_ids": sizes}
+
+
+def _in(network: Any, *tensors: torch.Tensor) -> list[torch.Tensor]:
+    """Return tensors in a network's precision; `network.dtype` would take a millisecond."""
+    return [tensor.to(network.conv_in.weight.dtype) for tensor in tensors]
+
+
+def _each_in(
+    network: Any, tensors: dict[str, torch.Tensor] | None
+) -> dict[str, torch.Tensor] | None:
+    return tensors and dict(zip(tensors, _in(network, *tensors.values()), strict=True))

@@ -19,6 +19,7 @@ from genima_lite.datasets.demonstrations import read_demos, recorded
 from genima_lite.datasets.recovery_starts import MakePolicy
 from genima_lite.datasets.shards import Shards, shards_for
 from genima_lite.datasets.source import check_weights, weights_of
+from genima_lite.diffusion.adapters import trained_networks
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.augment import AugmentConfig
 from genima_lite.diffusion.base import load_pipeline
@@ -42,6 +43,7 @@ from genima_lite.provenance import claim, fingerprint, model_fingerprint
 from genima_lite.targets.horizon import HORIZON
 from genima_lite.training.config import TrainingConfig
 from genima_lite.training.loop import Trainer, Validate
+from genima_lite.training.precision import frozen_dtype
 from genima_lite.training.result import Result, finished
 
 VALIDATION_FRAMES = 32
@@ -70,11 +72,14 @@ class FinetuneConfig:
     """Everything that a fine-tuning run depends on."""
 
     base: str
-    """Folder of the base model, or a model id of the hub such as "stabilityai/sd-turbo"."""
+    """Folder of the base model, a safetensors file with all of it, or a model id of the hub such as
+    "stabilityai/sd-turbo"."""
     tasks: tuple[str, ...]
     """Which tasks of the datasets, and whose scenes are shown beside them."""
     demos: tuple[str, ...] = ()
     """Datasets in RLBench's layout, made by collect."""
+    lora: str | None = None
+    """File or folder with LoRA that is added to the base's UNet before anything is learned."""
     held_out: str | None = None
     """Another dataset, on which drawings are scored now and then."""
     view_size: int = 64
@@ -174,7 +179,9 @@ def finetune(
     claim(out, made_from)
     if (result := finished(out / METADATA)) is not None:
         return result
-    components = Components.of(load_pipeline(config.base))
+    dtype = frozen_dtype(config.training.precision, device)
+    trained = trained_networks(config.adapter.name)
+    components = Components.of(load_pipeline(config.base, dtype, trained, config.lora))
     check_size(components, 2 * config.view_size)  # a wrong base is refused before anything is drawn
     kept = _kept(out / "data", config, made_from, pilot, report)
     components = components.to(device)
@@ -220,6 +227,7 @@ def _made_from(config: FinetuneConfig) -> dict[str, Any]:
     return {
         **asdict(config),
         "base": model_fingerprint(config.base) if Path(config.base).exists() else config.base,
+        "lora": None if config.lora is None else fingerprint(config.lora),
         "demos": [fingerprint(each) for each in config.demos],
         "held_out": None if held_out is None else fingerprint(held_out),
         "dagger_by": None if dagger_by is None else model_fingerprint(dagger_by),

@@ -23,6 +23,8 @@ PIPELINES = (
     "StableDiffusionPipeline",
     "StableDiffusionControlNetPipeline",
     "StableDiffusionInstructPix2PixPipeline",
+    "StableDiffusionXLPipeline",
+    "StableDiffusionXLControlNetPipeline",
 )
 
 _SCHEDULERS = (
@@ -39,7 +41,9 @@ CLASSES: dict[str, tuple[tuple[str, str], ...]] = {
         ("genima_lite.diffusion.autoencoder", "LosslessAutoencoder"),
     ),
     "text_encoder": (("transformers", "CLIPTextModel"),),
+    "text_encoder_2": (("transformers", "CLIPTextModelWithProjection"),),
     "tokenizer": (("transformers", "CLIPTokenizer"), ("transformers", "CLIPTokenizerFast")),
+    "tokenizer_2": (("transformers", "CLIPTokenizer"), ("transformers", "CLIPTokenizerFast")),
     "scheduler": tuple(("diffusers", name) for name in _SCHEDULERS),
 }
 """What each part of a model may be: library and class."""
@@ -54,7 +58,10 @@ _UNUSED = {
 }
 """Parts that Stable Diffusion has and we leave out; they are not even looked at."""
 
-_OPTIONAL = ("controlnet",)
+_SECOND_TEXT = ("text_encoder_2", "tokenizer_2")
+"""What Stable Diffusion XL reads prompts with beside the first ones."""
+
+_OPTIONAL = ("controlnet", *_SECOND_TEXT)
 _MOST_LAYERS = 200
 _TENSORS_A_LAYER = 8  # at least
 _MOST_ENTRIES = 64
@@ -88,8 +95,6 @@ def read_index(folder: Path) -> dict[str, str]:
     check_place(folder, path)
     values = schema.decode(dict[str, Any], read_json(path, MEBIBYTE), path)
     kind = values.get("_class_name")
-    if isinstance(kind, str) and "XL" in kind:
-        raise UserError(f"{path}: a Stable Diffusion XL ({kind}); only SD 1, SD 2 and SD-Turbo fit")
     if kind not in PIPELINES:
         raise UserError(f"{path}: _class_name is {_short(kind)}; it must be {_any_of(PIPELINES)}")
     found = {"_class_name": kind}
@@ -118,7 +123,11 @@ def _complete(path: Path, found: dict[str, str]) -> dict[str, str]:
     """Refuse a model without one of its parts."""
     wanted = [name for name in CLASSES if name not in _OPTIONAL]
     if "ControlNet" in found["_class_name"]:
-        wanted += _OPTIONAL
+        wanted.append("controlnet")
+    if "XL" in found["_class_name"]:
+        wanted += _SECOND_TEXT
+    elif further := [name for name in _SECOND_TEXT if name in found]:
+        raise UserError(f"{path}: {further[0]} is for Stable Diffusion XL alone")
     if missing := [name for name in wanted if name not in found]:
         raise UserError(f"{path}: names no {missing[0]}")
     if not (path.parent / "unet").is_dir() and (path.parent / "transformer").is_dir():

@@ -12,7 +12,7 @@ from genima_lite.provenance import DIFFUSION_PARTS
 
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _KINDS = ("json", "txt", "safetensors")
-_HALF = ("*.fp16.*", "*.non_ema.*")
+_HALF = ("*.fp16.*", "*.fp16-*", "*.non_ema.*")
 
 
 def is_hub_id(name: Path | str) -> bool:
@@ -32,12 +32,19 @@ def download(name: str) -> Path:
     ]
     try:
         folder = Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=list(_HALF)))
-        if not list((folder / "unet").glob("*.safetensors")):  # there is only half precision
+        if _without_weights(folder):  # some are there only in half precision
             folder = Path(snapshot_download(name, allow_patterns=wanted))
     except Exception as error:  # the network has many
         said = str(error).partition("\n")[0]
         raise UserError(
             f"'{name}' is no folder with a model here, and cannot be had from the hub ({said}); a "
-            "local folder in Stable Diffusion's format works without a network"
+            "local folder in Stable Diffusion's format works without a network, and the recipe "
+            "'laptop' needs neither"
         ) from None
     return folder
+
+
+def _without_weights(folder: Path) -> bool:
+    """Return whether one of a model's networks came without weights."""
+    networks = (path.parent for path in folder.glob("*/config.json"))
+    return any(not list(network.glob("*.safetensors")) for network in networks)

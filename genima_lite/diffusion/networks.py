@@ -6,7 +6,7 @@ hold; then the files' tensors become its weights. Nothing is left to what a libr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,11 +14,18 @@ from typing import Any, TypeVar
 import diffusers
 import torch
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from genima_lite import schema
 from genima_lite.diffusion.autoencoder import LosslessAutoencoder
-from genima_lite.diffusion.components import Components, encode_pictures, encode_prompts, predict
+from genima_lite.diffusion.components import (
+    Components,
+    decode_pictures,
+    encode_pictures,
+    encode_prompts,
+    encode_sentences,
+    predict,
+)
 from genima_lite.diffusion.folder import (
     INDEX,
     Weights,
@@ -27,8 +34,10 @@ from genima_lite.diffusion.folder import (
     read_config,
     read_index,
 )
+from genima_lite.diffusion.single_file import Converted, read_single_file
 from genima_lite.diffusion.tokenizer import read_tokenizer
 from genima_lite.errors import UserError
+from genima_lite.tensor_files import read_header
 from genima_lite.training.tensors import check_fit, load_tensors
 
 T = TypeVar("T")
@@ -38,6 +47,7 @@ _STEMS = {
     "controlnet": "diffusion_pytorch_model",
     "vae": "diffusion_pytorch_model",
     "text_encoder": "model",
+    "text_encoder_2": "model",
 }
 """The networks, and how their files' names begin."""
 
@@ -67,11 +77,19 @@ class _TextSizes:
     pad_token_id: int | None = 1
     bos_token_id: int | None = 49406
     eos_token_id: int | None = 49407
-    architectures: tuple[str, ...] = ("CLIPTextModel",)
+    architectures: tuple[str, ...] = ()
 
 
-def load_components(folder: Path) -> tuple[str, Components]:
-    """Build a model's parts from its folder; the networks compute in single precision on the CPU.
+def load_components(
+    place: Path, dtype: torch.dtype = torch.float32, trained: Container[str] = ()
+) -> tuple[str, Components]:
+    """Build a model's parts, on the CPU.
+
+    Args:
+        place: its folder; or a safetensors file with all of its weights, beside such a folder's
+            JSON and vocabulary (`genima_lite.diffusion.single_file`).
+        dtype: in which the networks are kept (`precision_of`).
+        trained: names of networks that stay in single precision, which small steps need.
 
     Returns:
         The class of its pipeline, and the parts.
@@ -79,26 +97,56 @@ def load_components(folder: Path) -> tuple[str, Components]:
     Raises:
         UserError: whatever is wrong with it, before any of it is used.
     """
+    folder = place.parent if place.suffix == ".safetensors" else place
     index = read_index(folder)
     names = [name for name in _STEMS if name in index]
-    bare = {name: _bare(folder, name, index[name]) for name in names}
-    weights = {name: find_weights(folder, name, _STEMS[name]) for name in names}
+    weights: Mapping[str, Weights] = {}
+    if place == folder:
+        weights = {name: find_weights(folder, name, _STEMS[name]) for name in names}
+        depths = {name: len(weights[name].tensors) for name in names}
+    else:
+        depths = dict.fromkeys(names, len(read_header(place).tensors))
+    bare = {name: _bare(folder, name, index[name], depths[name]) for name in names}
+    if place != folder:
+        weights = read_single_file(place, bare)
     for name, network in bare.items():
         _check_fit(name, weights[name], network)
-    sizes = bare["text_encoder"].config
-    tokenizer = read_tokenizer(folder, sizes.max_position_embeddings)
-    if len(tokenizer) > sizes.vocab_size:
-        raise UserError(
-            f"{folder}: the tokenizer has {len(tokenizer)} pieces, the text encoder knows "
-            f"{sizes.vocab_size}"
-        )
     scheduler = _scheduler(folder, index["scheduler"])
-    components = Components(tokenizer=tokenizer, scheduler=scheduler, **bare)
+    components = Components(**_tokenizers(folder, bare), scheduler=scheduler, **bare)
     check_channels(folder, components)
     for name, network in bare.items():
-        _fill(name, network, weights[name])
+        kept = torch.float32 if name in trained else precision_of(name, network, dtype)
+        _fill(name, network, _files(weights[name]), kept)
     _rehearse(folder, components)
     return index["_class_name"], components
+
+
+def precision_of(name: str, network: Any, dtype: torch.dtype) -> torch.dtype:
+    """Return in which precision a network is kept that does not learn.
+
+    UNet and ControlNet are kept as asked. Prompts and pictures are encoded once, so bfloat16, with
+    two decimal places, would save nothing there; and an autoencoder goes to float16 only if its
+    `config.json` says that its numbers do not overflow in it (`force_upcast` false), as that of
+    Stable Diffusion XL does.
+    """
+    if name in ("unet", "controlnet"):
+        return dtype
+    overflows = name == "vae" and network.config.get("force_upcast", True)
+    return torch.float32 if dtype == torch.bfloat16 or overflows else dtype
+
+
+def _tokenizers(folder: Path, bare: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one tokenizer for each text encoder."""
+    found = {}
+    for encoder in (name for name in bare if name.startswith("text_encoder")):
+        name, sizes = encoder.replace("text_encoder", "tokenizer"), bare[encoder].config
+        found[name] = read_tokenizer(folder, sizes.max_position_embeddings, name)
+        if len(found[name]) > sizes.vocab_size:
+            raise UserError(
+                f"{folder}: the {name} has {len(found[name])} pieces, the {encoder} knows "
+                f"{sizes.vocab_size}"
+            )
+    return found
 
 
 def check_channels(folder: Path | str, components: Components) -> None:
@@ -115,30 +163,35 @@ def check_channels(folder: Path | str, components: Components) -> None:
             f"the autoencoder has {latent}; only {latent} or {2 * latent} (InstructPix2Pix) fit, "
             "inpainting models do not"
         )
+    encoders = [components.text_encoder, components.text_encoder_2]
+    given = sum(encoder.config.hidden_size for encoder in filter(None, encoders))
     for name, config in (("UNet", unet), ("ControlNet", control and control.config)):
-        if config is not None and config.addition_embed_type not in (None, "text"):
+        if config is None:
+            continue
+        kinds = ("text_time",) if components.is_xl else (None, "text")
+        if config.addition_embed_type not in kinds:
             raise UserError(
-                f"{folder}: the {name} wants {config.addition_embed_type} beside the prompt, as "
-                "Stable Diffusion XL does; only SD 1, SD 2 and SD-Turbo fit"
+                f"{folder}: the {name} wants {config.addition_embed_type or 'nothing'} beside the "
+                f"prompt, its pipeline gives {kinds[-1]}; get a model whose parts belong together"
             )
-        wanted = config and config.cross_attention_dim
-        if config is not None and wanted != components.text_encoder.config.hidden_size:
+        if config.cross_attention_dim != given:
             raise UserError(
-                f"{folder}: the {name} reads text features of length {wanted}, the text encoder "
-                f"gives {components.text_encoder.config.hidden_size}"
+                f"{folder}: the {name} reads text features of length {config.cross_attention_dim}, "
+                f"the text encoder gives {given}"
             )
 
 
-def _bare(folder: Path, name: str, kind: str) -> Any:
+def _bare(folder: Path, name: str, kind: str, tensors: int) -> Any:
     """Return a network as its `config.json` says, without memory for its weights."""
     path = folder / name / "config.json"
     values = read_config(folder, name, "config.json", kind)
-    check_depth(path, values, len(find_weights(folder, name, _STEMS[name]).tensors))
-    if name == "text_encoder":
+    check_depth(path, values, tensors)
+    if name.startswith("text_encoder"):
         sizes = asdict(schema.decode(_TextSizes, values, path, others=True))
-        if "CLIPTextModel" not in sizes.pop("architectures"):
-            raise UserError(f"{path}: architectures names no CLIPTextModel")
-        return _made(path, lambda: CLIPTextModel(CLIPTextConfig(**sizes)))
+        if kind not in (sizes.pop("architectures") or ("CLIPTextModel",)):
+            raise UserError(f"{path}: architectures names no {kind}")
+        encoder = CLIPTextModel if kind == "CLIPTextModel" else CLIPTextModelWithProjection
+        return _made(path, lambda: encoder(CLIPTextConfig(**sizes)))
     network = LosslessAutoencoder if kind == "LosslessAutoencoder" else getattr(diffusers, kind)
     return _made(path, lambda: network.from_config(values))
 
@@ -174,7 +227,7 @@ def _scheduler(folder: Path, kind: str) -> Any:
 
 def _own_name(name: str, tensor: str) -> str:
     """Return how a tensor of some part is called here, whatever version wrote it."""
-    if name == "text_encoder":
+    if name.startswith("text_encoder"):
         return tensor.removeprefix("text_model.")
     if name == "vae" and ".attentions." in tensor:
         for old, new in _OLD_NAMES.items():
@@ -194,13 +247,21 @@ def _check_fit(name: str, weights: Weights, network: nn.Module) -> None:
     check_fit(where, _renamed(name, weights.tensors), _renamed(name, network.state_dict()))
 
 
-def _fill(name: str, network: nn.Module, weights: Weights) -> None:
-    """Make a file's tensors a network's weights, in single precision."""
+def _files(weights: Weights) -> Iterable[Mapping[str, Tensor]]:
+    """Yield the tensors of a network file by file."""
+    if isinstance(weights, Converted):
+        return [weights.values]
+    return (load_tensors(path)[0] for path in weights.files)
+
+
+def _fill(
+    name: str, network: nn.Module, files: Iterable[Mapping[str, Tensor]], dtype: torch.dtype
+) -> None:
+    """Make files' tensors a network's weights, in a precision."""
     own = {_own_name(name, tensor): tensor for tensor in network.state_dict()}
-    for path in weights.files:
-        tensors = _renamed(name, load_tensors(path)[0])
-        single: dict[str, Tensor] = {own[k]: v.float() for k, v in tensors.items()}
-        network.load_state_dict(single, strict=False, assign=True)
+    for tensors in files:
+        kept = {own[k]: v.to(dtype) for k, v in _renamed(name, tensors).items()}
+        network.load_state_dict(kept, strict=False, assign=True)
     for module in network.modules():
         for buffer, value in module.named_buffers(recurse=False):
             if value.is_meta:  # the numbers of a prompt's places, which no file keeps
@@ -221,9 +282,10 @@ def _rehearse(folder: Path, components: Components) -> None:
         scheduler.set_timesteps(1)
         t = scheduler.timesteps[0]
         noisy = scheduler.scale_model_input(torch.zeros_like(latents), t)
-        prediction = predict(components, noisy, t, text, condition, latents)
+        sentence = encode_sentences(components, ["a"])
+        prediction = predict(components, noisy, t, text, condition, latents, sentence)
         found = scheduler.step(prediction, t, latents).prev_sample
-        shape = components.vae.decode(found).sample.shape
+        shape = decode_pictures(components, found).shape
     except Exception as error:  # as above
         said = str(error).partition("\n")[0]
         raise UserError(

@@ -108,7 +108,7 @@ class _TokenizerConfig:
     auto_map: None = None
 
 
-def read_tokenizer(folder: Path, longest: int) -> CLIPTokenizer:
+def read_tokenizer(folder: Path, longest: int, name: str = "tokenizer") -> CLIPTokenizer:
     """Read the CLIP tokenizer of a model in Stable Diffusion's format.
 
     Vocabulary and merges are all that is taken from the files: what else they may hold, normalizers
@@ -117,16 +117,17 @@ def read_tokenizer(folder: Path, longest: int) -> CLIPTokenizer:
     Args:
         folder: of the model.
         longest: tokens that the text encoder reads at most.
+        name: of its folder.
 
     Raises:
         UserError: a missing or broken file, or a vocabulary in which words mean nothing or alike.
     """
-    found, path = _read_vocabulary(folder)
-    said = _read_tokenizer_config(folder)
+    found, path = _read_vocabulary(folder, name)
+    said = _read_tokenizer_config(folder, name)
     pieces = [pair.split(" ") if isinstance(pair, str) else list(pair) for pair in found.merges]
     special = {
-        name: token if isinstance(token := getattr(said, name), str) else token.content
-        for name in ("bos_token", "eos_token", "unk_token", "pad_token")
+        each: token if isinstance(token := getattr(said, each), str) else token.content
+        for each in ("bos_token", "eos_token", "unk_token", "pad_token")
     }
     _check_vocabulary(path, found, pieces, special)
     length = said.model_max_length or longest
@@ -143,9 +144,9 @@ def read_tokenizer(folder: Path, longest: int) -> CLIPTokenizer:
     return made
 
 
-def _read_vocabulary(folder: Path) -> tuple[_Vocabulary, Path]:
+def _read_vocabulary(folder: Path, name: str) -> tuple[_Vocabulary, Path]:
     """Return vocabulary and merges, and the file with the first."""
-    place = folder / "tokenizer"
+    place = folder / name
     path = place / "tokenizer.json"
     if path.exists() or path.is_symlink():
         check_place(folder, path)
@@ -163,16 +164,16 @@ def _read_vocabulary(folder: Path) -> tuple[_Vocabulary, Path]:
     return _Vocabulary(vocabulary, [line for line in lines[1:] if line]), path
 
 
-def _read_tokenizer_config(folder: Path) -> _TokenizerConfig:
+def _read_tokenizer_config(folder: Path, tokenizer: str) -> _TokenizerConfig:
     """Return what is said about special tokens and the length of a prompt."""
     values: dict[str, Any] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
-        path = folder / "tokenizer" / name
+        path = folder / tokenizer / name
         if path.exists() or path.is_symlink():
             check_place(folder, path)
             values |= schema.decode(dict[str, Any], read_json(path, MEBIBYTE), path)
     values = {name: value for name, value in values.items() if value is not None}
-    return schema.decode(_TokenizerConfig, values, folder / "tokenizer", others=True)
+    return schema.decode(_TokenizerConfig, values, folder / tokenizer, others=True)
 
 
 def _check_vocabulary(

@@ -14,11 +14,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from diffusers import (
-    StableDiffusionControlNetPipeline,
-    StableDiffusionInstructPix2PixPipeline,
-    StableDiffusionPipeline,
-)
 from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor
 
@@ -31,6 +26,7 @@ from genima_lite.diffusion.components import (
     encode_pictures,
     encode_prompts,
 )
+from genima_lite.diffusion.pipelines import pipeline_of
 from genima_lite.diffusion.step import Batch, StepConfig, training_step
 from genima_lite.errors import UserError
 from genima_lite.files import written_whole
@@ -150,11 +146,12 @@ def save_model(components: Components, folder: Path) -> None:
     ]
     for network in (*networks, components.vae):  # where it was loaded from concerns nobody
         network.register_to_config(_name_or_path="")
+    before = [network.dtype for network in networks]
     for network in networks:
         network.half()
     write_folder(pipeline_of(components), folder)
-    for network in networks:
-        network.float()
+    for network, dtype in zip(networks, before, strict=True):
+        network.to(dtype)
 
 
 def write_folder(pipeline: Any, folder: Path) -> None:
@@ -169,28 +166,6 @@ def write_folder(pipeline: Any, folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             with written_whole(target) as partial:
                 path.replace(partial)
-
-
-def pipeline_of(components: Components) -> Any:
-    """Return the stock diffusers pipeline that draws with these components."""
-    if components.controlnet is not None:
-        kind: Any = StableDiffusionControlNetPipeline
-        further = {"controlnet": components.controlnet}
-    else:
-        wide = components.concatenates
-        kind = StableDiffusionInstructPix2PixPipeline if wide else StableDiffusionPipeline
-        further = {}
-    return kind(
-        vae=components.vae,
-        text_encoder=components.text_encoder,
-        tokenizer=components.tokenizer,
-        unet=components.unet,
-        scheduler=components.scheduler,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-        **further,
-    )
 
 
 def _text_features(components: Components, prompts: Sequence[str]) -> Tensor:

@@ -27,6 +27,11 @@ def resolved(precision: str, device: torch.device | str) -> str:
     return fast_precision(device) if precision == "auto" else precision
 
 
+def frozen_dtype(precision: str, device: torch.device | str) -> torch.dtype:
+    """Return in which precision networks are kept that do not learn: that of their arithmetic."""
+    return torch.bfloat16 if resolved(precision, device) == "bfloat16" else torch.float32
+
+
 def autocast(device: torch.device | str, precision: str) -> torch.autocast:
     """Return the context in which a forward pass runs at a precision."""
     half = precision == "bfloat16"
