@@ -158,6 +158,15 @@ def test_pictures_and_size(committed):
         assert len(nbformat.writes(notebook).encode()) < course.MOST_BYTES
 
 
+def test_pictures_have_a_text_for_those_who_do_not_see_them(committed):
+    for notebook in committed:
+        if notebook.cells[0].source.startswith(("# 00", "# 01", "# 02")):
+            continue  # run before figures had one
+        for output in (o for c in notebook.cells for o in c.get("outputs", [])):
+            if "image/png" in output.get("data", {}):
+                assert len(output.metadata["image/png"]["alt"]) > 10
+
+
 def test_no_cell_failed_when_it_was_run(committed):
     for notebook in committed:
         outputs = [o for c in notebook.cells for o in c.get("outputs", [])]

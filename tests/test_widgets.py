@@ -141,7 +141,7 @@ def test_a_value_that_cannot_be_keeps_the_picture(demo):
 
 def test_a_page_without_a_kernel_gets_a_picture(demo, monkeypatch):
     shown = []
-    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    monkeypatch.setattr("IPython.display.display", lambda data, raw, metadata: shown.append(data))
     scrub_episode(demo)._ipython_display_()
     assert "application/vnd.jupyter.widget-view+json" in shown[0]
     assert shown[0]["image/png"]

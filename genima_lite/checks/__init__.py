@@ -5,6 +5,6 @@ student wrote, prints one line if it is right and raises `CheckFailed` with a hi
 seed draws the examples, so that an instructor's hidden test is the same check on other numbers.
 """
 
-from genima_lite.checks.verdict import CheckFailed, close, expect, passed
+from genima_lite.checks.verdict import CheckFailed, close, compare, expect, passed
 
-__all__ = ["CheckFailed", "close", "expect", "passed"]
+__all__ = ["CheckFailed", "close", "compare", "expect", "passed"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -42,3 +43,27 @@ def close(found: Any, wanted: Any, hint: str, tolerance: float = 1e-6) -> None:
 def passed(praise: str) -> None:
     """Print that an attempt is right."""
     print(f"\N{CHECK MARK} {praise}")
+
+
+def compare(
+    found: Any, wanted: Any, mistakes: Mapping[str, Any], hint: str, tolerance: float = 1e-6
+) -> None:
+    """Raise `CheckFailed` unless two arrays agree, with the hint of the likely mistake.
+
+    Args:
+        found: what the attempt returned.
+        wanted: the truth.
+        mistakes: what likely mistakes give, each by its hint; those of another shape too.
+        hint: said if it is none of them.
+        tolerance: largest absolute difference.
+    """
+    expect(found is not None, "the function returned nothing: is there a `return`?")
+    found, wanted = np.asarray(found, dtype=float), np.asarray(wanted, dtype=float)
+    if not _same(found, wanted, tolerance):
+        for mistake, result in mistakes.items():
+            expect(not _same(found, np.asarray(result, float), max(tolerance, 1e-5)), mistake)
+    close(found, wanted, hint, tolerance)
+
+
+def _same(one: np.ndarray, other: np.ndarray, tolerance: float) -> bool:
+    return one.shape == other.shape and np.allclose(one, other, 0, tolerance, equal_nan=True)

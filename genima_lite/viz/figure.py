@@ -18,13 +18,32 @@ NOTEBOOK_DPI = 150
 
 
 class Figure(matplotlib.figure.Figure):
-    """A matplotlib figure made without pyplot: no window, no global state, no double display."""
+    """A matplotlib figure made without pyplot: no window, no global state, no double display.
 
-    def _repr_png_(self) -> bytes:
-        """Return the PNG that Jupyter shows."""
+    Attributes:
+        alt: what it shows, for those who do not see it; by default its titles and axes' names.
+    """
+
+    alt = ""
+
+    def saying(self, alt: str) -> Figure:
+        """Return this figure with a text for those who do not see it."""
+        self.alt = " ".join(alt.split())
+        return self
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
+        """Return the PNG that Jupyter shows, and its alternative text."""
         buffer = BytesIO()
         self.savefig(buffer, format="png", dpi=NOTEBOOK_DPI)
-        return buffer.getvalue()
+        return buffer.getvalue(), {"alt": self.alt or self._titles()}
+
+    def _titles(self) -> str:
+        names = (
+            name
+            for axes in self.axes
+            for name in (axes.get_title(), axes.get_xlabel(), axes.get_ylabel())
+        )
+        return "; ".join(dict.fromkeys(" ".join(name.split()) for name in names if name)) or "views"
 
 
 def literal(text: str) -> str:

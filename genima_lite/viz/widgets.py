@@ -7,7 +7,7 @@ kernel runs (on GitHub, in a printed page) the picture of its first setting is l
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,7 @@ class Playground:
     Args:
         picture: called with the controls' values by name.
         controls: by name.
+        alt: what the picture shows, for those who do not see it.
 
     Attributes:
         controls: as given; setting one's `value` is what a reader does with the mouse.
@@ -52,8 +53,8 @@ class Playground:
         text: the line below it.
     """
 
-    def __init__(self, picture: Picture, controls: dict[str, Any]):
-        self._picture, self.controls = picture, controls
+    def __init__(self, picture: Picture, controls: dict[str, Any], alt: str = ""):
+        self._picture, self.controls, self._alt = picture, controls, alt
         self.image = ipywidgets.Image(format="png")
         self.image.layout.max_width = "720px"
         self.image.layout.align_self = "flex-start"
@@ -83,7 +84,8 @@ class Playground:
         bundle = self.box._repr_mimebundle_()
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         still = base64.b64encode(self.image.value).decode()
-        display({**data, "image/png": still}, raw=True)
+        alt = self._alt or f"sliders and the picture that they make: {self.text.value}"
+        display({**data, "image/png": still}, raw=True, metadata={"image/png": {"alt": alt}})
 
 
 def move_joints(task: str = "push_button", seed: int = 0) -> Playground:
@@ -96,12 +98,12 @@ def move_joints(task: str = "push_button", seed: int = 0) -> Playground:
         return posed_picture(stage, joints, float(gripper)), f"tip at {np.round(tip, 3)} m"
 
     controls: dict[str, Any] = {
-        f"joint{k + 1}": _slider(
+        f"joint{k + 1}": slider(
             f"joint {k + 1} (rad)", panda.LOWER[k], panda.UPPER[k], panda.HOME[k], 0.01
         )
         for k in range(7)
     }
-    controls["gripper"] = _box("gripper open")
+    controls["gripper"] = box("gripper open")
     return Playground(picture, controls)
 
 
@@ -114,9 +116,9 @@ def scrub_episode(demo: Demo, horizon: int = HORIZON) -> Playground:
     return Playground(
         picture,
         {
-            "frame": _whole("frame t", 0, len(demo) - 1, 0),
-            "horizon": _whole("horizon K", 1, 40, horizon),
-            "keyframes": _box("cut at keyframes"),
+            "frame": whole("frame t", 0, len(demo) - 1, 0),
+            "horizon": whole("horizon K", 1, 40, horizon),
+            "keyframes": box("cut at keyframes"),
         },
     )
 
@@ -135,8 +137,8 @@ def instruct(agent: DiffusionAgent, seen: Observation, instruction: str) -> Play
         drawn = agent.draw(views, instruction, seed)
         return beside(drawn_picture(views), drawn_picture(drawn)), "left: seen; right: drawn"
 
-    box = ipywidgets.Text(value=instruction, continuous_update=False, **_wide("instruction"))
-    return Playground(picture, {"instruction": box, "seed": _whole("noise seed", 0, 20, 0)})
+    said = ipywidgets.Text(value=instruction, continuous_update=False, **wide("instruction"))
+    return Playground(picture, {"instruction": said, "seed": whole("noise seed", 0, 20, 0)})
 
 
 def change_scene(
@@ -162,10 +164,10 @@ def change_scene(
         said = f"“{info['instruction']}”; left: seen; right: drawn"
         return beside(drawn_picture(views), drawn_picture(drawn)), said
 
-    controls = {name: _box(name.replace("_", " ")) for name in perturbation_names(task=task)}
+    controls = {name: box(name.replace("_", " ")) for name in perturbation_names(task=task)}
     for name, control in controls.items():
         control.value = name == shown
-    strength = _slider("strength", 0, 1, 1, 0.05)
+    strength = slider("strength", 0, 1, 1, 0.05)
     strength.continuous_update = False
     return Playground(picture, {**controls, "strength": strength})
 
@@ -199,28 +201,37 @@ def lead_by_hand(
         return beside(drawn_picture(drawn), after), f"the tip ends {away:.1f} mm from the sphere"
 
     controls: dict[str, Any] = {
-        axis: _slider(f"{axis} (m)", -0.15, 0.15, by, 0.005)
+        axis: slider(f"{axis} (m)", -0.15, 0.15, by, 0.005)
         for axis, by in zip("xyz", start, strict=True)
     }
-    controls["gripper"] = _box("gripper open")
+    controls["gripper"] = box("gripper open")
     return Playground(picture, controls)
 
 
-def _slider(name: str, low: float, high: float, value: float, step: float) -> Any:
+def slider(name: str, low: float, high: float, value: float, step: float) -> Any:
+    """Return a slider for a number from `low` to `high`."""
     return ipywidgets.FloatSlider(
-        value=float(value), min=float(low), max=float(high), step=step, **_wide(name)
+        value=float(value), min=float(low), max=float(high), step=step, **wide(name)
     )
 
 
-def _whole(name: str, low: int, high: int, value: int) -> Any:
-    return ipywidgets.IntSlider(value=value, min=low, max=high, **_wide(name))
+def whole(name: str, low: int, high: int, value: int) -> Any:
+    """Return a slider for a whole number from `low` to `high`."""
+    return ipywidgets.IntSlider(value=value, min=low, max=high, **wide(name))
 
 
-def _box(name: str) -> Any:
+def box(name: str) -> Any:
+    """Return a box that is ticked."""
     return ipywidgets.Checkbox(value=True, description=name, indent=False)
 
 
-def _wide(name: str) -> dict[str, Any]:
+def choice(name: str, values: Sequence[Any], value: Any) -> Any:
+    """Return a list of which one is chosen."""
+    return ipywidgets.Dropdown(options=list(values), value=value, **wide(name))
+
+
+def wide(name: str) -> dict[str, Any]:
+    """Return what all controls look like."""
     return {
         "description": name,
         "style": {"description_width": "90px"},

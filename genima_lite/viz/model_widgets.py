@@ -1,0 +1,68 @@
+"""Widgets that look into a diffusion model; see `genima_lite.viz.widgets` for what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.diffusion.components import Components
+from genima_lite.tiling import tile
+from genima_lite.viz.anatomy import overlaid
+from genima_lite.viz.attention import drawing_maps
+from genima_lite.viz.denoising import LAST, as_picture, noised, sample
+from genima_lite.viz.playground import beside, enlarged
+from genima_lite.viz.widgets import Playground, choice, slider, whole
+
+
+def denoise(components: Components, picture: np.ndarray, caption: str) -> Playground:
+    """Return sliders for the noise level, the steps, guidance and seed.
+
+    Left: a picture with that much noise; right: what the base model makes of it. At the last
+    noise level nothing of the picture is left.
+
+    Args:
+        components: of a base model.
+        picture: (H, H, 3) uint8.
+        caption: what the model is told.
+    """
+
+    def show(level: int, steps: int, guidance: float, seed: int) -> tuple[np.ndarray, str]:
+        before = as_picture(components, noised(components, picture, level, seed))
+        begin = (picture, level)
+        made = sample(components, caption, steps, guidance, seed, len(picture), begin)
+        said = f"“{caption}”; left: noise of timestep {level}; right: after {steps} steps"
+        return beside(enlarged(before, 384), enlarged(made.picture, 384)), said
+
+    controls = {
+        "level": whole("noise level", 0, LAST, LAST),
+        "steps": whole("steps", 1, 8, 4),
+        "guidance": slider("guidance", 1, 5, 3, 0.5),
+        "seed": whole("seed", 0, 20, 1),
+    }
+    for control in controls.values():
+        control.continuous_update = False
+    return Playground(show, controls)
+
+
+def look_at_word(
+    agent: DiffusionAgent, views: Mapping[str, np.ndarray], instruction: str, word: str
+) -> Playground:
+    """Return a list of an instruction's words: where does the drawing network look for each?
+
+    Args:
+        agent: what draws.
+        views: by camera.
+        instruction: what is asked for.
+        word: of the instruction, chosen first.
+    """
+    drawn, maps = drawing_maps(agent, views, instruction)
+    picture = tile(drawn)
+
+    def show(word: str) -> tuple[np.ndarray, str]:
+        most = 100 * maps[word].max()
+        text = f"“{word}”: at most {most:.0f} % of a place's attention; left: drawn"
+        return beside(enlarged(picture, 384), enlarged(overlaid(picture, maps[word]), 384)), text
+
+    return Playground(show, {"word": choice("word", list(maps), word)})
