@@ -1,4 +1,4 @@
-"""The errors with a meaning of their own: wrong input, and an episode that cannot be done."""
+"""The errors with a meaning of their own: wrong input, an episode that cannot be done, one lost."""
 
 
 class UserError(ValueError):
@@ -12,4 +12,11 @@ class Refusal(ValueError):
     """A policy cannot do this episode, for example because a waypoint is out of reach.
 
     An evaluation counts such an episode as failed, and names it. No other error is a result.
+    """
+
+
+class Lost(RuntimeError):
+    """A simulator's process died or hangs; the episode says nothing, and may be run again.
+
+    The environment starts another one at the next reset.
     """

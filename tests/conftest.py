@@ -2,6 +2,14 @@
 
 import pytest
 
+from tests.on_the_double import use_double
+
+
+@pytest.fixture
+def double(tmp_path, monkeypatch):
+    """RLBench's double in its place; called with faults, it has them."""
+    return use_double(tmp_path, monkeypatch)
+
 
 @pytest.fixture(scope="module")
 def one_torch_thread():

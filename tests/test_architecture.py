@@ -70,6 +70,20 @@ def test_only_the_bench_imports_mujoco():
     assert wrong == []
 
 
+def test_only_the_simulators_process_imports_rlbench():
+    users = {
+        name(path)
+        for path in FILES
+        if any(each.split(".")[0] in ("pyrep", "rlbench") for each in imports(path))
+    }
+    assert users == {"envs/rlbench/simulator.py"}
+    reach = [
+        name(path) for path in FILES
+        if any(each.startswith("genima_lite.envs.rlbench.simulator") for each in imports(path))
+    ]  # fmt: skip
+    assert reach == ["envs/rlbench/worker.py"]
+
+
 def test_nobody_imports_the_bench_but_itself():
     wrong = [
         (name(path), each)

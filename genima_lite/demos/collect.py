@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import as_completed
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from genima_lite.demos.write import write_episode
 from genima_lite.envs.api import (
     BENCH,
     EnvSpec,
+    HasDemonstrations,
     HasExpert,
     HasSnapshot,
     RobotEnv,
@@ -28,6 +29,7 @@ from genima_lite.envs.api import (
     make_env,
     require,
 )
+from genima_lite.envs.lost import unless_lost
 from genima_lite.errors import UserError
 from genima_lite.files import check_folder
 from genima_lite.observation import Demo
@@ -301,7 +303,7 @@ def _record(root: Path, job: Job, settings: CollectSettings) -> Recorded:
         lead = None
         if settings.lead and _is_recovery(seed, attempt, settings):
             lead = _lead(job.task, settings.lead)
-        demo = record_demo(env, seed, job.variation, lead)
+        demo = unless_lost(partial(record_demo, env, seed, job.variation, lead))
         if demo is not None:
             sentences = env.instructions(job.variation)
             write_episode(demo, root, job.task, job.variation, job.episode, sentences)
@@ -328,6 +330,8 @@ def record_demo(env: RobotEnv, seed: int, variation: int, lead: Lead | None = No
     Raises:
         UserError: the environment has no expert.
     """
+    if isinstance(env, HasDemonstrations) and lead is None:
+        return _demonstration(env, seed, variation)
     expert = require(env, HasExpert, "recording demonstrations")
     _, info = env.reset(seed=seed, options={"variation": variation})
     drawn_from = env.random_state
@@ -344,6 +348,14 @@ def record_demo(env: RobotEnv, seed: int, variation: int, lead: Lead | None = No
         demo._observations.append(env.observation)
         if outcome.success and step >= len(steps) - 1:
             return demo
+    return None
+
+
+def _demonstration(env: Any, seed: int, variation: int) -> Demo | None:
+    """Return what an environment demonstrates itself, `None` where it does not succeed."""
+    env.reset(seed=seed, options={"variation": variation})
+    with suppress(Unreachable):
+        return env.demonstration(pictures=True)
     return None
 
 

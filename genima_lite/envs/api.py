@@ -20,7 +20,7 @@ import numpy as np
 
 from genima_lite import envs
 from genima_lite.errors import UserError
-from genima_lite.observation import CAMERAS, Observation
+from genima_lite.observation import CAMERAS, Demo, Observation
 
 BENCH, RLBENCH = "bench", "rlbench"
 """The backend that comes with the package; and whose speed or tracking it may have instead."""
@@ -158,6 +158,22 @@ class HasExpert(Protocol):
 
         Raises:
             panda.Unreachable: the next waypoint lies outside the arm's reach.
+        """
+
+
+@runtime_checkable
+class HasDemonstrations(Protocol):
+    """Can show how its task is solved, from an episode's start, as RLBench can."""
+
+    def demonstration(self, pictures: bool = False) -> Demo:
+        """Return a demonstration of the present episode's scene, and start the episode anew.
+
+        Args:
+            pictures: with those of the environment's cameras; without, the states alone.
+
+        Raises:
+            UserError: the episode is past its start.
+            panda.Unreachable: the expert does not solve this scene.
         """
 
 
@@ -351,7 +367,7 @@ def require(env: object, capability: type[C], purpose: str) -> C:
 
     Args:
         env: the environment.
-        capability: `HasExpert`, `HasSnapshot`, `HasObjects` or `HasFilm`.
+        capability: `HasExpert`, `HasDemonstrations`, `HasSnapshot`, `HasObjects` or `HasFilm`.
         purpose: who needs it, for the message, for example "DAgger rollouts".
 
     Raises:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from genima_lite.envs.api import HasObjects, RobotEnv
+from genima_lite.envs.lost import unless_lost
 from genima_lite.errors import Refusal, UserError
 from genima_lite.evaluation.statistics import EpisodeResult
 from genima_lite.policies.api import Policy
@@ -176,6 +177,8 @@ def evaluate(
             `genima_lite.evaluation.episode_store.EpisodeStore.task`. Each is written when it ends;
             those that are there already are not run again.
 
+    An episode whose simulator is lost is run again, three times in all.
+
     Raises:
         UserError: no episodes asked for, a negative seed, an unknown task, no checkpoint for a
             policy that needs one, or a broken file of a kept episode.
@@ -233,7 +236,7 @@ class _Task:
         env, policy = self._made
         which = (evaluation_seed(self._seed, number), number % env.variations, watcher)
         try:
-            result = run_episode(env, policy, *which)
+            result = unless_lost(lambda: run_episode(env, policy, *which))
         except EpisodeError as error:
             if not self._keep_going:
                 raise

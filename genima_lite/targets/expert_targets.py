@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from genima_lite.cameras import Camera
-from genima_lite.envs.api import HasExpert, RobotEnv, require
+from genima_lite.envs.api import HasDemonstrations, HasExpert, RobotEnv, require
 from genima_lite.observation import Observation
 from genima_lite.targets.horizon import HORIZON, target_frames
 from genima_lite.targets.keypoints import draw_views, targets_of
@@ -35,8 +35,7 @@ class ExpertTargets:
     """
 
     def __init__(self, env: RobotEnv, horizon: int = HORIZON, keyframes: bool = True):
-        expert = require(env, HasExpert, "the expert's targets")
-        self.plan = np.vstack([_posture(env.observation), *expert.expert_stretches()])
+        self.plan = expert_plan(env)
         self.targets = target_frames(self.plan[:, :7], self.plan[:, 7], horizon, keyframes)
         self._frame = 0
 
@@ -63,6 +62,23 @@ class ExpertTargets:
         seen_by = [[Camera.from_observation(observation, name) for name in cameras]]
         drawn = draw_views(below, seen_by, cameras, [targets_of(row[:7], row[7])])
         return dict(zip(cameras, drawn.views[0], strict=True))
+
+
+def expert_plan(env: RobotEnv) -> np.ndarray:
+    """Return the expert's plan from here, (T, 8): joints in radians and gripper open, by frame.
+
+    Where the environment demonstrates its task, these are the postures of its demonstration: an arm
+    that lags, as RLBench's, has other joints than it was commanded to have. Elsewhere they are the
+    expert's commands.
+
+    Raises:
+        UserError: the environment has no expert.
+        panda.Unreachable: the expert has no plan from here.
+    """
+    if isinstance(env, HasDemonstrations):
+        return np.stack([_posture(frame) for frame in env.demonstration()])
+    expert = require(env, HasExpert, "the expert's targets")
+    return np.vstack([_posture(env.observation), *expert.expert_stretches()])
 
 
 def way_to_target(env: RobotEnv, keyframes: bool = True) -> np.ndarray:

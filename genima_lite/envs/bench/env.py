@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium import spaces
 
 from genima_lite import panda
+from genima_lite.envs.actions import checked_action, checked_actions
 from genima_lite.envs.api import (
     BENCH,
     RLBENCH,
@@ -19,7 +20,6 @@ from genima_lite.envs.api import (
     check_like,
     check_perturbations,
 )
-from genima_lite.envs.bench.actions import checked_action, checked_actions
 from genima_lite.envs.bench.gl import mujoco
 from genima_lite.envs.bench.observe import Views, as_dict, observation_space, observe
 from genima_lite.envs.bench.perturbed import Perturbed, perturbation_seed

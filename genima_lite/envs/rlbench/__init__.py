@@ -1,0 +1,29 @@
+"""The real RLBench behind the same door; its simulator runs in a process of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from genima_lite.envs.rlbench.catalogue import VARIATIONS
+
+if TYPE_CHECKING:
+    from genima_lite.envs.api import EnvSpec
+    from genima_lite.envs.rlbench.client import RLBenchEnv
+
+__all__ = ["make", "task_names"]
+
+
+def make(spec: EnvSpec) -> RLBenchEnv:
+    """Return one task of RLBench; its simulator starts at the first reset.
+
+    Raises:
+        UserError: unknown camera, impossible size, or not on Linux.
+    """
+    from genima_lite.envs.rlbench.client import RLBenchEnv
+
+    return RLBenchEnv(spec)
+
+
+def task_names() -> list[str]:
+    """Return the names of the paper's 25 tasks."""
+    return list(VARIATIONS)

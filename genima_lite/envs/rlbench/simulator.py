@@ -1,0 +1,241 @@
+"""RLBench's objects; the only file that imports PyRep and RLBench, in the worker process alone.
+
+Names and order of calls are those of RLBench 02720bb (January 2025) and PyRep 8f420be; only their
+public interface is used. Read on the source: `step()` takes all pictures that its configuration
+asks for, so they are switched off while the arm moves; the first reset of a task differs from
+later ones, so one is done at the start; a live demonstration draws its scene from NumPy's global
+random numbers, so that the same state gives the same scene.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from genima_lite.cameras import RLBENCH_MOUNTS, Camera, intrinsics_of
+from genima_lite.envs.rlbench.messages import Pictures
+from genima_lite.observation import CAMERAS
+
+ARM_VELOCITY, ARM_ACCELERATION = 2.0, 8.0
+"""rad/s and rad/s^2 of demonstrations: Genima's; RLBench's defaults are 1.0 and 4.0."""
+
+FILM_CAMERA = "front"
+
+
+class NoDemonstration(RuntimeError):
+    """RLBench's expert does not solve this scene; the message has RLBench's reason."""
+
+
+class NotFinite(RuntimeError):
+    """The simulator has lost its numbers: joints are NaN until the next reset."""
+
+
+class Simulator:
+    """CoppeliaSim with one task of RLBench, and Genima's action mode.
+
+    Args:
+        task: its name.
+        pictures: which ones `look` takes.
+    """
+
+    def __init__(self, task: str, pictures: Pictures):
+        from rlbench.action_modes.action_mode import MoveArmThenGripper
+        from rlbench.action_modes.arm_action_modes import JointPosition
+        from rlbench.action_modes.gripper_action_modes import Discrete
+        from rlbench.environment import Environment
+        from rlbench.utils import name_to_task_class
+
+        self._pictures = pictures
+        self._config = _observation_config(pictures)
+        self._environment = Environment(
+            MoveArmThenGripper(JointPosition(True), Discrete()),
+            obs_config=self._config,
+            headless=True,
+            arm_max_velocity=ARM_VELOCITY,
+            arm_max_acceleration=ARM_ACCELERATION,
+        )
+        self._environment.launch()
+        self._task = self._environment.get_task(name_to_task_class(task))
+        self._film: dict[int, Any] = {}
+        self._variation = 0
+        self._task.set_variation(0)
+        self._show(False)
+        self._task.reset()
+
+    @property
+    def variations(self) -> int:
+        """How many variations the task has."""
+        return int(self._task.variation_count())
+
+    def reset(self, variation: int, state: tuple[Any, ...]) -> tuple[list[str], Any]:
+        """Draw the scene of a state of NumPy's generator.
+
+        Returns:
+            RLBench's sentences, and the observation without pictures.
+
+        Raises:
+            rlbench.backend.exceptions.TaskEnvironmentError: no such variation, or no room.
+        """
+        self._show(False)
+        self._variation = variation
+        self._task.set_variation(variation)
+        np.random.set_state(state)  # noqa: NPY002  RLBench draws from it
+        sentences, observation = self._task.reset()
+        return list(sentences), observation
+
+    def reset_to_demo(
+        self, variation: int, state: tuple[Any, ...], attempts: int | None
+    ) -> tuple[list[str], Any]:
+        """Draw the scene of a demonstration again; see `reset`.
+
+        Args:
+            variation: its variation.
+            state: its `random_seed`.
+            attempts: its `num_reset_attempts`; `None` in old data.
+        """
+        from rlbench.demo import Demo
+
+        self._show(False)
+        self._variation = variation
+        first = SimpleNamespace(misc={"variation_index": variation})
+        sentences, observation = self._task.reset_to_demo(Demo([first], state, attempts))
+        return list(sentences), observation
+
+    def step(self, action: Sequence[float]) -> tuple[Any, bool, bool]:
+        """Execute one action (8,) without taking pictures.
+
+        Returns:
+            The observation, whether the task is solved, and whether RLBench ends the episode.
+
+        Raises:
+            NotFinite: the joints are no numbers any more.
+        """
+        observation, reward, terminate = self._task.step(np.asarray(action, float))
+        if not np.isfinite(observation.joint_positions).all():
+            raise NotFinite("the simulator's joints are no numbers any more")
+        return observation, bool(reward >= 1.0), bool(terminate)
+
+    def look(self) -> Any:
+        """Return the present observation with its pictures."""
+        self._show(True)
+        observation = self._task.get_observation()
+        self._show(False)
+        return observation
+
+    def demonstration(
+        self, variation: int, state: tuple[Any, ...], attempts: int, pictures: bool
+    ) -> Any:
+        """Let RLBench's expert solve the scene of a state, and return its demonstration.
+
+        The scene is left as the expert leaves it: reset afterwards.
+
+        Args:
+            variation, state: as for `reset`.
+            attempts: how often its planner, which has chance of its own, may try.
+            pictures: take them at every frame.
+
+        Raises:
+            NoDemonstration: it failed as often.
+        """
+        self._task.set_variation(variation)
+        self._show(pictures)
+        with _BadDemos() as said:
+            for _ in range(attempts):
+                np.random.set_state(state)  # noqa: NPY002
+                try:
+                    (demo,) = self._task.get_demos(1, live_demos=True, max_attempts=1)
+                except RuntimeError as error:
+                    said.last = said.last or str(error)
+                else:
+                    self._show(False)
+                    return demo
+        self._show(False)
+        raise NoDemonstration(f"{said.last} ({attempts} attempts)")
+
+    def film_frame(self, size: int) -> np.ndarray:
+        """Return a picture (size, size, 3) uint8 of the present state, from the front."""
+        from pyrep.const import RenderMode
+        from pyrep.objects.vision_sensor import VisionSensor
+
+        if size not in self._film:
+            mount = RLBENCH_MOUNTS[FILM_CAMERA]
+            sensor = VisionSensor.create(
+                [size, size],
+                explicit_handling=True,
+                near_clipping_plane=mount.near,
+                far_clipping_plane=mount.far,
+                view_angle=float(np.rad2deg(mount.opening_angle)),
+                render_mode=RenderMode.OPENGL,
+            )
+            camera = Camera(intrinsics_of(mount.opening_angle, size), mount.pose)
+            sensor.set_matrix(camera.to_rlbench()[0])
+            self._film[size] = sensor
+        sensor = self._film[size]
+        sensor.handle_explicitly()
+        return np.clip(sensor.capture_rgb() * 255.0, 0, 255).astype(np.uint8)
+
+    def close(self) -> None:
+        """Shut CoppeliaSim down."""
+        self._environment.shutdown()
+
+    def _show(self, on: bool) -> None:
+        """Let observations have pictures or not; the cameras stay in the scene."""
+        for name in self._pictures.cameras:
+            camera = getattr(self._config, f"{name}_camera")
+            camera.rgb = on
+            camera.depth, camera.mask = on and self._pictures.depth, on and self._pictures.mask
+
+
+def _observation_config(pictures: Pictures) -> Any:
+    """Return RLBench's configuration: all states, and the cameras that are wanted."""
+    from pyrep.const import RenderMode
+    from rlbench.observation_config import CameraConfig, ObservationConfig
+
+    def camera(name: str) -> Any:
+        on = name in pictures.cameras
+        return CameraConfig(
+            rgb=on,
+            depth=on and pictures.depth,
+            point_cloud=False,
+            mask=on and pictures.mask,
+            image_size=(pictures.size, pictures.size),
+            render_mode=RenderMode.OPENGL,
+        )
+
+    config = ObservationConfig(**{f"{name}_camera": camera(name) for name in CAMERAS})
+    config.set_all_low_dim(True)
+    return config
+
+
+class _BadDemos(logging.Handler):
+    """Hears why demonstrations fail: RLBench says so in its log alone.
+
+    Attributes:
+        last: the last reason.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep what is said about a demonstration."""
+        text = record.getMessage()
+        if text.startswith("Bad demo."):
+            self.last = text.removeprefix("Bad demo.").strip()
+
+    def __enter__(self) -> _BadDemos:
+        root = logging.getLogger()
+        self._level = root.level
+        root.setLevel(logging.INFO)
+        root.addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        root = logging.getLogger()
+        root.removeHandler(self)
+        root.setLevel(self._level)

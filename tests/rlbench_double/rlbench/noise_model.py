@@ -1,0 +1,8 @@
+class NoiseModel:
+    def apply(self, val):
+        raise NotImplementedError
+
+
+class Identity(NoiseModel):
+    def apply(self, val):
+        return val
