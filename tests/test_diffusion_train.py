@@ -23,7 +23,13 @@ from launching import launch
 from tiny_training import PROMPTS, SIZE, Squares, drawing, tiny_base
 
 from genima_lite.diffusion import step
-from genima_lite.diffusion.adapters import ADAPTERS, build_controlnet, prepare, widen
+from genima_lite.diffusion.adapters import (
+    ADAPTERS,
+    LoraSettings,
+    build_controlnet,
+    prepare,
+    widen,
+)
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.base import build_base, load_pipeline, preset
 from genima_lite.diffusion.batch import DrawingBatch
@@ -84,6 +90,8 @@ def test_a_fresh_controlnet_changes_nothing(pictures):
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_each_adapter_trains_what_it_says_and_nothing_else(adapter, tmp_path):
     components = tiny_base()
+    if adapter == "concat-lora":
+        components.unet = widen(components.unet)
     trainer = drawing(tmp_path, adapter, components)
     networks = [n for n in (components.unet, components.controlnet) if n is not None]
     before = {name: p.detach().clone() for n in networks for name, p in _named(n)}
@@ -107,7 +115,7 @@ def _named(network):
 def test_lora_behind_frozen_zero_convolutions_would_get_no_gradient(pictures):
     """Why `controlnet-lora` also trains the zero-convolutions."""
     components = tiny_base()
-    groups = prepare(components, "controlnet-lora", 2)
+    groups = prepare(components, "controlnet-lora", LoraSettings(2))
     lora = [p for n, p in components.controlnet.named_parameters() if "lora_B" in n]
     latents, text = (
         encode_pictures(components, Squares().drawn[:2]),
@@ -177,8 +185,8 @@ def test_wrong_input_is_refused():
         prepare(tiny_base(), "all")
     with pytest.raises(UserError, match="unknown adapter 'all'"):
         AdapterConfig("all")
-    with pytest.raises(UserError, match="lora_rank"):
-        AdapterConfig(lora_rank=0)
+    with pytest.raises(UserError, match="rank must be"):
+        AdapterConfig(lora=LoraSettings(rank=0))
 
 
 def test_learning_reduces_the_loss(tmp_path):
@@ -399,7 +407,7 @@ def stable_diffusion(folder):
 def test_a_stable_diffusion_folder_goes_through_the_same_code(adapter, pictures, tmp_path):
     stable_diffusion(tmp_path / "sd")
     components = Components.of(load_pipeline(tmp_path / "sd"))
-    config = AdapterConfig(adapter, 2, step=StepConfig(noise_power=1))
+    config = AdapterConfig(adapter, LoraSettings(2), step=StepConfig(noise_power=1))
     trainer = drawing(tmp_path / "out", config, components, learning_rate=1e-5)
     assert all(np.isfinite(losses_of(trainer)))
     saved(trainer)

@@ -20,6 +20,7 @@ from genima_lite.controller.data import collate
 from genima_lite.controller.keypoint_pretraining import KeypointPretraining
 from genima_lite.controller.sources import MotionSource
 from genima_lite.controller.train import train
+from genima_lite.diffusion.adapters import LoraSettings
 from genima_lite.diffusion.base import build_base, preset
 from genima_lite.diffusion.batch import DrawingBatch
 from genima_lite.diffusion.components import Components
@@ -102,7 +103,8 @@ def drawing(out, adapter="up-blocks", components=None, validate=None, lora_rank=
     """Return a trainer of the diffusion model."""
     defaults = {"steps": 3, "batch_size": 2, "warmup": 0, "final_rate": 0.1, "ema": 0.995}
     training = TrainingConfig(**{**defaults, "weight_decay": 0.01, **changes})
-    adapter = adapter if isinstance(adapter, AdapterConfig) else AdapterConfig(adapter, lora_rank)
+    if isinstance(adapter, str):
+        adapter = AdapterConfig(adapter, LoraSettings(lora_rank))
     trainee = Drawing(components or tiny_base(), PROMPTS, adapter, training)
     return Trainer(trainee, Squares(), training, out, {"of": "squares"}, validate)
 

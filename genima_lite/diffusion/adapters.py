@@ -8,6 +8,7 @@
 | `unet-lora` | a ControlNet | the ControlNet, LoRA in the base |
 | `controlnet-lora` | a ControlNet | LoRA in the ControlNet, its embedding and zero-convolutions |
 | `concat` | more input channels | the UNet |
+| `concat-lora` | more input channels, which the base has already | LoRA in the UNet |
 
 The paper trains a ControlNet on SD-Turbo, `frozen` here. Deviation: with a base of a laptop's size
 that draws 2.6 pixels off and smears, and training the up-blocks along (`sd_locked=False` in the
@@ -17,6 +18,7 @@ original ControlNet) 1.6 pixels, in a first experiment; so `up-blocks` is the de
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -28,18 +30,40 @@ from genima_lite.diffusion.autoencoder import LosslessAutoencoder
 from genima_lite.diffusion.components import Components
 from genima_lite.errors import UserError
 
-ADAPTERS = ("base", "frozen", "up-blocks", "unet-lora", "controlnet-lora", "concat")
+ADAPTERS = (
+    *("base", "frozen", "up-blocks", "unet-lora", "controlnet-lora", "concat", "concat-lora"),
+)
 
 _EXACT_CHANNELS = (6, 24, 96, 384)
-_LORA_TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "conv1", "conv2"]
+
+
+@dataclass(frozen=True)
+class LoraSettings:
+    """How much LoRA there is, and where."""
+
+    rank: int = 16
+    """Columns of the matrices that are learned."""
+    alpha: float | None = None
+    """What they learn counts alpha / rank times; `None`: once."""
+    targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0", "conv1", "conv2")
+    """Ends of the names of the layers that get it: here attention and residual blocks."""
+
+    def __post_init__(self) -> None:
+        if self.rank < 1 or (self.alpha is not None and self.alpha <= 0) or not self.targets:
+            raise UserError("lora: rank must be at least 1, alpha positive, and targets named")
 
 
 def prepare(
-    components: Components, adapter: str, lora_rank: int = 16
+    components: Components, adapter: str, lora: LoraSettings = LoraSettings()
 ) -> dict[str, list[nn.Parameter]]:
     """Make a base model ready for an adapter, in place, and return the weights that it trains.
 
     Everything else is frozen. A model that has a ControlNet already goes on with it.
+
+    Args:
+        components: the base model.
+        adapter: one of `ADAPTERS`.
+        lora: of the adapters with LoRA.
 
     Returns:
         `main`, and `zero`: zero-convolutions, which want a higher learning rate.
@@ -48,9 +72,20 @@ def prepare(
         UserError: an unknown adapter, or one that does not fit the UNet.
     """
     check_adapter(adapter)
-    if components.concatenates and adapter != "concat":
-        raise UserError(f"adapter '{adapter}': this UNet reads the picture already; take 'concat'")
+    concat = ("concat", "concat-lora")
+    if components.concatenates and adapter not in concat:
+        raise UserError(
+            f"adapter '{adapter}': this UNet reads the picture already; take 'concat' or "
+            "'concat-lora'"
+        )
     components.unet.requires_grad_(False)
+    if adapter == "concat-lora":
+        if not components.concatenates:
+            raise UserError(
+                "adapter 'concat-lora' is for a UNet that reads the picture already, as "
+                "InstructPix2Pix's does; take 'concat', which adds the channels and trains all"
+            )
+        return {"main": _add_lora(components.unet, lora)}
     if adapter == "base":
         return {"main": _unfreeze([components.unet])}
     if adapter == "concat":
@@ -59,13 +94,13 @@ def prepare(
         return {"main": _unfreeze([components.unet])}
     if components.controlnet is None:
         components.controlnet = build_controlnet(components.unet, components.vae)
-    main = _train_controlnet(components, lora_rank if adapter == "controlnet-lora" else 0)
+    main = _train_controlnet(components, lora if adapter == "controlnet-lora" else None)
     if adapter == "up-blocks":
         main += _unfreeze(
             [components.unet.up_blocks, components.unet.conv_norm_out, components.unet.conv_out]
         )
     if adapter == "unet-lora":
-        main += _add_lora(components.unet, lora_rank)
+        main += _add_lora(components.unet, lora)
     return {"main": main, "zero": _unfreeze(_zero_convolutions(components.controlnet))}
 
 
@@ -121,19 +156,19 @@ def widen(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     return wide.to(unet.device)
 
 
-def _train_controlnet(components: Components, lora_rank: int) -> list[nn.Parameter]:
-    """Free the ControlNet's weights but its zero-convolutions; with a rank, only LoRA's and the
+def _train_controlnet(components: Components, lora: LoraSettings | None) -> list[nn.Parameter]:
+    """Free the ControlNet's weights but its zero-convolutions; with LoRA, only its and the
     embedding's. With the lossless autoencoder, the embedding's rearranging of pixels stays as it
     is: it loses nothing, and to train it takes a quarter of a step's time.
     """
     controlnet, embedding = components.controlnet, components.controlnet.controlnet_cond_embedding
     exact = isinstance(components.vae, LosslessAutoencoder)
     learns = embedding.conv_out if exact else embedding
-    if lora_rank:
+    if lora is not None:
         # A ControlNet's output passes its zero-convolutions: were they frozen, LoRA would never
         # get a gradient. `prepare` frees them.
         controlnet.requires_grad_(False)
-        return _add_lora(controlnet, lora_rank) + _unfreeze([learns])
+        return _add_lora(controlnet, lora) + _unfreeze([learns])
     controlnet.requires_grad_(True)
     embedding.requires_grad_(False)
     for module in _zero_convolutions(controlnet):
@@ -146,10 +181,19 @@ def _zero_convolutions(controlnet: ControlNetModel) -> list[nn.Module]:
     return [*controlnet.controlnet_down_blocks, controlnet.controlnet_mid_block]
 
 
-def _add_lora(network: Any, rank: int) -> list[nn.Parameter]:
-    """Add LoRA to attention and residual blocks; return its weights."""
+def _add_lora(network: Any, lora: LoraSettings) -> list[nn.Parameter]:
+    """Add LoRA to a network; return its weights.
+
+    Raises:
+        UserError: no layer has such a name.
+    """
     before = {id(p) for p in network.parameters()}
-    network.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=_LORA_TARGETS))
+    alpha = lora.rank if lora.alpha is None else lora.alpha
+    config = LoraConfig(r=lora.rank, lora_alpha=alpha, target_modules=list(lora.targets))
+    try:
+        network.add_adapter(config)
+    except ValueError as error:  # peft's, of targets that are nowhere
+        raise UserError(f"lora: targets {', '.join(lora.targets)}: {error}") from None
     new = [p for p in network.parameters() if id(p) not in before]
     for parameter in new:  # also where the network is kept in half precision
         parameter.data = parameter.data.float()

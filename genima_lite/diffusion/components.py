@@ -194,7 +194,9 @@ def predict(
     if components.concatenates:
         if condition_latents is None:
             raise ValueError("a UNet that concatenates needs condition_latents")
-        noisy = torch.cat([noisy, condition_latents], dim=1)
+        # InstructPix2Pix reads the picture's latents as the autoencoder gives them, unscaled.
+        seen = condition_latents / components.vae.config.scaling_factor
+        noisy = torch.cat([noisy, seen], dim=1)
     known = _told(components, noisy, sentence)
     residuals: dict[str, Any] = {}
     if controlnet is not None:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
+from genima_lite import provenance
 from genima_lite.datasets.demonstrations import read_demos, recorded
 from genima_lite.datasets.recovery_starts import MakePolicy
 from genima_lite.datasets.shards import Shards, shards_for
@@ -23,6 +25,7 @@ from genima_lite.diffusion.adapters import trained_networks
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.augment import AugmentConfig
 from genima_lite.diffusion.base import load_pipeline
+from genima_lite.diffusion.card import SAMPLES, write_card
 from genima_lite.diffusion.components import Components, check_size
 from genima_lite.diffusion.data import (
     DrawingData,
@@ -35,10 +38,11 @@ from genima_lite.diffusion.data import (
 )
 from genima_lite.diffusion.latents import make_latents, needs_latents
 from genima_lite.diffusion.metadata import METADATA
+from genima_lite.diffusion.pipelines import pipeline_of
 from genima_lite.diffusion.train import AdapterConfig, Drawing, save_model
 from genima_lite.diffusion.validate import decision_examples, score_drawings, validation_picture
 from genima_lite.errors import UserError
-from genima_lite.files import write_json
+from genima_lite.files import write_json, written_whole
 from genima_lite.provenance import claim, fingerprint, model_fingerprint
 from genima_lite.targets.horizon import HORIZON
 from genima_lite.training.config import TrainingConfig
@@ -188,7 +192,7 @@ def finetune(
     latents = _latents(out / "data", components, kept, made_from, report)
     data = DrawingData(kept, weights_of(config.mixture), config.prompt_dropout, latents)
     trainee = Drawing(components, data.prompts, config.adapter, config.training)
-    validate = None if config.held_out is None else _validation(components, config)
+    validate = None if config.held_out is None else _validation(out, components, config)
     trainer = Trainer(
         trainee, data, config.training, out, made_from, validate, device=device, workers=workers
     )
@@ -198,7 +202,10 @@ def finetune(
         trainer.use_average()
         write_json(out / "validation.json", trainer.validations)
         save_model(components, out)
-        _write_metadata(out, config, kept, Result.of(trainer))
+        said = {**_recipe(out), **_metadata(config, kept, Result.of(trainer))}
+        pipeline = type(pipeline_of(components)).__name__
+        write_card(out, pipeline, config.base, said, trainer.validations)
+        write_json(out / METADATA, said)
     return Result.of(trainer)
 
 
@@ -297,10 +304,22 @@ def _latents(
     return found
 
 
-def _write_metadata(
-    out: Path, config: FinetuneConfig, kept: dict[str, Shards], result: Result
-) -> None:
-    metadata = {
+def _recipe(out: Path) -> dict[str, str]:
+    """Return of which recipe a model is a step, as the run's folder above it says."""
+    for folder in out.resolve().parents[:2]:
+        if (folder / provenance.FILE).exists():
+            said = provenance.origin(folder)
+            return (
+                {"recipe": f"{said['recipe']}, version {said['version']}"}
+                if ("recipe" in said)
+                else {}
+            )
+    return {}
+
+
+def _metadata(config: FinetuneConfig, kept: dict[str, Shards], result: Result) -> dict[str, Any]:
+    """Return what is written beside a model."""
+    return {
         "tasks": sorted(config.tasks),
         "view_size": config.view_size,
         "horizon": HORIZON,
@@ -313,12 +332,12 @@ def _write_metadata(
         "training": asdict(config.training),
         "adapter": asdict(config.adapter),
         "mixture": asdict(config.mixture),
+        "augment": asdict(config.augment),
     }
-    write_json(out / METADATA, metadata)
 
 
-def _validation(components: Components, config: FinetuneConfig) -> Validate:
-    """Return what scores the drawings of held-out decisions."""
+def _validation(out: Path, components: Components, config: FinetuneConfig) -> Validate:
+    """Return what scores the drawings of held-out decisions, and keeps the last ones to look at."""
     assert config.held_out is not None
     every = decision_examples(read_demos(config.held_out, config.tasks), config.keyframes)
     chosen = np.linspace(0, len(every) - 1, min(VALIDATION_FRAMES, len(every))).astype(int)
@@ -327,6 +346,9 @@ def _validation(components: Components, config: FinetuneConfig) -> Validate:
     def validate() -> tuple[dict[str, float], np.ndarray]:
         score, drawings = score_drawings(DiffusionAgent(components), examples)
         numbers = {k: v for k, v in vars(score).items() if isinstance(v, float)}
-        return numbers, validation_picture(examples, drawings)
+        picture = validation_picture(examples, drawings)
+        with written_whole(out / SAMPLES) as partial:
+            Image.fromarray(picture).save(partial)
+        return numbers, picture
 
     return validate

@@ -1,4 +1,4 @@
-"""LoRA (Hu et al., 2022) from a file, added to the weights that it was learned for.
+"""LoRA (Hu et al., 2022) in files: added to the weights it was learned for, and written.
 
 A layer W (out, in) becomes W + scale B A, with A (rank, in), B (out, rank) and scale = alpha /
 rank. Files of diffusers (`pytorch_lora_weights.safetensors`) and of peft
@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers import StableDiffusionPipeline
+from peft import get_peft_model_state_dict
 from torch import Tensor, nn
 
 from genima_lite import schema
 from genima_lite.errors import UserError
-from genima_lite.files import parse_json
+from genima_lite.files import parse_json, written_whole
 from genima_lite.training.tensors import load_tensors
 
 STOCK, PEFT = "pytorch_lora_weights.safetensors", "adapter_model.safetensors"
@@ -72,6 +74,24 @@ def add_lora(network: nn.Module, place: Path) -> int:
     for weight, change in changes:  # all of them, or none
         weight.copy_(weight.float() + change)
     return len(changes)
+
+
+def save_lora(unet: Any, folder: Path) -> None:
+    """Write what LoRA has learned in a UNet for `load_lora_weights` of stock pipelines.
+
+    Nothing is written where there is none.
+    """
+    if not getattr(unet, "peft_config", None):
+        return
+    (config,) = unet.peft_config.values()
+    folder.mkdir(parents=True, exist_ok=True)
+    with written_whole(folder / STOCK) as partial:
+        StableDiffusionPipeline.save_lora_weights(
+            folder,
+            unet_lora_layers=get_peft_model_state_dict(unet),
+            weight_name=partial.name,
+            unet_lora_adapter_metadata=config.to_dict(),
+        )
 
 
 def _file(place: Path) -> Path:

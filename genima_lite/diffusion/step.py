@@ -35,9 +35,18 @@ class StepConfig:
     possible, pale and blurred; by sizes it is the weighted median, which has edges. With
     `changed_weight` w a pixel is drawn on from a probability of 1 / (2 + w)."""
 
+    min_snr: float | None = None
+    """A noise level's error counts at most as if its signal-to-noise ratio were this (Hang et al.,
+    2023, who take 5): little noise, where most is easy, no longer outweighs the rest."""
+    offset_noise: float = 0.0
+    """Added to each channel's noise: this times one normal number, so that pictures may be darker
+    or lighter on the whole than noise suggests (often 0.05 to 0.1)."""
+
     def __post_init__(self) -> None:
         if self.beta is not None and self.beta < 0:
             raise UserError(f"beta is {self.beta}; it must not be negative")
+        if self.offset_noise < 0 or (self.min_snr is not None and self.min_snr <= 0):
+            raise UserError("step: offset_noise must not be negative, min_snr positive")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +58,14 @@ class Batch:
         text: (B, L, D), token features.
         condition: (B, 3, H, W) in [0, 1], or `None`. In pre-training no network sees it.
         condition_latents: (B, C, h, w), or `None`: all of the picture counts the same then.
+        sentence: (B, P), features of whole prompts, of Stable Diffusion XL alone.
     """
 
     latents: torch.Tensor
     text: torch.Tensor
     condition: torch.Tensor | None = None
     condition_latents: torch.Tensor | None = None
+    sentence: torch.Tensor | None = None
 
 
 def training_step(
@@ -66,15 +77,35 @@ def training_step(
         generator: on the device of the components; the only source of chance.
     """
     noiser = DDPMScheduler.from_config(components.scheduler.config)
-    noise = torch.randn(batch.latents.shape, generator=generator, device=generator.device)
+    noise = _noise(batch.latents.shape, config.offset_noise, generator)
     true, said = _timesteps(len(noise), noiser.config.num_train_timesteps, config, generator)
     noisy = noiser.add_noise(batch.latents, noise, true)
-    prediction = predict(
-        components, noisy, said, batch.text, batch.condition, batch.condition_latents
-    )
+    given = (batch.text, batch.condition, batch.condition_latents, batch.sentence)
+    prediction = predict(components, noisy, said, *given)
     error = _error(prediction, _target(noiser, batch.latents, noise, true), config.beta)
+    if config.min_snr is not None:
+        error = error * _snr_weight(noiser, true, config.min_snr)
     weight = _weight(batch, config.changed_weight)
     return (error * weight).sum() / weight.sum()
+
+
+def _noise(shape: torch.Size, offset: float, generator: torch.Generator) -> torch.Tensor:
+    """Return the noise, (B, C, h, w)."""
+    noise = torch.randn(shape, generator=generator, device=generator.device)
+    if offset:
+        ones = (*shape[:2], 1, 1)
+        noise += offset * torch.randn(ones, generator=generator, device=generator.device)
+    return noise
+
+
+def _snr_weight(noiser: Any, timesteps: torch.Tensor, most: float) -> torch.Tensor:
+    """Return min(snr, most) in the units of what is predicted, (B, 1, 1, 1)."""
+    kept = noiser.alphas_cumprod.to(timesteps.device)[timesteps]
+    snr = (kept / (1 - kept)).reshape(-1, 1, 1, 1)
+    kind = noiser.config.prediction_type
+    if kind == "epsilon":
+        return (most / snr).clamp(max=1)
+    return snr.clamp(max=most) / (1 if kind == "sample" else 1 + snr)
 
 
 def _error(prediction: torch.Tensor, target: torch.Tensor, beta: float | None) -> torch.Tensor:

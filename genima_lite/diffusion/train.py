@@ -17,7 +17,7 @@ import torch
 from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor
 
-from genima_lite.diffusion.adapters import check_adapter, finish, prepare
+from genima_lite.diffusion.adapters import LoraSettings, check_adapter, finish, prepare
 from genima_lite.diffusion.batch import DrawingBatch
 from genima_lite.diffusion.components import (
     Components,
@@ -25,7 +25,9 @@ from genima_lite.diffusion.components import (
     check_size,
     encode_pictures,
     encode_prompts,
+    encode_sentences,
 )
+from genima_lite.diffusion.lora import save_lora
 from genima_lite.diffusion.pipelines import pipeline_of
 from genima_lite.diffusion.step import Batch, StepConfig, training_step
 from genima_lite.errors import UserError
@@ -44,8 +46,13 @@ class AdapterConfig:
 
     name: str = "up-blocks"
     """See `genima_lite.diffusion.adapters`."""
-    lora_rank: int = 16
-    """Rank, in the adapters with LoRA."""
+    lora: LoraSettings = field(default_factory=LoraSettings)
+    """In the adapters with LoRA."""
+    gradient_checkpointing: bool = False
+    """Compute what is inside blocks anew for gradients instead of keeping it: less memory, 1.3 to
+    1.9 times the time."""
+    compile: bool = False
+    """Let torch compile the networks: minutes at the start, less for each step on a GPU."""
     zero_rate: float = 5.0
     """Learning rate of the zero-convolutions, times the others'."""
     step: StepConfig = field(default_factory=StepConfig)
@@ -53,8 +60,8 @@ class AdapterConfig:
 
     def __post_init__(self) -> None:
         check_adapter(self.name)
-        if self.lora_rank < 1 or self.zero_rate <= 0:
-            raise UserError("adapter: lora_rank must be at least 1, zero_rate positive")
+        if self.zero_rate <= 0:
+            raise UserError("adapter: zero_rate must be positive")
 
 
 class Drawing(Trainee[DrawingBatch]):
@@ -80,14 +87,23 @@ class Drawing(Trainee[DrawingBatch]):
     ):
         super().__init__()
         self.components, self.adapter = components, adapter
-        self._text = _text_features(components, prompts)  # (N, L, D)
+        self._text = _features(components, prompts, encode_prompts)  # (N, L, D)
+        self._sentences = (  # (N, P)
+            _features(components, prompts, encode_sentences) if components.is_xl else None
+        )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(training.seed)
-            self._groups = prepare(components, adapter.name, adapter.lora_rank)
+            self._groups = prepare(components, adapter.name, adapter.lora)
         _plain_attention(components, training.precision)
-        self.frozen = torch.nn.ModuleList([components.vae, components.text_encoder])
-        self.frozen.requires_grad_(False)
+        for encoder in filter(None, (components.text_encoder, components.text_encoder_2)):
+            encoder.requires_grad_(False).to("cpu")  # all prompts are read
+        self.frozen = components.vae.requires_grad_(False)
         self.unet, self.controlnet = components.unet, components.controlnet
+        for network in filter(None, (self.unet, self.controlnet)):
+            if adapter.gradient_checkpointing:
+                network.enable_gradient_checkpointing()
+            if adapter.compile:
+                network.compile()
 
     def forward(
         self, batch: DrawingBatch, generator: torch.Generator
@@ -116,6 +132,8 @@ class Drawing(Trainee[DrawingBatch]):
         """Return what the frozen networks make of a batch, in single precision."""
         device = batch.conditions.device
         self._text = self._text.to(device)
+        if self._sentences is not None:
+            self._sentences = self._sentences.to(device)
         condition = as_condition(batch.conditions, device)
         with torch.autocast(device.type, enabled=False):
             return Batch(
@@ -123,6 +141,7 @@ class Drawing(Trainee[DrawingBatch]):
                 self._text[batch.prompts],
                 condition,
                 self._latents(batch.condition_latents, batch.conditions),
+                None if self._sentences is None else self._sentences[batch.prompts],
             )
 
     def _latents(self, kept: Tensor | None, pictures: Tensor | None) -> Tensor:
@@ -135,11 +154,13 @@ class Drawing(Trainee[DrawingBatch]):
 def save_model(components: Components, folder: Path) -> None:
     """Write the networks in Stable Diffusion's folder format, which ends their training.
 
-    What LoRA has learned is added to the weights. UNet and ControlNet go to half precision, on disk
-    and in place, so that what is in memory is what others will load. The lossless autoencoder needs
-    single precision; the text encoder keeps it, since transformers would compute in the precision
-    of the file.
+    What LoRA has learned in the UNet is written as `pytorch_lora_weights.safetensors`, too, for who
+    has the base already, and added to the weights. UNet and ControlNet go to half precision, on
+    disk and in place, so that what is in memory is what others will load. The lossless autoencoder
+    needs single precision; the text encoder keeps it, since transformers would compute in the
+    precision of the file.
     """
+    save_lora(components.unet, folder)
     finish(components)
     networks = [
         network for network in (components.unet, components.controlnet) if network is not None
@@ -151,7 +172,7 @@ def save_model(components: Components, folder: Path) -> None:
         network.half()
     write_folder(pipeline_of(components), folder)
     for network, dtype in zip(networks, before, strict=True):
-        network.to(dtype)
+        torch.nn.Module.to(network, dtype)  # diffusers' own would warn
 
 
 def write_folder(pipeline: Any, folder: Path) -> None:
@@ -168,10 +189,11 @@ def write_folder(pipeline: Any, folder: Path) -> None:
                 path.replace(partial)
 
 
-def _text_features(components: Components, prompts: Sequence[str]) -> Tensor:
+def _features(components: Components, prompts: Sequence[str], encode: Any) -> Tensor:
+    """Return what `encode(components, prompts)` gives, some prompts at once."""
     starts = range(0, len(prompts), _PROMPTS_AT_ONCE)
     some = (prompts[start : start + _PROMPTS_AT_ONCE] for start in starts)
-    return torch.cat([encode_prompts(components, each) for each in some])
+    return torch.cat([encode(components, each) for each in some])
 
 
 def _plain_attention(components: Components, precision: str) -> None:
