@@ -34,10 +34,11 @@ CUDA_REMEDY = (
     "rm -rf .venv && make setup TORCH_BACKEND=auto   (with a driver that nvidia-smi finds)"
 )
 NOTEBOOKS_REMEDY = "make setup   or   pip install -e '.[notebooks]'"
-PYREP_REMEDY = "pip install git+https://github.com/stepjam/PyRep"
-RLBENCH_REMEDY = "pip install git+https://github.com/stepjam/RLBench"
+PYREP_REMEDY = "scripts/install_rlbench.sh"
+RLBENCH_REMEDY = "scripts/install_rlbench.sh"
 COPPELIASIM_REMEDY = """\
-unpack CoppeliaSim Edu 4.1.0 (Linux), then in every shell, before Python starts:
+scripts/install_rlbench.sh, then: source .venv-rlbench/rlbench/activate
+or unpack CoppeliaSim Edu 4.1.0 (Linux), then in every shell, before Python starts:
   export COPPELIASIM_ROOT=/path/to/CoppeliaSim
   export LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$COPPELIASIM_ROOT
   export QT_QPA_PLATFORM_PLUGIN_PATH=$COPPELIASIM_ROOT"""
@@ -334,7 +335,9 @@ CHECKS: tuple[Callable[[], Check], ...] = (
 
 def run_checks() -> list[Check]:
     """Run all checks, in the order of the report; the GL check takes a second or two."""
-    return [check() for check in CHECKS]
+    from genima_lite.doctor_rlbench import rlbench_checks
+
+    return [*(check() for check in CHECKS), *rlbench_checks()]
 
 
 def exit_code(checks: list[Check]) -> int:

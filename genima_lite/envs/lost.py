@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from genima_lite.errors import Lost
 
-TRIES = 3
+TRIES = 5
 """How often in all; a simulator that dies each time does not do so by chance."""
 
 T = TypeVar("T")

@@ -177,7 +177,7 @@ def evaluate(
             `genima_lite.evaluation.episode_store.EpisodeStore.task`. Each is written when it ends;
             those that are there already are not run again.
 
-    An episode whose simulator is lost is run again, three times in all.
+    An episode whose simulator is lost is run again (`genima_lite.envs.lost`).
 
     Raises:
         UserError: no episodes asked for, a negative seed, an unknown task, no checkpoint for a

@@ -4,3 +4,7 @@ from enum import Enum
 class RenderMode(Enum):
     OPENGL = 0
     OPENGL3 = 7
+
+
+class Verbosity(Enum):
+    NONE = "none"

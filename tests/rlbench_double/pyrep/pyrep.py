@@ -1,5 +1,6 @@
 import os
 
+from pyrep.const import Verbosity
 from pyrep.errors import PyRepError
 from pyrep.world import World, event
 
@@ -13,7 +14,7 @@ class PyRep:
             raise PyRepError("COPPELIASIM_ROOT was not a correct path.")
 
     def launch(self, scene_file="", headless=False, responsive_ui=False, blocking=False,
-               verbosity=None):  # fmt: skip
+               verbosity=Verbosity.NONE):  # fmt: skip
         event("launch")
         self.world = World()
 

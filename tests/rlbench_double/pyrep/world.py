@@ -41,6 +41,8 @@ def event(name, detail=""):
         with open(path, "a") as file:
             file.write(f"{name} {detail}".strip() + "\n")
     _COUNTS[name] += 1
+    if name == "step":
+        time.sleep(float(os.environ.get("DOUBLE_SLOW", "0")))
     fault = _fault(name, _COUNTS[name])
     if fault == "crash":
         os._exit(11)

@@ -29,8 +29,10 @@ class JointPosition(ArmActionMode):
 
     def action_pre_step(self, scene, action):
         assert_action_shape(action, self.action_shape(scene))
-        now = np.array(scene.robot.arm.get_joint_positions())
-        scene.robot.arm.set_joint_target_positions(action if self._absolute_mode else now + action)
+        arm = scene.robot.arm
+        if not self._absolute_mode:
+            action = np.array(arm.get_joint_positions()) + action
+        arm.set_joint_target_positions(action)
 
     def action_step(self, scene, action):
         scene.step()

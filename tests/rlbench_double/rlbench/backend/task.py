@@ -12,7 +12,7 @@ class Task:
 
     name = ""
 
-    def __init__(self, pyrep, robot):
+    def __init__(self, pyrep, robot, name=None):
         self.pyrep, self.robot, self.world = pyrep, robot, pyrep.world
         self.goal = None
 
