@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from genima_lite.errors import UserError
 
+ARM = ("ruckig", "cv2")
+"""Modules of the extra `arm`: the safety filter and calibration."""
+
 MODELS = (
     *("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors", "tensorboard"),
 )
@@ -18,6 +21,7 @@ def missing_extra(what: str, error: ModuleNotFoundError) -> UserError | None:
         error: of the import that failed.
     """
     name = (error.name or "").partition(".")[0]
-    if name not in MODELS:
-        return None
-    return UserError(f"{what} needs {name}: pip install 'genima-lite[models]'")
+    for extra, modules in (("arm", ARM), ("models", MODELS)):
+        if name in modules:
+            return UserError(f"{what} needs {name}: pip install 'genima-lite[{extra}]'")
+    return None
