@@ -23,7 +23,8 @@ from genima_lite.console import (
     training_bars,
 )
 from genima_lite.endings import stopped
-from genima_lite.files import check_folder, check_output, read_json, write_json
+from genima_lite.files import check_folder, check_output, read_json, write_json, written_whole
+from genima_lite.provenance import claim
 
 FLAT = tyro.conf.arg(name="")
 WHOLE: Any = tyro.conf.AvoidSubcommands  # of an optional configuration, too
@@ -315,6 +316,45 @@ def evaluate(_: list[str]) -> Command:
     return run
 
 
+def paper(_: list[str]) -> Command:
+    """Evaluate in RLBench as the paper does, and write its 25 rows beside ours."""
+    from genima_lite.evaluation.paper import PaperProtocol, paper_rows, paper_table
+
+    def run(config: Annotated[PaperProtocol, FLAT], out: Path) -> int:
+        """Killed and started again with the same arguments, it goes on.
+
+        Args:
+            config: what is evaluated.
+            out: folder of the table, and of the results of each checkpoint.
+        """
+        check_folder(out)
+        claim(out, config.provenance())
+        evaluations = config.evaluations(out)
+        for each in evaluations:
+            each.check()
+        documents = [_document(each) for each in evaluations]
+        rows = paper_rows(documents)
+        text = paper_table(rows, config.deviations)
+        write_json(out / "paper.json", {"rows": rows, "deviations": config.deviations})
+        with written_whole(out / "paper.md") as partial:
+            partial.write_text(text, encoding="utf-8")
+        say(text)
+        return 1 if any(row["errors"] for row in rows) else 0
+
+    return run
+
+
+def _document(config: Any) -> dict[str, Any]:
+    """Return the results of an evaluation: those in its file, if it is finished, or run it."""
+    if config.json.exists():
+        return read_json(config.json)
+    with config.keeping(say) as store, stopped(lambda: _kept(config, store)):
+        results = list(progress(config.run(store), config.total, config.json.name))
+        document = config.document(results, shlex.join(["genima-lite", *sys.argv[1:]]))
+        list(config.write(document))
+    return document
+
+
 def _kept(config: Any, store: Any) -> str:
     """Return a sentence on the episodes that a stopped evaluation has kept."""
     if store is None:
@@ -410,6 +450,7 @@ COMMANDS: dict[str, Callable[[list[str]], Command]] = {
     "train-controller": train_controller,
     "score": score,
     "eval": evaluate,
+    "paper": paper,
     "reproduce": reproduce,
     "demo": demo,
     "robustness": robustness,

@@ -8,6 +8,10 @@ class UserError(ValueError):
     """
 
 
+class NotReady(UserError):
+    """Something on this machine is missing, so that no episode at all can run."""
+
+
 class Refusal(ValueError):
     """A policy cannot do this episode, for example because a waypoint is out of reach.
 

@@ -18,7 +18,7 @@ from genima_lite.demos.read import read_episode
 from genima_lite.envs.api import EnvSpec, make_env
 from genima_lite.envs.rlbench.client import RLBenchEnv
 from genima_lite.envs.rlbench.process import Seconds, SimulatorError, worker_environment
-from genima_lite.errors import Lost, UserError
+from genima_lite.errors import Lost, NotReady, UserError
 from genima_lite.evaluation.rollout import evaluate
 from genima_lite.panda import HOME, Unreachable
 from genima_lite.policies.api import PolicyFactory
@@ -173,6 +173,8 @@ def test_what_is_missing_is_named(double, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "")
     with pytest.raises(UserError, match=r"No module named 'rlbench'.*doctor"):
         made().reset(seed=1)
+    with pytest.raises(NotReady):  # not an error of each of its episodes
+        list(evaluate(PolicyFactory("random", backend="rlbench"), [TASK], 2, 7, keep_going=True))
 
 
 def test_what_coppeliasim_needs_is_set_for_the_worker():

@@ -24,6 +24,7 @@ from genima_lite.evaluation.episode_store import EpisodeStore, TaskEpisodes
 from genima_lite.evaluation.recording import Recorder
 from genima_lite.evaluation.report import write_report
 from genima_lite.evaluation.rollout import evaluate
+from genima_lite.evaluation.starts import Starts
 from genima_lite.evaluation.statistics import EpisodeResult, results_document
 from genima_lite.files import check_folder, check_output, write_json
 from genima_lite.policies.api import PolicyFactory, PolicySettings
@@ -55,6 +56,10 @@ class Evaluation:
     """Of the perturbations, 0 to 1."""
     tracking: str = BENCH
     """Of the arm: bench, or rlbench, where it gets two thirds of the way in a step."""
+    variations: tuple[int, ...] = ()
+    """Which variations episodes are dealt round; none: all of a task's."""
+    scenes: Path | None = None
+    """Demonstrations recorded in RLBench: a task's i-th episode starts in the scene of its i-th."""
     keep_going: bool = False
     """List an episode that ends with an error, apart from failures, and go on."""
     json: Path | None = None
@@ -73,6 +78,8 @@ class Evaluation:
             raise UserError("give at least 1 episode, and a seed from 0 on")
         if self.demos is not None and self.report is None:
             raise UserError("demos are for the report: give a folder for it, too")
+        if self.scenes is not None and self.backend == BENCH:
+            raise UserError("scenes are demonstrations of RLBench: add backend rlbench")
 
     @property
     def names(self) -> list[str]:
@@ -103,6 +110,8 @@ class Evaluation:
             check_folder(self.report)
         if self.demos is not None:
             recorded([self.demos], self.names)
+        if self._starts is not None:
+            self._starts.check(self.names, self.episodes)
         if self._make.fingerprint() is None and self._make.settings != PolicySettings():
             raise UserError(
                 f"policy '{self.policy}' is not trained: leave checkpoint, n_action_steps and "
@@ -150,17 +159,21 @@ class Evaluation:
 
         def kept(task: str) -> TaskEpisodes:
             assert store is not None
-            return store.task(self._make, task, self.seed)
+            starts = self._starts.provenance(task) if self._starts else {}
+            return store.task(self._make, task, self.seed, starts)
 
         which = (self.names, self.episodes, self.seed, self._recorder, self.keep_going)
-        return evaluate(self._make, *which, None if store is None else kept)
+        return evaluate(self._make, *which, None if store is None else kept, self._starts)
 
     def document(self, results: Sequence[EpisodeResult], command: str) -> dict[str, Any]:
         """Return all about a run, JSON-able, with the command that started it."""
         names = ["policy", "episodes", "seed", "n_action_steps", "ensemble", "backend", "tracking"]
         names += ["perturb", "strength"] if self.perturb else []
+        names += ["variations"] if self.variations else []
         settings: dict[str, Any] = {name: getattr(self, name) for name in names}
         checkpoint = None if self.checkpoint is None else str(self.checkpoint)
+        if self.scenes is not None:
+            settings["scenes"] = str(self.scenes)
         settings |= {"tasks": self.names, "checkpoint": checkpoint, "command": command}
         return results_document(settings, results)
 
@@ -178,6 +191,11 @@ class Evaluation:
         settings = PolicySettings(self.checkpoint, self.n_action_steps, self.ensemble)
         world = (self.backend, self.perturb, self.strength, self.tracking)
         return PolicyFactory(self.policy, settings, *world)
+
+    @cached_property
+    def _starts(self) -> Starts | None:
+        told = self.variations or self.scenes is not None
+        return Starts(self.variations, self.scenes) if told else None
 
     @cached_property
     def _recorder(self) -> Recorder | None:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -62,14 +63,27 @@ class EpisodeStore:
         """Return how many episodes are kept."""
         return len(list(self.folder.glob("*/*/[0-9]*.json")))
 
-    def task(self, make: PolicyFactory, task: str, seed: int) -> TaskEpisodes:
+    def task(
+        self,
+        make: PolicyFactory,
+        task: str,
+        seed: int,
+        starts: Mapping[str, Any] = MappingProxyType({}),
+    ) -> TaskEpisodes:
         """Return what keeps a policy's episodes of a task, from some first seed on.
+
+        Args:
+            make: the policy.
+            task: its name.
+            seed: of the first episode.
+            starts: what else decides how episodes start, JSON-able
+                (`genima_lite.evaluation.starts`).
 
         Raises:
             UserError: others are there, for example of other weights.
         """
         place = self.folder / make.name / task
-        claim(place, provenance(make, task, seed))
+        claim(place, {**provenance(make, task, seed), **starts})
         return TaskEpisodes(place)
 
     def load(

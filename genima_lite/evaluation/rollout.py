@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from genima_lite.envs.api import HasObjects, RobotEnv
 from genima_lite.envs.lost import unless_lost
-from genima_lite.errors import Refusal, UserError
+from genima_lite.errors import NotReady, Refusal, UserError
 from genima_lite.evaluation.statistics import EpisodeResult
+from genima_lite.observation import Demo
 from genima_lite.policies.api import Policy
 from genima_lite.seeds import evaluation_seed
 
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
 Make = Callable[[str], tuple[RobotEnv, Policy]]
 """From a task's name to its environment and the policy in it, such as a
 `genima_lite.policies.api.PolicyFactory`."""
+
+
+Start = Callable[[str, int, int], tuple[int, Demo | None]]
+"""From a task's name, an episode's number and how many variations the task has to the episode's
+variation, and the demonstration in whose scene it starts, if any."""
+
+
+def dealt_round(task: str, number: int, variations: int) -> tuple[int, Demo | None]:
+    """Deal episodes round over all variations, in scenes of their seeds; a `Start`."""
+    return number % variations, None
 
 
 class EpisodeError(RuntimeError):
@@ -43,20 +54,35 @@ class EpisodeError(RuntimeError):
 
 
 def run_episode(
-    env: RobotEnv, policy: Policy, seed: int, variation: int, recorder: Recorder | None = None
+    env: RobotEnv,
+    policy: Policy,
+    seed: int,
+    variation: int,
+    recorder: Recorder | None = None,
+    demo: Demo | None = None,
 ) -> EpisodeResult:
     """Run one episode: decide, execute all actions of the decision, until success or the limit.
 
     A recorder's own time is in no account.
 
+    Args:
+        env: the task's environment.
+        policy: decides in it.
+        seed, variation: of the episode.
+        recorder: watches, if there is one.
+        demo: a demonstration in whose scene the episode starts, where the environment can do that.
+
     Raises:
+        NotReady: no episode can run on this machine.
         EpisodeError: anything but a refusal went wrong; the cause is the error itself.
     """
-    run = _Run(env, policy, recorder, seed, variation)
+    run = _Run(env, policy, recorder, seed, variation, demo)
     try:
         run.to_the_end()
     except Refusal as refused:
         run.refusal = str(refused)
+    except NotReady:
+        raise
     except Exception as error:
         raise EpisodeError(run.result(f"{type(error).__name__}: {error}")) from error
     result = run.result()
@@ -69,10 +95,19 @@ class _Run:
     """An episode while it runs: counts, the clock, and who watches."""
 
     def __init__(
-        self, env: RobotEnv, policy: Policy, recorder: Recorder | None, seed: int, variation: int
+        self,
+        env: RobotEnv,
+        policy: Policy,
+        recorder: Recorder | None,
+        seed: int,
+        variation: int,
+        demo: Demo | None,
     ):
         self._env, self._policy, self._recorder = env, policy, recorder
         self._seed, self._variation = seed, variation
+        self._options: dict[str, Any] = {"variation": variation}
+        if demo is not None:
+            self._options = {"demo": demo}
         self._clock = _Clock()
         self._steps = self._decisions = 0
         self._success = False
@@ -95,7 +130,7 @@ class _Run:
 
     def _begin(self) -> str:
         """Reset the environment; return the instruction."""
-        _, info = self._env.reset(seed=self._seed, options={"variation": self._variation})
+        _, info = self._env.reset(seed=self._seed, options=self._options)
         if isinstance(self._env, HasObjects):
             places = self._env.objects()
             self._objects = {name: np.asarray(at).tolist() for name, at in places.items()}
@@ -160,6 +195,7 @@ def evaluate(
     recorder: Recorder | None = None,
     keep_going: bool = False,
     kept: Callable[[str], TaskEpisodes] | None = None,
+    start: Start | None = None,
 ) -> Iterator[EpisodeResult]:
     """Yield the results of `episodes` episodes a task, dealt round over the task's variations.
 
@@ -176,6 +212,7 @@ def evaluate(
         kept: gives what keeps a task's episodes, for example
             `genima_lite.evaluation.episode_store.EpisodeStore.task`. Each is written when it ends;
             those that are there already are not run again.
+        start: gives variation and scene of an episode; by default variations are dealt round.
 
     An episode whose simulator is lost is run again (`genima_lite.envs.lost`).
 
@@ -187,7 +224,8 @@ def evaluate(
     if episodes < 1 or seed < 0:
         raise UserError(f"{episodes} episodes from seed {seed}: give at least 1, and from 0 on")
     for task in tasks:
-        running = _Task(make, task, seed, recorder, keep_going, kept(task) if kept else None)
+        store = kept(task) if kept else None
+        running = _Task(make, task, seed, recorder, keep_going, store, start or dealt_round)
         try:
             yield from running.results(episodes)
         finally:
@@ -205,8 +243,9 @@ class _Task:
         recorder: Recorder | None,
         keep_going: bool,
         kept: TaskEpisodes | None,
+        start: Start,
     ):
-        self._make, self._task, self._seed = make, task, seed
+        self._make, self._task, self._seed, self._start = make, task, seed, start
         self._recorder, self._keep_going, self._kept = recorder, keep_going, kept
         self._made: tuple[RobotEnv, Policy] | None = None
 
@@ -234,7 +273,8 @@ class _Task:
             return found
         self._made = self._made or self._make(self._task)
         env, policy = self._made
-        which = (evaluation_seed(self._seed, number), number % env.variations, watcher)
+        variation, demo = self._start(self._task, number, env.variations)
+        which = (evaluation_seed(self._seed, number), variation, watcher, demo)
         try:
             result = unless_lost(lambda: run_episode(env, policy, *which))
         except EpisodeError as error:

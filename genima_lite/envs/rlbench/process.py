@@ -18,7 +18,7 @@ from typing import Any
 
 import genima_lite
 from genima_lite.envs.rlbench.messages import Line, Pictures
-from genima_lite.errors import Lost, UserError
+from genima_lite.errors import Lost, NotReady
 
 _MODULE = "genima_lite.envs.rlbench.worker"
 _TAIL = 600
@@ -80,7 +80,7 @@ class WorkerProcess:
         started: what it said of its task.
 
     Raises:
-        UserError: something is missing on this machine; the message says how to mend it.
+        NotReady: something is missing on this machine; the message says how to mend it.
         Lost: it died or took too long.
         SimulatorError: RLBench refused the task.
     """
@@ -110,7 +110,7 @@ class WorkerProcess:
             self.started = self.ask("start", seconds.start, task=task, pictures=asdict(pictures))
         except SimulatorError as error:
             if error.kind in _NEEDED:
-                raise UserError(
+                raise NotReady(
                     f"RLBench cannot be started: {error}; `genima-lite doctor` says what is missing"
                 ) from error
             raise
