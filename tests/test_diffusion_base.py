@@ -8,7 +8,7 @@ pytest.importorskip("diffusers")
 
 from diffusers import AutoencoderDC, DDIMScheduler, DDPMScheduler, StableDiffusionPipeline
 
-from genima_lite.diffusion import hub
+from genima_lite import hub
 from genima_lite.diffusion.autoencoder import build_autoencoder
 from genima_lite.diffusion.base import BaseConfig, build_base, check_folder, load_pipeline, preset
 from genima_lite.diffusion.components import Components, encode_prompts

@@ -15,7 +15,7 @@ pytest.importorskip("diffusers")
 from broken_tensors import BROKEN, poison
 from safetensors.torch import load_file, save_file
 
-from genima_lite.diffusion import hub
+from genima_lite import hub
 from genima_lite.diffusion.base import build_base, load_pipeline, preset
 from genima_lite.errors import UserError
 

@@ -14,7 +14,7 @@ from launching import LAUNCHERS, launch
 from toy_training import CONFIG, Fit, Line, trainer
 
 from genima_lite.errors import UserError
-from genima_lite.training import checkpoint, tensors
+from genima_lite.training import checkpoint, devices, tensors
 from genima_lite.training.batches import MicroBatches, load
 from genima_lite.training.config import TrainingConfig
 from genima_lite.training.curves import curve
@@ -373,3 +373,25 @@ def test_a_text_that_says_nonsense_is_refused(said, tmp_path):
     damaged(tmp_path / checkpoint.FILE, **said)
     with pytest.raises(UserError, match=r"training\.safetensors"):
         trainer(tmp_path)
+
+
+def test_a_launcher_that_shards_weights_is_refused(monkeypatch):
+    from accelerate.state import DistributedType
+
+    monkeypatch.setattr(devices, "_forget", lambda _: None)
+
+    class Sharding:
+        distributed_type = DistributedType.FSDP
+
+        def __init__(self, **_):
+            pass
+
+    monkeypatch.setattr(devices, "Accelerator", Sharding)
+    with pytest.raises(UserError, match="FSDP: weights are not shared out"):
+        devices.make_accelerator("cpu", "float32")
+
+
+def test_memory_is_logged(tmp_path):
+    losses_of(tmp_path)
+    _, gibibytes = curve(tmp_path / "logs", "train/memory_gib")
+    assert all(0.01 < each < 100 for each in gibibytes)

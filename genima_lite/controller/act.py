@@ -39,6 +39,7 @@ from genima_lite.controller.config import ControllerConfig
 from genima_lite.controller.convolution import use_products
 from genima_lite.controller.keypoint_heads import STATE, Found, Geometry, SphereFinder, cell_middles
 from genima_lite.errors import UserError
+from genima_lite.hub import download_network, is_hub_id
 from genima_lite.targets.joints import JOINTS
 from genima_lite.tensor_files import read_header
 from genima_lite.training.tensors import check_fit, load_tensors
@@ -73,7 +74,7 @@ class ACT(nn.Module):
             brings them.
 
     Raises:
-        UserError: `config.backbone` is no folder with a ResNet of the configured sizes.
+        UserError: `config.backbone` is no ResNet of the configured sizes.
     """
 
     def __init__(self, config: ControllerConfig, pretrained: bool = True):
@@ -243,7 +244,8 @@ def make_resnet(config: ControllerConfig, pretrained: bool) -> Any:
     if config.backbone is None:
         return group_norms(resnet)
     if pretrained:
-        load_resnet(resnet, Path(config.backbone))
+        known = is_hub_id(config.backbone)
+        load_resnet(resnet, download_network(config.backbone) if known else Path(config.backbone))
     return resnet
 
 

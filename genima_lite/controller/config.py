@@ -51,7 +51,8 @@ class ControllerConfig:
     blocks: tuple[int, ...] = (1, 1, 1)
     """Residual blocks of each stage; (2, 2, 2, 2) with channels 64 to 512 is ResNet-18."""
     backbone: str | None = None
-    """A local folder with a pre-trained ResNet of these sizes (transformers' format)."""
+    """A pre-trained ResNet of these sizes, in transformers' format: a local folder, or an id of the
+    hub such as "microsoft/resnet-18" (ImageNet)."""
     hidden: int = 128
     """Width of the transformer."""
     heads: int = 4

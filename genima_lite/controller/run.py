@@ -36,6 +36,7 @@ from genima_lite.datasets.recovery_starts import MakePolicy
 from genima_lite.datasets.shards import Shards, shards_for
 from genima_lite.datasets.source import Source, check_weights, weights_of
 from genima_lite.errors import UserError
+from genima_lite.hub import is_hub_id
 from genima_lite.provenance import claim, fingerprint, model_fingerprint
 from genima_lite.training.config import TrainingConfig
 from genima_lite.training.result import Result, finished
@@ -245,7 +246,9 @@ def _made_from(config: ControllerRunConfig) -> dict[str, Any]:
         **asdict(config),
         "network": {
             **asdict(config.network),
-            "backbone": None if backbone is None else fingerprint(backbone),
+            "backbone": backbone
+            if backbone is None or is_hub_id(backbone)
+            else (fingerprint(backbone)),
         },
         "demos": [fingerprint(each) for each in config.demos],
         "held_out": None if config.held_out is None else fingerprint(config.held_out),

@@ -90,7 +90,8 @@ def prepare(
         return {"main": _unfreeze([components.unet])}
     if adapter == "concat":
         if not components.concatenates:
-            components.unet = widen(components.unet)
+            exact = isinstance(components.vae, LosslessAutoencoder)
+            components.unet = widen(components.unet, copied=exact)
         return {"main": _unfreeze([components.unet])}
     if components.controlnet is None:
         components.controlnet = build_controlnet(components.unet, components.vae)
@@ -142,16 +143,21 @@ def build_controlnet(unet: UNet2DConditionModel, vae: Any) -> ControlNetModel:
 
 
 @torch.no_grad()
-def widen(unet: UNet2DConditionModel) -> UNet2DConditionModel:
+def widen(unet: UNet2DConditionModel, copied: bool = True) -> UNet2DConditionModel:
     """Return a copy of a UNet that reads the condition's latents beside the noisy ones.
 
-    The new half of the first layer's weights starts as a copy of the old half (InstructPix2Pix
-    starts it at zero), so that the network sees the picture from the first step.
+    Args:
+        unet: reads the noisy ones alone.
+        copied: the new half of the first layer's weights starts as a copy of the old half, so that
+            a network that predicts the clean picture sees it from the first step; else at zero, as
+            InstructPix2Pix's, so that a good base stays good.
     """
     channels = unet.config.in_channels
     wide = UNet2DConditionModel.from_config({**unet.config, "in_channels": 2 * channels})
     weights = unet.state_dict()
-    weights["conv_in.weight"] = weights["conv_in.weight"].repeat(1, 2, 1, 1)
+    first = weights["conv_in.weight"]
+    new = first if copied else torch.zeros_like(first)
+    weights["conv_in.weight"] = torch.cat([first, new], dim=1)
     wide.load_state_dict(weights)
     return wide.to(unet.device)
 

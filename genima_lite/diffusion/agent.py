@@ -19,6 +19,7 @@ from genima_lite.diffusion.components import (
     encode_sentences,
     predict,
 )
+from genima_lite.diffusion.metadata import METADATA, load_metadata
 from genima_lite.diffusion.networks import check_channels
 from genima_lite.diffusion.prompts import task_prompt
 from genima_lite.errors import UserError
@@ -52,14 +53,23 @@ class DiffusionAgent:
 
     @classmethod
     def load(
-        cls, folder: Path | str, sampling_steps: int = 1, device: str = "cpu"
+        cls, folder: Path | str, sampling_steps: int | None = None, device: str = "cpu"
     ) -> DiffusionAgent:
         """Load what a training run wrote.
+
+        Args:
+            folder: of the model.
+            sampling_steps: `None` for those of its metadata; without any, one.
+            device: of the networks.
 
         Raises:
             UserError: no model there, or one that does not draw on a picture.
         """
-        return cls(Components.of(load_pipeline(folder)).to(device), sampling_steps)
+        components = Components.of(load_pipeline(folder)).to(device)
+        if sampling_steps is None:
+            known = (Path(folder) / METADATA).exists()
+            sampling_steps = load_metadata(folder).sampling_steps if known else 1
+        return cls(components, sampling_steps)
 
     def draw(
         self, views: Mapping[str, np.ndarray], instruction: str, seed: int = 0

@@ -38,12 +38,12 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from genima_lite.diffusion.autoencoder import LATENT_CHANNELS, build_autoencoder
 from genima_lite.diffusion.folder import read_index
-from genima_lite.diffusion.hub import download, is_hub_id
 from genima_lite.diffusion.lora import add_lora
 from genima_lite.diffusion.networks import load_components
 from genima_lite.diffusion.pipelines import pipeline_of
 from genima_lite.diffusion.tokenizer import build_tokenizer, known_words
 from genima_lite.errors import UserError
+from genima_lite.hub import download, is_hub_id
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 from huggingface_hub import ModelCardData
 
-from genima_lite.diffusion.hub import is_hub_id
 from genima_lite.files import written_whole
+from genima_lite.hub import is_hub_id
 
 CARD, SAMPLES = "README.md", "samples.png"
 """The card, and the picture that it shows: seen, drawn and true."""

@@ -148,7 +148,7 @@ def make_demonstrations(
     episodes: Sequence[Recorded],
     settings: PictureSettings,
     frames_each: int,
-    data: str,
+    data: Any,
 ) -> Iterator[Path]:
     """Draw the targets of demonstrations into shards; see `genima_lite.datasets.shards`.
 
@@ -157,7 +157,7 @@ def make_demonstrations(
         episodes: whose frames.
         settings: how they are shown.
         frames_each: frames of each demonstration, at most.
-        data: fingerprint of the datasets.
+        data: JSON-able, fingerprints of the datasets.
 
     Yields:
         Each file, old or new.

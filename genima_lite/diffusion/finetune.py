@@ -90,6 +90,9 @@ class FinetuneConfig:
     """Pixels along each side of a view, also of the datasets'; the base draws twice as large."""
     frames_each: int = 20
     """Frames of each demonstration; neighbouring frames look alike."""
+    copies: int = 1
+    """How often each demonstration is drawn, each time with other frames, crops and colours. Where
+    latents are kept, this is all the variety that training sees."""
     perturbed_states: int = 0
     """Single decisions, each with the arm set down beside the expert's way in a new scene
     (`genima_lite.datasets.perturbed_states`)."""
@@ -109,6 +112,8 @@ class FinetuneConfig:
     """Random crops and colours of the views, before targets are drawn on them."""
     prompt_dropout: float = 0.05
     """Share of samples with an empty prompt."""
+    sampling_steps: int = 1
+    """In which the model draws, when it is validated and later."""
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
     """What is trained, and how noise and errors are weighted."""
     training: TrainingConfig = field(
@@ -144,8 +149,8 @@ def _check_counts(config: FinetuneConfig) -> None:
     for name in ("perturbed_states", "dagger", "grounding", "seed"):
         if getattr(config, name) < 0:
             raise UserError(f"{name} is {getattr(config, name)}; it must not be negative")
-    if min(config.frames_each, config.view_size) < 1:
-        raise UserError("frames_each and view_size must be at least 1")
+    if min(config.frames_each, config.view_size, config.copies, config.sampling_steps) < 1:
+        raise UserError("frames_each, view_size, copies and sampling_steps must be at least 1")
     if not 0 <= config.prompt_dropout <= 1:
         raise UserError(f"prompt_dropout is {config.prompt_dropout}; give 0 to 1")
 
@@ -271,7 +276,8 @@ def _making(
     """Return how many shards a source has, and what makes them."""
     settings = _settings(config)
     if name == "demonstrations":
-        episodes, data = recorded(config.demos, config.tasks), made_from["demos"]
+        episodes = recorded(config.demos, config.tasks) * config.copies
+        data = [*made_from["demos"], *([config.copies] if config.copies > 1 else [])]
         total = demonstration_shards(len(episodes), config.frames_each)
         return total, make_demonstrations(folder, episodes, settings, config.frames_each, data)
     count = config.count(name)
@@ -324,6 +330,7 @@ def _metadata(config: FinetuneConfig, kept: dict[str, Shards], result: Result) -
         "view_size": config.view_size,
         "horizon": HORIZON,
         "keyframes": config.keyframes,
+        "sampling_steps": config.sampling_steps,
         "pictures": {name: len(rows) for name, rows in kept.items()},
         "base": Path(config.base).name,
         "steps": result.steps,
@@ -344,7 +351,8 @@ def _validation(out: Path, components: Components, config: FinetuneConfig) -> Va
     examples = [every[i] for i in chosen]
 
     def validate() -> tuple[dict[str, float], np.ndarray]:
-        score, drawings = score_drawings(DiffusionAgent(components), examples)
+        agent = DiffusionAgent(components, config.sampling_steps)
+        score, drawings = score_drawings(agent, examples)
         numbers = {k: v for k, v in vars(score).items() if isinstance(v, float)}
         picture = validation_picture(examples, drawings)
         with written_whole(out / SAMPLES) as partial:

@@ -22,6 +22,7 @@ class DrawingMetadata:
         view_size: pixels along each side of a view.
         horizon: K, steps that its targets lie ahead at most.
         keyframes: whether its targets are cut at keyframes.
+        sampling_steps: in which it draws.
         minutes: of its training.
         result: what the run came to, if it was a run of ours.
     """
@@ -30,12 +31,13 @@ class DrawingMetadata:
     view_size: int
     horizon: int
     keyframes: bool
+    sampling_steps: int = 1
     minutes: float = 0.0
     result: Result | None = None
 
     def __post_init__(self) -> None:
-        if not self.tasks or min(self.view_size, self.horizon) < 1:
-            raise UserError("tasks must be named, view_size and horizon positive")
+        if not self.tasks or min(self.view_size, self.horizon, self.sampling_steps) < 1:
+            raise UserError("tasks must be named; view_size, horizon and sampling_steps positive")
 
 
 def load_metadata(folder: Path | str) -> DrawingMetadata:

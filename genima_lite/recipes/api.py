@@ -28,7 +28,7 @@ COUNTS = frozenset(
 )
 """Fields that `scaled` multiplies: how much data there is, and how long training takes."""
 
-FOLDERS = frozenset(("base", "demos", "held_out", "drawn_by", "dagger_by", "begin", "kept"))
+FOLDERS = frozenset(("base", "lora", "demos", "held_out", "drawn_by", "dagger_by", "begin", "kept"))
 """Fields of configurations that name folders, perhaps those of other steps."""
 
 
@@ -44,8 +44,8 @@ class Recipe(Group):
     Attributes:
         name: as one types it.
         version: raised with every change of a setting.
-        minutes: what it takes on two cores of a laptop, measured or, where that would take days,
-            estimated; the recipe's docstring says which.
+        minutes: what it takes on two cores of a laptop or, where the recipe's docstring names one,
+            on a GPU; measured or, where that would take days, estimated, which it says too.
         makes: folder by policy, relative to the run's: what `genima-lite eval` takes.
     """
 

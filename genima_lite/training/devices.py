@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
+import psutil
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
-from accelerate.state import AcceleratorState
+from accelerate.state import AcceleratorState, DistributedType
 from torch import Tensor
 
 from genima_lite.errors import UserError
@@ -27,15 +28,21 @@ def make_accelerator(device: str, precision: str) -> Accelerator:
         precision: one of `genima_lite.training.precision.PRECISIONS`.
 
     Raises:
-        UserError: an unknown device, or one that is not here.
+        UserError: an unknown device, one that is not here, or a launcher that shards weights.
     """
     check_device(device)
     _forget(device)
-    return Accelerator(
+    made = Accelerator(
         cpu=device == "cpu",
         mixed_precision="bf16" if precision == "bfloat16" else "no",
         kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],
     )
+    if made.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED):
+        raise UserError(
+            f"{made.distributed_type.value}: weights are not shared out over processes here; "
+            "launch with torchrun or accelerate launch --multi_gpu"
+        )
+    return made
 
 
 def check_device(device: str) -> None:
@@ -60,6 +67,13 @@ def _forget(device: str) -> None:
         PartialState().num_processes == 1 and PartialState().device.type != device
     )
     AcceleratorState._reset_state(reset_partial_state=alone)
+
+
+def memory(device: torch.device) -> float:
+    """Return GiB: of a GPU the most that were needed so far, else what this process holds now."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    return float(psutil.Process().memory_info().rss) / 2**30
 
 
 def to_device(batch: T, device: torch.device) -> T:

@@ -29,7 +29,7 @@ from genima_lite.training import batches, checkpoint
 from genima_lite.training.batches import Data, MicroBatches
 from genima_lite.training.checkpoint import Progress
 from genima_lite.training.config import TrainingConfig
-from genima_lite.training.devices import make_accelerator, to_device
+from genima_lite.training.devices import make_accelerator, memory, to_device
 from genima_lite.training.ema import Average
 from genima_lite.training.log import Log
 from genima_lite.training.precision import resolved
@@ -247,6 +247,7 @@ class Trainer(Generic[B]):
         self._check(loss=numbers["loss"], gradient=gradient_norm, weights=weights_norm)
         if log is not None:
             more = {"gradient_norm": gradient_norm, "learning_rate": group["lr"]}
+            more["memory_gib"] = memory(self._accelerator.device)
             log.scalars("train", {**numbers, **more}, self.step)
         return Step(self.step, numbers.pop("loss"), numbers)
 

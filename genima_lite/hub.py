@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
@@ -21,7 +22,7 @@ def is_hub_id(name: Path | str) -> bool:
 
 
 def download(name: str) -> Path:
-    """Return the folder with a model of the hub; JSON, text and safetensors are all that is taken.
+    """Return the folder with a diffusion model of the hub; JSON, text and safetensors are taken.
 
     Raises:
         UserError: no network, or no such model.
@@ -30,18 +31,32 @@ def download(name: str) -> Path:
         "model_index.json",
         *(f"{part}/*.{kind}" for part in DIFFUSION_PARTS for kind in _KINDS),
     ]
+    folder = _downloaded(name, wanted, _HALF)
+    if _without_weights(folder):  # some are there only in half precision
+        folder = _downloaded(name, wanted)
+    return folder
+
+
+def download_network(name: str) -> Path:
+    """Return the folder with a single network of the hub: its sizes, and weights in safetensors.
+
+    Raises:
+        UserError: no network, or no such model.
+    """
+    return _downloaded(name, ["config.json", "model.safetensors"])
+
+
+def _downloaded(name: str, wanted: Sequence[str], not_wanted: Sequence[str] = ()) -> Path:
+    """Return the folder with some files of a model."""
+    some, others = list(wanted), list(not_wanted)
     try:
-        folder = Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=list(_HALF)))
-        if _without_weights(folder):  # some are there only in half precision
-            folder = Path(snapshot_download(name, allow_patterns=wanted))
+        return Path(snapshot_download(name, allow_patterns=some, ignore_patterns=others))
     except Exception as error:  # the network has many
         said = str(error).partition("\n")[0]
         raise UserError(
             f"'{name}' is no folder with a model here, and cannot be had from the hub ({said}); a "
-            "local folder in Stable Diffusion's format works without a network, and the recipe "
-            "'laptop' needs neither"
+            "local folder works without a network, and the recipe 'laptop' needs neither"
         ) from None
-    return folder
 
 
 def _without_weights(folder: Path) -> bool:
