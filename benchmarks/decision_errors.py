@@ -25,11 +25,11 @@ from rich.table import Table
 from genima_lite import panda
 from genima_lite.controller.act import ACT
 from genima_lite.controller.checkpoint import load_controller
+from genima_lite.controller.follow import predict_actions
 from genima_lite.datasets.demonstrations import read_demos
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.files import write_json
 from genima_lite.observation import Demo
-from genima_lite.policies.controller import predict_actions
 from genima_lite.shipped import shipped
 from genima_lite.targets import decision_frames, demo_targets, draw_targets_of
 from genima_lite.tiling import TILE_ORDER

@@ -16,12 +16,12 @@ from tiny_controller import TINY_CONTROLLER as TINY
 from tiny_training import ControllerTraining, follow
 
 from genima_lite.controller.checkpoint import METADATA, WEIGHTS, load_controller, save_controller
+from genima_lite.controller.follow import predict_actions
 from genima_lite.controller.run import ControllerRunConfig, FollowingMixture, preset_run
 from genima_lite.controller.train import new_controller
 from genima_lite.errors import UserError
 from genima_lite.observation import Observation
 from genima_lite.policies.api import Decision, PolicySettings
-from genima_lite.policies.controller import predict_actions
 from genima_lite.training.tensors import save_tensors
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

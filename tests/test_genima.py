@@ -17,6 +17,7 @@ from genima_lite.cameras import Camera
 from genima_lite.controller.augment import AugmentConfig as CorruptConfig
 from genima_lite.controller.backgrounds import textures
 from genima_lite.controller.checkpoint import load_controller, save_controller
+from genima_lite.controller.follow import predict_actions
 from genima_lite.controller.sources import DemoSource
 from genima_lite.controller.train import new_controller
 from genima_lite.datasets.demonstrations import decision_segments, decisions, read_demos, recorded
@@ -41,7 +42,6 @@ from genima_lite.errors import UserError
 from genima_lite.panda import HOME
 from genima_lite.planner import plan
 from genima_lite.policies.api import PolicyFactory, PolicySettings, env_spec, make_policy
-from genima_lite.policies.controller import predict_actions
 from genima_lite.seeds import evaluation_seed
 from genima_lite.shipped import shipped
 from genima_lite.targets import demo_targets, draw_targets_of, find_spheres

@@ -48,6 +48,8 @@ class Evaluation:
     """How many of a trained policy's K actions are executed a decision; by default all."""
     ensemble: bool = False
     """Let a trained policy decide at every step and average its decisions."""
+    fit: bool = False
+    """Lead the actions of a controller with spheres to the posture that fits those it sees."""
     backend: str = BENCH
     """Of the environments; see `genima_lite.envs.api.EnvSpec`."""
     perturb: tuple[str, ...] = ()
@@ -114,8 +116,8 @@ class Evaluation:
             self._starts.check(self.names, self.episodes)
         if self._make.fingerprint() is None and self._make.settings != PolicySettings():
             raise UserError(
-                f"policy '{self.policy}' is not trained: leave checkpoint, n_action_steps and "
-                "ensemble away"
+                f"policy '{self.policy}' is not trained: leave checkpoint, n_action_steps, "
+                "ensemble and fit away"
             )
         for task in self.names:
             self._make.spec(task)
@@ -167,7 +169,8 @@ class Evaluation:
 
     def document(self, results: Sequence[EpisodeResult], command: str) -> dict[str, Any]:
         """Return all about a run, JSON-able, with the command that started it."""
-        names = ["policy", "episodes", "seed", "n_action_steps", "ensemble", "backend", "tracking"]
+        names = ["policy", "episodes", "seed", "n_action_steps", "ensemble", "fit", "backend"]
+        names += ["tracking"]
         names += ["perturb", "strength"] if self.perturb else []
         names += ["variations"] if self.variations else []
         settings: dict[str, Any] = {name: getattr(self, name) for name in names}
@@ -188,7 +191,7 @@ class Evaluation:
 
     @cached_property
     def _make(self) -> PolicyFactory:
-        settings = PolicySettings(self.checkpoint, self.n_action_steps, self.ensemble)
+        settings = PolicySettings(self.checkpoint, self.n_action_steps, self.ensemble, self.fit)
         world = (self.backend, self.perturb, self.strength, self.tracking)
         return PolicyFactory(self.policy, settings, *world)
 

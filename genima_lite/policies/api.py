@@ -59,6 +59,8 @@ class PolicySettings:
         n_action_steps: how many of a decision's K actions are executed before the next; `None`
             for all.
         ensemble: temporal ensembling: decide at every step and average what was said about it.
+        fit: a controller with spheres leads to the posture that fits those it sees
+            (`genima_lite.controller.posture`), instead of where the network alone would.
 
     Raises:
         UserError: n_action_steps below 1, or together with the ensemble, which executes one.
@@ -67,6 +69,7 @@ class PolicySettings:
     checkpoint: Path | None = None
     n_action_steps: int | None = None
     ensemble: bool = False
+    fit: bool = False
 
     def __post_init__(self) -> None:
         if self.n_action_steps is not None and self.n_action_steps < 1:

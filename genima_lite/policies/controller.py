@@ -4,72 +4,20 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from genima_lite.controller.act import ACT
 from genima_lite.controller.checkpoint import load_config, load_controller, load_metadata
 from genima_lite.controller.config import ControllerConfig
-from genima_lite.controller.data import encode
 from genima_lite.controller.ensemble import TemporalEnsemble
-from genima_lite.controller.normalise import denormalise_actions, normalise_state
-from genima_lite.controller.pictures import stack_views, to_input
-from genima_lite.controller.viewpoint import known_views
+from genima_lite.controller.follow import predict_actions
 from genima_lite.envs.api import EnvSpec, RobotEnv
 from genima_lite.errors import UserError
 from genima_lite.observation import Observation
 from genima_lite.policies.api import Decision, Policy, PolicySettings
 from genima_lite.shipped import shipped
-
-
-@torch.no_grad()
-def predict_actions(
-    model: ACT, views: Mapping[str, np.ndarray], observation: Observation, instruction: str = ""
-) -> np.ndarray:
-    """Return the next actions, (K, 8) float64: joint targets in radians, gripper open in [0, 1].
-
-    Args:
-        model: a controller, ready to use.
-        views: by camera, (H, W, 3) uint8, with targets drawn on them if the controller wants any.
-            Those of cameras that stand elsewhere are drawn anew
-            (`genima_lite.controller.viewpoint`).
-        observation: where the arm is, and the cameras.
-        instruction: for a controller with language.
-
-    Raises:
-        UserError: a view is missing, has another size or is no picture; or the arm's state is not
-            known.
-    """
-    config, device = model.config, next(model.parameters()).device
-    joints, gripper = _state(observation)
-    if config.spheres:
-        views = known_views(model, views, observation, joints, gripper)
-    state = normalise_state(joints, gripper)
-    length = config.text_features
-    out = model(
-        to_input(stack_views(config, views))[None].to(device),
-        torch.from_numpy(state)[None].to(device),
-        encode([instruction], length).to(device) if length else None,
-    )
-    return denormalise_actions(out.joints[0].cpu().numpy(), out.gripper[0].cpu().numpy(), joints)
-
-
-def _state(observation: Observation) -> tuple[np.ndarray, float]:
-    """Return joints (7,) in radians and gripper open in [0, 1].
-
-    Raises:
-        UserError: they are not there, or not finite.
-    """
-    joints = np.asarray(observation.joint_positions)
-    gripper = observation.gripper_open or 0.0
-    if joints.shape != (7,) or joints.dtype.kind not in "fiu" or not np.isfinite(joints).all():
-        raise UserError(f"joint_positions are {joints}; the controller needs seven finite radians")
-    if not 0.0 <= float(gripper) <= 1.0:
-        raise UserError(f"gripper_open is {gripper}; give 0 (closed) to 1 (open)")
-    return joints, float(gripper)
 
 
 class ControllerPolicy(Policy):
@@ -100,6 +48,8 @@ class ControllerPolicy(Policy):
         if config.spheres != self.wants_spheres:
             right = "oracle or genima" if config.spheres else "act"
             raise UserError(f"{folder}: a controller for policy {right}")
+        if settings.fit and not config.spheres:
+            raise UserError(f"{folder}: a controller without spheres has nothing to fit")
         if not config.spheres:
             warn_if_unseen(folder, load_metadata(folder).tasks, env.task_name)
         self._n_action_steps = _action_steps(settings, config.horizon)
@@ -133,7 +83,9 @@ class ControllerPolicy(Policy):
         start = time.perf_counter()
         views = self._views(observation)
         drawn = time.perf_counter()
-        actions = predict_actions(self.model, views, observation, self._instruction)
+        actions = predict_actions(
+            self.model, views, observation, self._instruction, self.settings.fit
+        )
         seconds = {"draw": drawn - start, "control": time.perf_counter() - drawn}
         shown = views if self.wants_spheres else None
         if self._ensemble is None:

@@ -185,7 +185,7 @@ def lead_by_hand(
         stage: with views of the size that it was trained for.
         start: where the sphere is at first: metres along x, y, z from the home posture's tip.
     """
-    from genima_lite.policies.controller import predict_actions
+    from genima_lite.controller.follow import predict_actions
     from genima_lite.targets.keypoints import targets_of
 
     seen = stage.pose(panda.HOME)

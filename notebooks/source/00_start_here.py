@@ -114,7 +114,7 @@ show_side_by_side({"true targets": true, "drawn by stage 1": drawn})
 
 # %%
 # NBVAL_CHECK_OUTPUT
-from genima_lite.policies.controller import predict_actions
+from genima_lite.controller.follow import predict_actions
 
 actions = predict_actions(genima.model, drawn, env.observation)
 print("actions:", actions.shape, "gripper open at the end:", actions[-1, 7] > 0.5)

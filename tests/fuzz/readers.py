@@ -11,6 +11,7 @@ import numpy as np
 
 from genima_lite import cli
 from genima_lite.controller.checkpoint import load_controller, load_metadata
+from genima_lite.controller.follow import predict_actions
 from genima_lite.demos.inspection import inspect_dataset
 from genima_lite.demos.inspection_text import render_report
 from genima_lite.demos.replay import replay
@@ -20,7 +21,6 @@ from genima_lite.evaluation.report import write_report
 from genima_lite.evaluation.statistics import results_document
 from genima_lite.observation import Observation
 from genima_lite.policies.api import PolicyFactory
-from genima_lite.policies.controller import predict_actions
 from genima_lite.recipes._steps import run_step
 from genima_lite.training.tensors import load_tensors
 from genima_lite.viz.episode import draw_episode, find_episode
