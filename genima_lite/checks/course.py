@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import platform
+import tempfile
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import numpy as np
 
@@ -45,3 +48,15 @@ def _named(package: str) -> str:
         return f"{package} {version(package)}"
     except PackageNotFoundError:
         return f"no {package}"
+
+
+def workspace(name: str) -> Path:
+    """Return a folder in which a notebook's training goes on where it was stopped.
+
+    It lies in the system's folder for temporary files; with short loops it is a new one.
+    """
+    if fast():
+        return Path(tempfile.mkdtemp(prefix=f"genima-lite-{name}-"))
+    folder = Path(tempfile.gettempdir()) / f"genima-lite-{getpass.getuser()}" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

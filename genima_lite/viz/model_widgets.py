@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.components import Components
+from genima_lite.diffusion.validate import Example
 from genima_lite.tiling import tile
 from genima_lite.viz.anatomy import overlaid
 from genima_lite.viz.attention import drawing_maps
@@ -66,3 +67,28 @@ def look_at_word(
         return beside(enlarged(picture, 384), enlarged(overlaid(picture, maps[word]), 384)), text
 
     return Playground(show, {"word": choice("word", list(maps), word)})
+
+
+def compare_drawings(
+    agents: Mapping[str, DiffusionAgent], examples: Sequence[Example]
+) -> Playground:
+    """Return sliders for the example and the noise: what each model draws, and what is true.
+
+    Args:
+        agents: by name.
+        examples: held-out decisions.
+    """
+
+    def show(example: int, seed: int) -> tuple[np.ndarray, str]:
+        chosen = examples[example]
+        drawn = [a.draw(chosen.views, chosen.instruction, seed) for a in agents.values()]
+        shown = [chosen.views, *drawn, chosen.expert_targets.views]
+        names = ", ".join(("seen", *agents, "true"))
+        pictures = [enlarged(tile(views), 256) for views in shown]
+        return beside(*pictures), f"“{chosen.instruction}”; left to right: {names}"
+
+    controls = {
+        "example": whole("decision", 0, len(examples) - 1, 0),
+        "seed": whole("noise seed", 0, 20, 0),
+    }
+    return Playground(show, controls)
