@@ -1,6 +1,7 @@
 """The environment: gymnasium's rules, RLBench's fields, reproducibility, bad input."""
 
 import hashlib
+import json
 import multiprocessing
 import os
 import subprocess
@@ -74,6 +75,7 @@ def test_gymnasium_accepts_every_task(task):
     _, info = env.reset(seed=0)
     assert isinstance(info["instruction"], str)
     assert info["instruction"] == info["instructions"][0]
+    json.dumps(info["success"])  # no bool of NumPy, which results cannot hold
     picture = env.render()
     assert picture.shape == (512, 512, 3)
     assert picture.std() > 10

@@ -142,7 +142,7 @@ class BenchEnv(gymnasium.Env):
     @property
     def success(self) -> bool:
         """Whether the task is done now."""
-        return self.task.success(self.scene)
+        return bool(self.task.success(self.scene))
 
     def instructions(self, variation: int) -> list[str]:
         """Return several sentences that ask for a variation; the first is the standard one."""
