@@ -29,8 +29,11 @@ def follow(trainer: Trainer[Any], max_minutes: float | None = None) -> list[floa
     """
     path = trainer.out / "losses.json"
     known = schema.decode(list[float], read_json(path, MEBIBYTE), path) if path.exists() else []
-    losses = known[: trainer.step] + [step.loss for step in trainer.run(max_minutes)]
-    write_json(path, losses)
+    losses = known[: trainer.step]
+    try:
+        losses.extend(step.loss for step in trainer.run(max_minutes))
+    finally:
+        write_json(path, losses)  # also when somebody presses "stop"
     return losses
 
 
