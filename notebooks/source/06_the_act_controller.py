@@ -182,11 +182,11 @@ class Planted(torch.nn.Module):
         self.to_action = torch.nn.Linear(config.hidden, 8)
         self.to_padding = torch.nn.Linear(config.hidden, 1)
 
-    def forward(self, queries: torch.Tensor, memory: torch.Tensor) -> tuple:
+    def forward(self, asked: torch.Tensor, memory: torch.Tensor) -> tuple:
         outputs = []
         for layer in self.layers:
-            queries = layer(queries, memory)
-            outputs.append(queries)
+            asked = layer(asked, memory)
+            outputs.append(asked)
         out = torch.stack(outputs)[0]
         return self.to_action(out), self.to_padding(out)
 
