@@ -81,15 +81,17 @@ def replay(_: list[str]) -> Command:
     """Execute the stored actions of every episode again and count the successes."""
     from genima_lite.demos.layout import iterate_episodes
     from genima_lite.demos.replay import replay as again
+    from genima_lite.envs.api import BENCH
 
-    def run(folder: Folder) -> int:
+    def run(folder: Folder, backend: str = BENCH) -> int:
         """It fails where an episode does.
 
         Args:
-            folder: a dataset made by collect.
+            folder: a dataset made by collect, or recorded in RLBench.
+            backend: where it was recorded: bench, or rlbench.
         """
         total = sum(1 for _ in iterate_episodes(folder))
-        results = list(progress(again(folder), total, "replaying"))
+        results = list(progress(again(folder, backend), total, "replaying"))
         failed = [result for result in results if not result.success]
         worst = max((result.deviation for result in results), default=0.0)
         for result in failed:

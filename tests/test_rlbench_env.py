@@ -15,6 +15,7 @@ from genima_lite.demos.collect import CollectSettings, collect
 from genima_lite.demos.inspection import inspect_dataset
 from genima_lite.demos.layout import iterate_episodes
 from genima_lite.demos.read import read_episode
+from genima_lite.demos.replay import replay_demo
 from genima_lite.envs.api import EnvSpec, make_env
 from genima_lite.envs.rlbench.client import RLBenchEnv
 from genima_lite.envs.rlbench.process import Seconds, SimulatorError, worker_environment
@@ -238,6 +239,9 @@ def test_demonstrations_are_collected_and_read(double, tmp_path):
         scene = env.observation
         np.testing.assert_array_equal(scene.task_low_dim_state, demo[0].task_low_dim_state)
         assert env.demonstration() is demo
+        success, deviation = replay_demo(env, demo, tmp_path)
+        assert success
+        assert deviation < 1e-3
         assert env.execute(np.vstack(list(env.expert_stretches()))).success
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,15 @@ from genima_lite.demos.layout import SCENE_STATE, DatasetError, EpisodeFolder, i
 from genima_lite.demos.order_rules import order_fault
 from genima_lite.demos.read import read_episode
 from genima_lite.demos.value_rules import value_faults
-from genima_lite.envs.api import BENCH, EnvSpec, HasSnapshot, RobotEnv, make_env, require
+from genima_lite.envs.api import (
+    BENCH,
+    EnvSpec,
+    HasDemonstrations,
+    HasSnapshot,
+    RobotEnv,
+    make_env,
+    require,
+)
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo
 
@@ -40,29 +50,35 @@ def replay(root: Path | str, backend: str = BENCH) -> Iterator[Replayed]:
         DatasetError: an episode without a stored scene, or unreadable.
         UserError: a scene of another task or version, or a backend without `HasSnapshot`.
     """
-    env: RobotEnv | None = None
-    for episode in iterate_episodes(root):
-        if env is None or env.task_name != episode.task:
-            env = make_env(EnvSpec(episode.task, cameras=(), backend=backend))
-        demo = read_episode(episode.path, kinds=())
-        yield Replayed(episode, *replay_demo(env, demo, episode.path))
+    for task, episodes in groupby(iterate_episodes(root), lambda each: each.task):
+        with closing(make_env(EnvSpec(task, cameras=(), backend=backend))) as env:
+            for episode in episodes:
+                demo = read_episode(episode.path, kinds=())
+                yield Replayed(episode, *replay_demo(env, demo, episode.path))
 
 
 def replay_demo(env: RobotEnv, demo: Demo, path: Path) -> tuple[bool, float]:
     """Return success at the end and the largest joint deviation in radians.
 
+    The scene is restored from what our bench stored beside the episode; an environment that
+    demonstrates its task, such as RLBench, draws it again from the demonstration's random state.
+
     Raises:
         DatasetError: no scene, one that cannot be restored, or actions that cannot be executed.
     """
-    if demo.scene_state is None:
+    if demo.scene_state is None and not isinstance(env, HasDemonstrations):
         raise DatasetError(
             f"{path}: no scene_state.json, so its scene cannot be restored; only demonstrations "
-            "that 'collect' recorded can be replayed"
+            "that 'collect' recorded on the bench can be replayed there; for RLBench's: "
+            "--backend rlbench"
         )
     if fault := next(value_faults(demo), None) or order_fault(demo):
         raise DatasetError(f"{path}: {fault}")
     try:
-        require(env, HasSnapshot, "replay").restore(demo.scene_state)
+        if isinstance(env, HasDemonstrations):
+            env.reset(options={"demo": demo})
+        else:
+            require(env, HasSnapshot, "replay").restore(demo.scene_state or {})
     except UserError as error:
         raise DatasetError(f"{path / SCENE_STATE}: {error}") from None
     deviations, success = [], False

@@ -45,7 +45,8 @@ def answers(display: str) -> bool:
 def ensure_display() -> subprocess.Popen[bytes] | None:
     """Let DISPLAY name an X server that answers; start Xvfb if none does, and return it.
 
-    Xvfb belongs to this process' group, and ends with this process however that ends.
+    Xvfb belongs to this process' group, and ends with this process however that ends; by SIGTERM,
+    so that it removes its lock and its socket.
 
     Raises:
         NoDisplay: Xvfb is not installed, or does not start.
@@ -66,7 +67,7 @@ def _start(program: str) -> subprocess.Popen[bytes]:
     libc = ctypes.CDLL(None)  # loaded before the fork
 
     def die_with_parent() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
     server = subprocess.Popen(command, pass_fds=[write], preexec_fn=die_with_parent)
     os.close(write)

@@ -55,10 +55,14 @@ class Pictures:
         return max([mmap.PAGESIZE, *ends])
 
     def put(self, observation: Any, memory: mmap.mmap) -> None:
-        """Copy an RLBench observation's pictures into the memory."""
+        """Copy an RLBench observation's pictures into the memory.
+
+        A live mask comes as float32, its handles made of bytes divided and multiplied by 255.
+        """
         for name, shape, dtype, offset in self.places():
+            picture = getattr(observation, name)
             there = np.ndarray(shape, dtype, memory, offset)
-            there[...] = getattr(observation, name)
+            there[...] = np.rint(picture) if dtype == np.int32 else picture
 
     def take(self, observation: Observation, memory: mmap.mmap) -> None:
         """Copy the pictures out of the memory into an observation."""

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -24,7 +25,10 @@ _MODULE = "genima_lite.envs.rlbench.worker"
 _TAIL = 600
 """Characters of what a dead worker printed that an error quotes."""
 
-_NEEDED = ("ModuleNotFoundError", "ImportError", "NoDisplay", "PyRepError", "FileNotFoundError")
+_LAST = 2.0
+"""Seconds in which what a dead worker has started must end by itself."""
+
+_NEEDED = ("ModuleNotFoundError", "ImportError", "NoDisplay", "PyRepError")
 """Errors of a start that starting again does not mend."""
 
 
@@ -165,9 +169,14 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End the worker and all that it started."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+        self._process.kill()
         self._process.wait()
+        with suppress(ProcessLookupError, PermissionError):
+            ended = time.monotonic() + _LAST
+            while time.monotonic() < ended:  # Xvfb removes its files
+                os.killpg(self.pid, 0)
+                time.sleep(0.01)
+            os.killpg(self.pid, signal.SIGKILL)
         self._line.close()
         self._said.close()
         self.memory.close()

@@ -166,6 +166,8 @@ class Simulator:
             sensor = VisionSensor.create(
                 [size, size],
                 explicit_handling=True,
+                show_volume_not_detecting=False,
+                show_volume_detecting=False,
                 near_clipping_plane=mount.near,
                 far_clipping_plane=mount.far,
                 view_angle=float(np.rad2deg(mount.opening_angle)),

@@ -11,8 +11,10 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import Any
 
 from genima_lite.envs.rlbench.display import ensure_display
@@ -25,8 +27,8 @@ from genima_lite.envs.rlbench.messages import (
 )
 from genima_lite.envs.rlbench.simulator import Simulator
 
-FILM_SIZE = 1024
-"""Pixels along each side of the largest picture for a film."""
+_SERVERS: list[subprocess.Popen[bytes] | None] = []
+"""The Xvfb that this process has started, if any."""
 
 
 class Worker:
@@ -127,7 +129,7 @@ def serve(line: Line, memory: mmap.mmap) -> None:
 
 def _started(memory: mmap.mmap, task: str, pictures: dict[str, Any]) -> Worker:
     """Find or start a display, then the simulator."""
-    ensure_display()
+    _SERVERS.append(ensure_display())
     cameras = tuple(pictures.pop("cameras"))
     return Worker(task, Pictures(cameras, **pictures), memory)
 
@@ -141,6 +143,10 @@ def end_with(end: socket.socket) -> None:
         poll = select.poll()
         poll.register(end.fileno(), 0)  # a hang-up is told in any case
         poll.poll()
+        for server in filter(None, _SERVERS):
+            server.terminate()  # it removes its files
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(2.0)
         os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -80,7 +80,7 @@ class Scene:
             rgb = sensor.capture_rgb() if wanted.rgb else None
             pictures[f"{name}_rgb"] = rgb if rgb is None else (rgb * 255.0).astype(np.uint8)
             pictures[f"{name}_depth"] = sensor.capture_depth() if wanted.depth else None
-            mask = np.full(sensor.size[::-1], 17.0, np.float32) if wanted.mask else None
+            mask = np.full(sensor.size[::-1], 16.999998, np.float32) if wanted.mask else None
             pictures |= {f"{name}_mask": mask, f"{name}_point_cloud": None}
         states = {
             "joint_velocities": world.velocities.copy(), "joint_positions": world.joints.copy(),
