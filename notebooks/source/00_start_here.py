@@ -588,10 +588,13 @@ change_scene(genima.agent, "take_lid_off_saucepan", seed=2001, shown="distractor
 # | [00 Start here](00_start_here.ipynb) | what does it do, and where does it fail? | the shipped agent |
 # | [01 The robot and its bench](01_the_robot_and_its_bench.ipynb) | what is an arm, a camera, a demonstration? | simulator |
 # | [02 Rendering joint targets](02_rendering_joint_targets.ipynb) | how do joints become spheres, and spheres joints? | NumPy |
+# | [03 Anatomy of a small Stable Diffusion](03_anatomy_of_a_small_stable_diffusion.ipynb) | what is in a diffusion model, and what is "turbo"? | mini-turbo |
+# | [04 ControlNet](04_controlnet.ipynb) | how does it learn to draw actions? | a short fine-tuning |
+# | [06 The ACT controller](06_the_act_controller.ipynb) | how does a drawing become joint commands? | the shipped controllers |
+# | [07 Closing the loop](07_closing_the_loop.ipynb) | which of two policies is better, and which half fails? | all of it |
 #
-# Notebooks on fine-tuning the diffusion model, training the controller, evaluation, RLBench and a
-# real arm are to follow; until then `genima-lite train laptop --help` and the pages in `docs/`
-# lead through them.
+# Notebooks on LoRA, RLBench and a real arm are to follow; until then the pages in `docs/` lead through
+# them.
 #
 # What stands behind the same interfaces:
 #
