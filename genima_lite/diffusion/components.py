@@ -26,6 +26,8 @@ class Components:
         controlnet: a `ControlNetModel`, or `None`. Without one, a UNet with twice the latent's
             channels gets the condition's latents beside the noisy ones (InstructPix2Pix).
         tokenizer_2, text_encoder_2: of Stable Diffusion XL, else `None`.
+        decoder: an `AutoencoderTiny` that makes pictures of latents in place of the `vae`, or
+            `None`. It is no part of the model's folder.
     """
 
     tokenizer: Any
@@ -36,6 +38,7 @@ class Components:
     controlnet: Any = None
     tokenizer_2: Any = None
     text_encoder_2: Any = None
+    decoder: Any = None
 
     @classmethod
     def of(cls, pipeline: Any) -> Components:
@@ -46,12 +49,14 @@ class Components:
         return cls(**given, **{name: getattr(pipeline, name, None) for name in further})
 
     def parts(self) -> dict[str, Any]:
-        """Return what is there, by name."""
-        return {name: part for name, part in vars(self).items() if part is not None}
+        """Return what of the model is there, by name."""
+        found = {name: part for name, part in vars(self).items() if part is not None}
+        found.pop("decoder", None)
+        return found
 
     def to(self, device: torch.device | str) -> Components:
         """Move the networks to a device, in place; return all."""
-        for part in self.parts().values():
+        for part in [*self.parts().values(), self.decoder]:
             if isinstance(part, torch.nn.Module):
                 part.to(device)
         return self
@@ -146,7 +151,7 @@ def encode_pictures(components: Components, pictures: np.ndarray | torch.Tensor)
 @torch.no_grad()
 def decode_pictures(components: Components, latents: torch.Tensor) -> torch.Tensor:
     """Return pictures (N, 3, H, W) float32, about [-1, 1], of scaled latents (N, C, h, w)."""
-    vae = components.vae
+    vae = components.decoder or components.vae
     given = (latents / vae.config.scaling_factor).to(vae.device, vae.dtype)
     return vae.decode(given).sample.float()
 

@@ -121,6 +121,23 @@ def load_components(
     return index["_class_name"], components
 
 
+def load_decoder(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
+    """Load an `AutoencoderTiny` from a folder with its `config.json` and weights.
+
+    Raises:
+        UserError: no such network in it.
+    """
+    home, name = folder.absolute().parent, folder.absolute().name
+    kind = "AutoencoderTiny"
+    weights = find_weights(home, name, _STEMS["vae"])
+    path, values = folder / "config.json", read_config(home, name, "config.json", kind)
+    check_depth(path, values, len(weights.tensors))
+    network = _made(path, lambda: diffusers.AutoencoderTiny.from_config(values))
+    _check_fit(kind, weights, network)
+    _fill(kind, network, _files(weights), dtype)
+    return network
+
+
 def precision_of(name: str, network: Any, dtype: torch.dtype) -> torch.dtype:
     """Return in which precision a network is kept that does not learn.
 

@@ -1,0 +1,104 @@
+"""Milliseconds a decision of `DiffusionAgent` by setting: `python benchmarks/bench_drawing.py`.
+
+SD-Turbo's architecture with random weights: what is drawn means nothing, the time is the same. The
+difference is the largest of any pixel from the first row's picture, in levels of 255.
+
+    --device D       cpu or cuda (default cpu)
+    --size N         pixels along each side of the tiled picture (default 512)
+    --rounds N       pictures measured (default 10)
+    --tiny           tiny networks, to try the script
+    --compile        also compiled (minutes)
+    --json FILE      also write the numbers to a file
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderTiny
+from rich.console import Console
+from rich.table import Table
+from sd_turbo_sizes import sd_turbo, with_controlnet
+
+from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.diffusion.components import Components
+from genima_lite.files import write_json
+
+PROMPT = "tiled perspectives of a robot arm executing 'push the red button'"
+
+
+def main() -> None:
+    words = parsed()
+    device = words.device
+    picture = np.random.default_rng(0).integers(0, 256, (words.size, words.size, 3), np.uint8)
+    torch.manual_seed(0)
+    whole = with_controlnet(sd_turbo(device, words.tiny))
+    rows = []
+    for steps in (1, 5, 10):
+        first = None
+        for name, components, compiled in settings(whole, device, words.compile):
+            agent = DiffusionAgent(components, steps, compiled)
+            drawn = agent.draw_tiled(picture, PROMPT)
+            first = drawn if first is None else first
+            away = int(np.abs(drawn.astype(int) - first.astype(int)).max())
+            again = agent.draw_tiled(picture, PROMPT)
+            same = bool((again == drawn).all())
+            rows.append((name, steps, milliseconds(agent, picture, words), away, same))
+    show(rows)
+    if words.json is not None:
+        names = ("setting", "steps", "milliseconds", "difference", "same_again")
+        write_json(words.json, [dict(zip(names, row, strict=True)) for row in rows])
+
+
+def settings(whole: Components, device: str, compiled: bool):
+    """Yield settings: name, components, whether compiled. Networks go to half on the way."""
+    tiny = AutoencoderTiny().to(device).eval()
+    yield "float32, AutoencoderKL", whole, False
+    for network in (whole.unet, whole.controlnet):
+        network.half()
+    yield "float16, AutoencoderKL", whole, False
+    whole.decoder = tiny.half()
+    yield "float16, AutoencoderTiny (random)", whole, False
+    if compiled:
+        yield "float16, AutoencoderTiny (random), compiled", whole, True
+    whole.decoder = None
+    for network in (whole.unet, whole.controlnet):
+        network.float()
+
+
+def milliseconds(agent: DiffusionAgent, picture: np.ndarray, words: argparse.Namespace) -> float:
+    """Return the median time of a picture; copying it to the processor waits for the device."""
+    taken = []
+    for seed in range(words.rounds):
+        begun = time.perf_counter()
+        agent.draw_tiled(picture, PROMPT, seed)
+        taken.append(1000 * (time.perf_counter() - begun))
+    return float(np.median(taken))
+
+
+def show(rows: list[tuple]) -> None:
+    table = Table(
+        "setting", "steps", "ms a picture", "largest difference", "same seed, same picture"
+    )
+    for name, steps, taken, away, same in rows:
+        table.add_row(name, str(steps), f"{taken:.1f}", str(away), "yes" if same else "NO")
+    Console().print(table)
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""Pictures a second of training a ControlNet: ours, and a loop that encodes in each step.
+
+`python benchmarks/bench_paper_training.py --device cuda`. Both have the same networks (SD-Turbo's
+architecture, random weights, a frozen base), batch, precision and optimiser. Ours is `Trainer` with
+`Drawing` as recipes run them, latents kept; the other does in each step what diffusers' example
+`train_controlnet.py` does: encode pictures and prompts, add noise, predict, step.
+
+    --device D       cpu or cuda (default cpu)
+    --batches N ...  batch sizes (default 2 8 16)
+    --steps N        steps measured, after three that are not (default 20)
+    --checkpointing  with gradient checkpointing
+    --memory GIB     let torch use no more than this of a GPU
+    --tiny           tiny networks and pictures, to try the script
+    --json FILE      also write the numbers to a file
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import DDPMScheduler
+from rich.console import Console
+from rich.table import Table
+from sd_turbo_sizes import sd_turbo
+
+from genima_lite.diffusion.adapters import prepare
+from genima_lite.diffusion.batch import DrawingBatch
+from genima_lite.diffusion.components import Components, as_condition, encode_pictures
+from genima_lite.diffusion.step import StepConfig
+from genima_lite.diffusion.train import AdapterConfig, Drawing
+from genima_lite.files import write_json
+from genima_lite.training.config import TrainingConfig
+from genima_lite.training.devices import memory
+from genima_lite.training.loop import Trainer
+
+PROMPTS = ("", "tiled perspectives of a robot arm executing 'push the red button'")
+WARM = 3
+
+
+class Kept:
+    """Random pictures with latents, as shards give them."""
+
+    def __init__(self, side: int):
+        rng = np.random.default_rng(0)
+        pictures = rng.integers(0, 256, (64, side, side, 3), np.uint8)
+        self.pictures = torch.from_numpy(pictures)
+        self.latents = torch.randn(64, 4, side // 8, side // 8).half()
+
+    def batch(self, rng: np.random.Generator, size: int) -> DrawingBatch:
+        chosen = torch.from_numpy(rng.integers(64, size=size))
+        latents, prompts = self.latents[chosen], torch.ones(size, dtype=torch.int64)
+        return DrawingBatch(prompts, None, self.pictures[chosen], latents, latents)
+
+
+def base(words: argparse.Namespace) -> Components:
+    """Return a frozen base in bfloat16."""
+    torch.manual_seed(0)
+    components = sd_turbo(words.device, words.tiny)
+    components.unet.bfloat16()
+    return components
+
+
+def ours(words: argparse.Namespace, size: int) -> tuple[float, float]:
+    """Return pictures a second, and GiB."""
+    config = TrainingConfig(
+        steps=WARM + words.steps,
+        batch_size=size,
+        learning_rate=1e-5,
+        ema=0.0,
+        precision="bfloat16",
+        save_every=10**6,
+    )
+    step = StepConfig(noise_power=1, changed_weight=0)
+    adapter = AdapterConfig("frozen", gradient_checkpointing=words.checkpointing, step=step)
+    trainee = Drawing(base(words), PROMPTS, adapter, config)
+    with TemporaryDirectory() as out:
+        trainer = Trainer(trainee, Kept(words.side), config, out, {}, device=words.device)
+        steps = trainer.run()
+        return measured(words, size, lambda: next(steps))
+
+
+def encoding(words: argparse.Namespace, size: int) -> tuple[float, float]:
+    """Return the same of a loop that encodes in each step."""
+    components, data = base(words), Kept(words.side)
+    weights = [p for group in prepare(components, "frozen").values() for p in group]
+    if words.checkpointing:
+        components.controlnet.enable_gradient_checkpointing()
+        components.unet.enable_gradient_checkpointing()
+    components.controlnet.train()
+    optimizer = torch.optim.AdamW(weights, lr=1e-5, weight_decay=0.01, fused=True)
+    noiser = DDPMScheduler(beta_schedule="scaled_linear")
+    ids = torch.zeros(size, components.tokenizer.model_max_length, dtype=torch.int64)
+    rng, device = np.random.default_rng(0), words.device
+
+    def step() -> float:
+        batch = data.batch(rng, size).to(device)
+        with torch.no_grad():
+            latents = encode_pictures(components, batch.conditions)
+            text = components.text_encoder(ids.to(device))[0]
+        noise = torch.randn_like(latents)
+        t = torch.randint(0, 1000, (size,), device=device)
+        noisy, seen = noiser.add_noise(latents, noise, t), as_condition(batch.conditions, device)
+        with torch.autocast(torch.device(device).type, torch.bfloat16):
+            down, middle = components.controlnet(noisy, t, text, seen, return_dict=False)
+            found = components.unet(
+                noisy,
+                t,
+                text,
+                down_block_additional_residuals=down,
+                mid_block_additional_residual=middle,
+            ).sample
+        loss = F.mse_loss(found.float(), noise)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return loss.item()
+
+    return measured(words, size, step)
+
+
+def measured(
+    words: argparse.Namespace, size: int, step: Callable[[], object]
+) -> tuple[float, float]:
+    """Return pictures a second and GiB; every step ends with a number that waits for the device."""
+    device = torch.device(words.device)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    for _ in range(WARM):
+        step()
+    begun = time.perf_counter()
+    for _ in range(words.steps):
+        step()
+    return size * words.steps / (time.perf_counter() - begun), memory(device)
+
+
+def main() -> None:
+    words = parsed()
+    if words.memory is not None:
+        whole = torch.cuda.get_device_properties(words.device).total_memory
+        torch.cuda.set_per_process_memory_fraction(words.memory * 2**30 / whole)
+    rows = []
+    for size in words.batches:
+        for name, run in (("ours, latents kept", ours), ("encoded each step", encoding)):
+            try:
+                speed, gibibytes = run(words, size)
+            except torch.cuda.OutOfMemoryError:
+                speed, gibibytes = float("nan"), float("nan")
+            rows.append({"loop": name, "batch": size, "a_second": speed, "gib": gibibytes})
+            if words.device == "cuda":
+                torch.cuda.empty_cache()
+    show(rows)
+    if words.json is not None:
+        write_json(words.json, [{k: v for k, v in row.items() if v == v} for row in rows])
+
+
+def show(rows: list[dict]) -> None:
+    table = Table("loop", "batch", "pictures a second", "GiB", "times the other")
+    for mine, other in zip(rows[::2], rows[1::2], strict=True):
+        for row, ratio in ((mine, mine["a_second"] / other["a_second"]), (other, 1.0)):
+            numbers = (f"{row['a_second']:.2f}", f"{row['gib']:.1f}", f"{ratio:.2f}")
+            table.add_row(row["loop"], str(row["batch"]), *numbers)
+    Console().print(table)
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batches", type=int, nargs="+", default=[2, 8, 16])
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--checkpointing", action="store_true")
+    parser.add_argument("--memory", type=float)
+    parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--json", type=Path)
+    words = parser.parse_args()
+    words.side = 128 if words.tiny else 512
+    return words
+
+
+if __name__ == "__main__":
+    main()
