@@ -395,3 +395,23 @@ def test_memory_is_logged(tmp_path):
     losses_of(tmp_path)
     _, gibibytes = curve(tmp_path / "logs", "train/memory_gib")
     assert all(0.01 < each < 100 for each in gibibytes)
+
+
+def test_the_last_checkpoints_are_kept_and_one_can_go_back(tmp_path):
+    config = replace(CONFIG, save_every=1, keep=2)
+    whole = losses_of(tmp_path, config)
+    kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    last = CONFIG.steps
+    assert kept == [f"{step:09d}.safetensors" for step in (last - 1, last)]
+    shutil.copy(tmp_path / "checkpoints" / kept[0], tmp_path / "training.safetensors")
+    assert losses_of(tmp_path, config) == whole[-1:]
+
+
+def test_trackers_of_accelerate_are_told_the_same(tmp_path):
+    losses_of(tmp_path, replace(CONFIG, trackers=("tensorboard",)))
+    (folder,) = (tmp_path / "trackers").iterdir()
+    _, found = curve(folder, "train/loss")
+    _, wanted = curve(tmp_path / "logs", "train/loss")
+    assert found == wanted
+    with pytest.raises(UserError, match="tracker 'no such' is not installed"):
+        trainer(tmp_path / "other", replace(CONFIG, trackers=("no such",)))

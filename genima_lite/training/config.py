@@ -41,6 +41,11 @@ class TrainingConfig:
     """Steps between checkpoints."""
     validate_every: int = 200
     """Steps between validations, if the trainer is told how to validate."""
+    keep: int = 0
+    """Earlier states are kept as `checkpoints/STEP.safetensors`, the last this many; to go back to
+    one, copy it over `training.safetensors`."""
+    trackers: tuple[str, ...] = ()
+    """Also log to these, by accelerate's names: wandb, tensorboard, mlflow and others."""
     shorten: bool = False
     """With `max_minutes`: let the learning rate fall with the time if that is ahead of the steps,
     and count the run as finished when the time is up. Without, a run out of time goes on later."""
@@ -59,6 +64,6 @@ class TrainingConfig:
             raise UserError("training: learning_rate and gradient_norm must be positive")
         if not (0 <= self.final_rate <= 1 and 0 <= self.ema < 1):
             raise UserError("training: final_rate must lie in [0, 1], ema in [0, 1)")
-        if min(self.warmup, self.weight_decay, self.seed) < 0:
-            raise UserError("training: warmup, weight_decay and seed must not be negative")
+        if min(self.warmup, self.weight_decay, self.seed, self.keep) < 0:
+            raise UserError("training: warmup, weight_decay, seed and keep must not be negative")
         check_precision(self.precision)

@@ -6,13 +6,16 @@ step. The main process writes checkpoints and logs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
 from accelerate.state import AcceleratorState, DistributedType
+from accelerate.tracking import get_available_trackers
 from torch import Tensor
 
 from genima_lite.errors import UserError
@@ -20,19 +23,31 @@ from genima_lite.errors import UserError
 T = TypeVar("T")
 
 
-def make_accelerator(device: str, precision: str) -> Accelerator:
+def make_accelerator(
+    device: str, precision: str, trackers: Sequence[str] = (), out: Path | None = None
+) -> Accelerator:
     """Return accelerate's door to a device.
 
     Args:
         device: cpu, cuda or mps. Of several GPUs, each process takes the one of its number.
         precision: one of `genima_lite.training.precision.PRECISIONS`.
+        trackers: accelerate's names of what numbers are logged to.
+        out: folder for those of them that write files.
 
     Raises:
-        UserError: an unknown device, one that is not here, or a launcher that shards weights.
+        UserError: a tracker that is not installed, an unknown device, one that is not here, or a
+            launcher that shards weights.
     """
     check_device(device)
+    here = [str(each.value) for each in get_available_trackers()]
+    for name in trackers:
+        if name not in here:
+            known = ", ".join(here) or "none"
+            raise UserError(f"training: tracker '{name}' is not installed (there: {known})")
     _forget(device)
     made = Accelerator(
+        log_with=list(trackers) or None,
+        project_dir=out and str(out / "trackers"),
         cpu=device == "cpu",
         mixed_precision="bf16" if precision == "bfloat16" else "no",
         kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],

@@ -11,6 +11,7 @@ do what one process does with all M.
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,7 @@ from accelerate.utils import broadcast
 from torch import Tensor, nn
 
 from genima_lite.errors import UserError
+from genima_lite.files import written_whole
 from genima_lite.training import batches, checkpoint
 from genima_lite.training.batches import Data, MicroBatches
 from genima_lite.training.checkpoint import Progress
@@ -111,7 +113,8 @@ class Trainer(Generic[B]):
         workers: int = 0,
     ):
         self.trainee, self.config, self.out = trainee, config, Path(out)
-        self._accelerator = make_accelerator(device, resolved(config.precision, device))
+        precision = resolved(config.precision, device)
+        self._accelerator = make_accelerator(device, precision, config.trackers, self.out)
         ours = (self._accelerator.process_index, self._accelerator.num_processes)
         batches.check_sharing(config, ours[1], workers)
         self._data, self._ours, self._workers, self._validate = data, ours, workers, validate
@@ -177,6 +180,11 @@ class Trainer(Generic[B]):
         micro = MicroBatches(self._data, self.config, self.step, *self._ours)
         coming = batches.load(micro, self._workers)
         self.trainee.train()
+        if self.config.trackers:
+            said = {
+                k: v for k, v in asdict(self.config).items() if isinstance(v, int | float | str)
+            }
+            self._accelerator.init_trackers("genima-lite", said)
         with self._log() as log:
             while not self.done:
                 share = limit.share(self._same(time.monotonic() - begun) if limit.set else 0.0)
@@ -190,6 +198,8 @@ class Trainer(Generic[B]):
             if self._progress.finished:
                 self._judge(log)
         self.save()
+        if self.config.trackers:
+            self._accelerator.end_training()
 
     def save(self) -> None:
         """Write a checkpoint, in the main process.
@@ -207,7 +217,24 @@ class Trainer(Generic[B]):
                 checkpoint.save(self._checkpoint, self._progress, self._made_from, groups)
             except UserError as error:
                 raise UserError(self._advice(str(error))) from None
+            self._keep()
         self._accelerator.wait_for_everyone()
+
+    def _keep(self) -> None:
+        """Keep a copy of the checkpoint, and as many earlier ones as are wanted."""
+        folder = self.out / "checkpoints"
+        if self.config.keep:
+            folder.mkdir(exist_ok=True)
+            with written_whole(folder / f"{self.step:09d}.safetensors") as partial:
+                shutil.copyfile(self._checkpoint, partial)
+            for old in sorted(folder.glob("*.safetensors"))[: -self.config.keep]:
+                old.unlink()
+
+    def _track(self, group: str, numbers: Mapping[str, float]) -> None:
+        """Tell the trackers, if there are any."""
+        if self.config.trackers:
+            values = {f"{group}/{name}": value for name, value in numbers.items()}
+            self._accelerator.log(values, step=self.step)
 
     def use_average(self) -> None:
         """Make the averages the weights, which ends the training. The checkpoint stays."""
@@ -249,6 +276,7 @@ class Trainer(Generic[B]):
             more = {"gradient_norm": gradient_norm, "learning_rate": group["lr"]}
             more["memory_gib"] = memory(self._accelerator.device)
             log.scalars("train", {**numbers, **more}, self.step)
+            self._track("train", {**numbers, **more})
         return Step(self.step, numbers.pop("loss"), numbers)
 
     def _check(self, **numbers: float) -> None:
@@ -294,6 +322,7 @@ class Trainer(Generic[B]):
                 numbers, picture = self._validate()
             self.trainee.train()
             log.scalars("validation", numbers, self.step)
+            self._track("validation", numbers)
             if picture is not None:
                 log.picture("validation", picture, self.step)
             log.flush()
