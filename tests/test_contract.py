@@ -1,6 +1,5 @@
-"""One suite for every environment: the bench, RLBench's double, and RLBench where it runs."""
+"""One suite for every environment: the bench, RLBench's double; test_contract_rlbench.py: RLBench."""
 
-import os
 from contextlib import closing
 
 import pytest
@@ -35,14 +34,6 @@ def on_the_double(tmp_path_factory):
             yield env
 
 
-@pytest.fixture(scope="module")
-def on_rlbench():
-    if "COPPELIASIM_ROOT" not in os.environ:
-        pytest.skip("no CoppeliaSim")
-    with closing(make_env(spec("rlbench"))) as env:
-        yield env
-
-
 @pytest.mark.parametrize("check", CONTRACT)
 def test_the_bench(bench, check):
     check(bench)
@@ -56,9 +47,3 @@ def test_the_bench_with_rlbenchs_tracking(lagging_bench, check):
 @pytest.mark.parametrize("check", CONTRACT)
 def test_the_double(on_the_double, check):
     check(on_the_double)
-
-
-@pytest.mark.rlbench
-@pytest.mark.parametrize("check", CONTRACT)
-def test_rlbench(on_rlbench, check):
-    check(on_rlbench)
