@@ -1,4 +1,4 @@
-"""One suite for every environment: the bench, RLBench's double; test_contract_rlbench.py: RLBench."""
+"""One suite for every environment: the bench and RLBench's double (RLBench has its own file)."""
 
 from contextlib import closing
 
