@@ -8,6 +8,9 @@ import pytest
 ROOT = Path(__file__).parents[1] / "genima_lite"
 FILES = sorted(ROOT.rglob("*.py"))
 BENCH = ROOT / "envs/bench"
+TWIN = ROOT / "envs/arm/twin"
+INSIDE = [path for path in FILES if BENCH in path.parents or TWIN in path.parents]
+"""Files that may touch the simulator: the bench's, and those of the arm's twin."""
 
 SIMULATOR_ATTRIBUTES = {"scene", "robot", "mjcf", "qpos", "qvel", "ctrl", "geom_rgba"}
 """What belongs to the bench: its scene, its arm, MuJoCo's data."""
@@ -64,8 +67,7 @@ def test_only_the_bench_imports_mujoco():
     wrong = [
         name(path)
         for path in FILES
-        if BENCH not in path.parents
-        and any(each.split(".")[0] == "mujoco" for each in imports(path))
+        if path not in INSIDE and any(each.split(".")[0] == "mujoco" for each in imports(path))
     ]
     assert wrong == []
 
@@ -88,7 +90,7 @@ def test_nobody_imports_the_bench_but_itself():
     wrong = [
         (name(path), each)
         for path in FILES
-        if BENCH not in path.parents
+        if path not in INSIDE
         for each in imports(path)
         if each.startswith("genima_lite.envs.bench")
     ]
@@ -99,7 +101,7 @@ def test_nobody_reaches_into_a_simulator():
     wrong = [
         (name(path), node.lineno, node.attr)
         for path in FILES
-        if BENCH not in path.parents
+        if path not in INSIDE
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and node.attr in SIMULATOR_ATTRIBUTES
     ]

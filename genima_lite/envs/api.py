@@ -14,13 +14,16 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
 from genima_lite import envs
 from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, Demo, Observation
+
+if TYPE_CHECKING:
+    from genima_lite.envs.arm.settings import ArmSettings
 
 BENCH, RLBENCH = "bench", "rlbench"
 """The backend that comes with the package; and whose speed or tracking it may have instead."""
@@ -43,6 +46,7 @@ class EnvSpec:
         tracking: of the arm, "bench" or "rlbench": commands are reached within a step, or by 30 to
             65 %, as in RLBench.
         sentences: a JSON file with further sentences (`genima_lite.envs.sentences.read_sentences`).
+        arm: for backend "arm": which driver, and how it may move; `None`: a rehearsal on the twin.
     """
 
     task: str
@@ -56,6 +60,7 @@ class EnvSpec:
     speed: str = BENCH
     tracking: str = BENCH
     sentences: str | None = None
+    arm: ArmSettings | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from shutil import rmtree
@@ -19,6 +19,7 @@ from genima_lite.envs.api import (
     check_task,
     task_names,
 )
+from genima_lite.envs.arm.settings import ArmSettings
 from genima_lite.errors import UserError
 from genima_lite.evaluation.episode_store import EpisodeStore, TaskEpisodes
 from genima_lite.evaluation.recording import Recorder
@@ -28,6 +29,9 @@ from genima_lite.evaluation.starts import Starts
 from genima_lite.evaluation.statistics import EpisodeResult, results_document
 from genima_lite.files import check_folder, check_output, write_json
 from genima_lite.policies.api import PolicyFactory, PolicySettings
+
+ARM = "arm"
+"""The backend that takes settings of an arm."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class Evaluation:
     """Which variations episodes are dealt round; none: all of a task's."""
     scenes: Path | None = None
     """Demonstrations recorded in RLBench: a task's i-th episode starts in the scene of its i-th."""
+    arm: ArmSettings = field(default_factory=ArmSettings)
+    """With backend arm: which driver, and how it may move; by default a rehearsal on the twin."""
     keep_going: bool = False
     """List an episode that ends with an error, apart from failures, and go on."""
     json: Path | None = None
@@ -76,6 +82,8 @@ class Evaluation:
             check_task(task, self.backend)
         check_perturbations(self.perturb, self.strength, self.backend, self.tasks)
         check_like("tracking", self.tracking)
+        if self.backend != ARM and self.arm != ArmSettings():
+            raise UserError(f"settings of the arm with backend '{self.backend}': add --backend arm")
         if self.episodes < 1 or self.seed < 0:
             raise UserError("give at least 1 episode, and a seed from 0 on")
         if self.demos is not None and self.report is None:
@@ -177,6 +185,7 @@ class Evaluation:
         checkpoint = None if self.checkpoint is None else str(self.checkpoint)
         if self.scenes is not None:
             settings["scenes"] = str(self.scenes)
+        settings |= {"arm": asdict(self.arm)} if self.backend == ARM else {}
         settings |= {"tasks": self.names, "checkpoint": checkpoint, "command": command}
         return results_document(settings, results)
 
@@ -192,7 +201,8 @@ class Evaluation:
     @cached_property
     def _make(self) -> PolicyFactory:
         settings = PolicySettings(self.checkpoint, self.n_action_steps, self.ensemble, self.fit)
-        world = (self.backend, self.perturb, self.strength, self.tracking)
+        arm = self.arm if self.backend == ARM else None
+        world = (self.backend, self.perturb, self.strength, self.tracking, arm)
         return PolicyFactory(self.policy, settings, *world)
 
     @cached_property

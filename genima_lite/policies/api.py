@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from genima_lite.errors import UserError
 from genima_lite.extras import missing_extra
 from genima_lite.observation import Observation
 from genima_lite.provenance import model_fingerprint
+
+if TYPE_CHECKING:
+    from genima_lite.envs.arm.settings import ArmSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +137,7 @@ class PolicyFactory:
         name: of the policy.
         settings: for it.
         backend: of the environments; see `genima_lite.envs.api.EnvSpec`.
-        perturbations, strength, tracking: of the environments.
+        perturbations, strength, tracking, arm: of the environments.
 
     Raises:
         UserError: no such policy.
@@ -146,6 +149,7 @@ class PolicyFactory:
     perturbations: tuple[str, ...] = ()
     strength: float = 1.0
     tracking: str = BENCH
+    arm: ArmSettings | None = None
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -162,7 +166,7 @@ class PolicyFactory:
     def spec(self, task: str) -> EnvSpec:
         """Return which environment the policy wants for a task."""
         spec = env_spec(self.name, task, self.settings, self.backend)
-        names = ("perturbations", "strength", "tracking")
+        names = ("perturbations", "strength", "tracking", "arm")
         return replace(spec, **{name: getattr(self, name) for name in names})
 
     def fingerprint(self) -> str | None:

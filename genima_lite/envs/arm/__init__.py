@@ -3,3 +3,31 @@
 Below the environment all joint angles are Franka's; `panda.to_franka` converts once, on the way in.
 Nothing here has run on hardware: see docs/real_arm.md.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from genima_lite.envs.api import EnvSpec
+    from genima_lite.envs.arm.env import ArmEnv
+
+__all__ = ["make", "task_names"]
+
+
+def make(spec: EnvSpec) -> ArmEnv:
+    """Return an arm with one task in front of it; `spec.arm` says which.
+
+    Raises:
+        UserError: see `genima_lite.envs.arm.settings.ArmSettings`.
+    """
+    from genima_lite.envs.arm.env import ArmEnv
+
+    return ArmEnv(spec)
+
+
+def task_names() -> list[str]:
+    """Return the bench's tasks, which the twin has."""
+    from genima_lite.envs import api
+
+    return api.task_names(api.BENCH)

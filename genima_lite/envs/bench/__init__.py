@@ -32,7 +32,8 @@ def make(spec: EnvSpec) -> BenchEnv:
     """
     from genima_lite.envs.bench.env import BenchEnv
 
-    return BenchEnv(**{name: value for name, value in vars(spec).items() if name != "backend"})
+    given = {name: value for name, value in vars(spec).items() if name not in ("backend", "arm")}
+    return BenchEnv(**given)
 
 
 def make_random_scenes(task: str, view_size: int) -> RandomScenes:

@@ -1,0 +1,302 @@
+"""Drivers against doubles of their packages, calibration files, a camera that is a film."""
+
+import sys
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("ruckig")
+
+from genima_lite.cameras import RLBENCH_MOUNTS, intrinsics_of, mounted_camera
+from genima_lite.envs.api import EnvSpec
+from genima_lite.envs.arm.api import ArmError
+from genima_lite.envs.arm.calibration.store import (
+    Calibration,
+    CameraCalibration,
+    read_calibration,
+    write_calibration,
+)
+from genima_lite.envs.arm.drivers.franky_arm import FrankyArm, FrankyGripper
+from genima_lite.envs.arm.drivers.panda_py_arm import PandaPyArm
+from genima_lite.envs.arm.drivers.parts import SetTable, make_driver
+from genima_lite.envs.arm.drivers.wall import WallClock
+from genima_lite.envs.arm.drivers.webcam import Webcam
+from genima_lite.envs.arm.limits import FER, FR3
+from genima_lite.envs.arm.settings import ArmSettings
+from genima_lite.errors import UserError
+from genima_lite.panda import HOME, to_franka
+from tests.arm_contract import CONTRACT
+
+NOW = datetime(2026, 5, 1, tzinfo=timezone.utc)
+
+
+class SkippingClock(WallClock):
+    """The wall's clock, without the waiting."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def now(self):
+        return self.seconds
+
+    def sleep_until(self, seconds):
+        self.seconds = max(self.seconds, seconds)
+
+
+class Double:
+    """A robot that is where it was told; the doubles of both packages stand on it."""
+
+    def __init__(self):
+        self.q, self.dq, self.errors, self.recovered = to_franka(HOME), np.zeros(7), False, 0
+
+    def obey(self, q, dq):
+        if self.errors:
+            raise RuntimeError("joint_velocity_violation")
+        self.q, self.dq = np.array(q), np.array(dq)
+
+    def recover(self):
+        self.errors, self.recovered = False, self.recovered + 1
+
+
+@pytest.fixture
+def franky(monkeypatch):
+    double, module = Double(), ModuleType("franky")
+
+    class Robot:
+        def __init__(self, address, realtime_config):
+            if address == "nowhere":
+                raise OSError("No route to host")
+            if address == "panda":
+                raise module.IncompatibleVersionException("server 5, library 10")
+
+        set_collision_behavior = staticmethod(lambda *_: None)
+        recover_from_errors = staticmethod(double.recover)
+        has_errors = property(lambda _: double.errors)
+        state = SimpleNamespace(tau_J=np.ones(7))
+        current_joint_state = property(
+            lambda _: SimpleNamespace(position=double.q, velocity=double.dq)
+        )
+
+    class Tracker:
+        def __init__(self, robot, stiffness, period):
+            assert stiffness.shape == (7,)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        set_target = staticmethod(double.obey)
+
+    module.IncompatibleVersionException = type("IncompatibleVersionException", (Exception,), {})
+    module.RealtimeConfig = SimpleNamespace(Enforce=1, Ignore=0)
+    module.Robot, module.JointImpedanceTracker = Robot, Tracker
+    monkeypatch.setitem(sys.modules, "franky", module)
+    return double
+
+
+@pytest.fixture
+def panda_py(monkeypatch):
+    double, module = Double(), ModuleType("panda_py")
+    double.upper = FER.upper
+
+    class Panda:
+        def __init__(self, address):
+            if address == "nowhere":
+                raise OSError("No route to host")
+
+        get_joint_limits_upper = staticmethod(lambda: double.upper)
+        refresh_state = staticmethod(lambda: None)
+        start_controller = staticmethod(lambda _: None)
+        stop_controller = staticmethod(lambda: None)
+        teaching_mode = staticmethod(lambda on: setattr(double, "taught", on))
+        recover = staticmethod(double.recover)
+
+        def get_state(self):
+            found = {"q": double.q, "dq": double.dq, "tau_J": np.ones(7)}
+            return SimpleNamespace(**found, current_errors=["reflex"] if double.errors else [])
+
+    position = type("JointPosition", (), {"set_control": staticmethod(double.obey)})
+    module.Panda, module.controllers = Panda, SimpleNamespace(JointPosition=position)
+    monkeypatch.setitem(sys.modules, "panda_py", module)
+    return double
+
+
+ARMS = {"franky": FrankyArm, "panda_py": PandaPyArm}
+
+
+@pytest.mark.parametrize("name", ARMS)
+@pytest.mark.parametrize("check", CONTRACT, ids=lambda check: check.__name__)
+def test_drivers_keep_what_every_arm_must(name, check, request):
+    request.getfixturevalue(name)
+    clock = SkippingClock()
+    arm = ARMS[name]("172.16.0.2", clock)
+    arm.connect()
+    check(arm, clock)
+    arm.close()
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_a_robot_that_stops_raises_once_and_gets_nothing_more(name, request):
+    double = request.getfixturevalue(name)
+    arm = ARMS[name]("172.16.0.2", SkippingClock())
+    arm.connect()
+    arm.send(double.q, np.zeros(7))
+    double.errors = True
+    with pytest.raises(ArmError, match="the robot stopped"):
+        arm.send(double.q, np.zeros(7))
+    arm.send(double.q, np.zeros(7))  # in silence
+    assert arm.read().fault
+    arm.recover()
+    assert double.recovered == 1
+    assert arm.read().fault is None
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_an_address_where_nobody_answers(name, request):
+    request.getfixturevalue(name)
+    with pytest.raises(UserError, match=r"nowhere: no .* answers \(No route to host"):
+        ARMS[name]("nowhere", SkippingClock()).connect()
+
+
+def test_a_driver_says_that_the_robot_is_another(franky, panda_py):
+    with pytest.raises(UserError, match="for a Panda take driver panda-py"):
+        FrankyArm("panda", SkippingClock()).connect()
+    panda_py.upper = FR3.upper
+    with pytest.raises(UserError, match="is it an FR3"):
+        PandaPyArm("x", SkippingClock()).connect()
+
+
+@pytest.mark.parametrize(
+    ("made", "package"), [(FrankyArm, "franky-control"), (PandaPyArm, "panda-python")]
+)
+def test_a_missing_package_is_named(made, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, "franky", None)
+    monkeypatch.setitem(sys.modules, "panda_py", None)
+    with pytest.raises(UserError, match=f"pip install {package}"):
+        made("x", SkippingClock()).connect()
+    with pytest.raises(UserError, match="pip install franky-control"):
+        FrankyGripper("x").connect()
+
+
+def calibrated(name="front", device=0, size=(640, 480), **changed):
+    mount = RLBENCH_MOUNTS[name]
+    intrinsics = intrinsics_of(mount.opening_angle, 480)
+    intrinsics[0, 2] += 80
+    return CameraCalibration(
+        device, size, intrinsics.tolist(), [0.0] * 5, mount.pose.tolist(), mount.on_wrist,
+        **{"residual_pixels": 0.3, "residual_millimetres": 1.2, **changed},
+        covariance=np.eye(6).tolist(),
+    )  # fmt: skip
+
+
+def calibration(**cameras):
+    cameras = cameras or {"front": calibrated(), "wrist": calibrated("wrist", 1)}
+    return Calibration("lab", "fr3", NOW.isoformat(), cameras)
+
+
+def test_a_calibration_comes_back_from_its_file(tmp_path):
+    write_calibration(tmp_path / "calibration.json", calibration())
+    assert read_calibration(tmp_path / "calibration.json") == calibration()
+
+
+@pytest.mark.parametrize("name", ["front", "wrist"])
+def test_a_calibrated_camera_is_cut_square_and_scaled(name):
+    tip = mounted_camera("front", 8, np.eye(4)).pose
+    ours = calibration().cameras[name].camera(tip, 128)
+    theirs = mounted_camera(name, 128, tip)
+    np.testing.assert_allclose(ours.intrinsics, theirs.intrinsics, atol=1e-9)
+    np.testing.assert_allclose(ours.pose, theirs.pose, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("changed", "days", "cameras", "what"),
+    [
+        ({}, 31, ("front",), "31 days old; 30 are allowed: calibrate"),
+        ({}, -1, ("front",), "-1 days old"),
+        ({}, 1, ("front", "overhead"), "camera 'overhead' is not calibrated"),
+        ({"residual_pixels": 1.4}, 1, ("front",), "off by 1.40 pixels; 1.0 are allowed"),
+        ({"residual_millimetres": float("nan")}, 1, ("front",), "off by nan mm"),
+    ],
+)
+def test_a_stale_or_bad_calibration_is_refused(changed, days, cameras, what):
+    found = calibration(front=calibrated(**changed))
+    with pytest.raises(UserError, match=what):
+        found.check("calibration.json", "fr3", cameras, NOW + timedelta(days=days))
+
+
+def test_a_calibration_of_the_other_arm_is_refused():
+    with pytest.raises(UserError, match="calibrated with a fr3, and the arm is a fer"):
+        calibration().check("c.json", "fer", ("front",), NOW)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        ({"pose": np.diag([1, 1, -1, 1]).tolist()}, "pose is no rigid transform"),
+        ({"intrinsics": [[1.0]]}, "intrinsics is not 3 by 3"),
+        ({"covariance": [[1.0], [1.0, 2.0]]}, "covariance is no matrix"),
+    ],
+)
+def test_numbers_that_are_no_camera_are_refused(wrong, what):
+    with pytest.raises(UserError, match=what):
+        replace(calibrated(), **wrong)
+
+
+def film(path, frames):
+    cv2 = pytest.importorskip("cv2")
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 20, (64, 48))
+    for value in frames:
+        picture = np.full((48, 64, 3), value, np.uint8)
+        picture[:, :8] = (0, 0, 255)  # red in BGR; cut off by the square
+        picture[:, 8:16] = (255, 0, 0)  # blue
+        writer.write(picture)
+    writer.release()
+
+
+def test_a_camera_gives_square_rgb_pictures_and_says_when_no_more_come(tmp_path):
+    film(tmp_path / "film.avi", [100] * 4)
+    clock = SkippingClock()
+    seen = calibrated(device=str(tmp_path / "film.avi"), size=(64, 48))
+    camera = Webcam("front", replace(seen, distortion=[0.0] * 5), 24, clock)
+    camera.connect()
+    picture = camera.picture()
+    assert picture.rgb.shape == (24, 24, 3)
+    assert picture.rgb[12, 1, 2] > 200 > picture.rgb[12, 1, 0]  # blue, in RGB
+    assert abs(int(picture.rgb[12, 12, 0]) - 100) < 5
+    camera.close()
+    clock.seconds = 3.0
+    with pytest.raises(ArmError, match="camera 'front': no pictures any more"):
+        camera.picture()
+
+
+def test_a_missing_camera_and_one_of_another_size(tmp_path):
+    film(tmp_path / "film.avi", [100] * 4)
+    gone = calibrated(device=str(tmp_path / "gone.avi"), size=(64, 48))
+    with pytest.raises(UserError, match="gives no picture"):
+        Webcam("front", gone, 24, SkippingClock()).connect()
+    other = calibrated(device=str(tmp_path / "film.avi"))
+    with pytest.raises(UserError, match="of 64 x 48, calibrated with 640 x 480"):
+        Webcam("front", other, 24, SkippingClock()).connect()
+
+
+def test_a_person_sets_the_table_and_judges():
+    answers = iter([True, False, True])
+    operator = SimpleNamespace(allows=lambda _: next(answers))
+    table = SetTable("push_button", operator)
+    assert table.reset(None, {"variation": 1}) == 1
+    with pytest.raises(UserError, match="not ready"):
+        table.reset(None, {})
+    assert table.ended(False)
+    with pytest.raises(UserError, match="give a variation from 0 to"):
+        table.reset(None, {"variation": 999})
+
+
+def test_a_real_arm_wants_a_calibration(franky):
+    settings = ArmSettings("franky", "slow", "fr3", "172.16.0.2", "console")
+    with pytest.raises(UserError, match="give a calibration"):
+        make_driver(EnvSpec("push_button", ("front",)), settings, None)
