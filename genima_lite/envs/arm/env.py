@@ -385,7 +385,7 @@ class ArmEnv:
 
     def _low_dim(self) -> np.ndarray:
         extra = self._parts.extra
-        return np.zeros(0) if extra is None else extra.scene.low_dim_state()
+        return np.zeros(0) if extra is None else extra.task_state()
 
     def _misc(self, poses: np.ndarray, tip: np.ndarray) -> dict[str, Any]:
         misc: dict[str, Any] = {"variation_index": self._variation}

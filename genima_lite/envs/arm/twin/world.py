@@ -56,6 +56,10 @@ class TwinWorld(BenchEnv):
         """Send joints (7,) and velocities (7,); they take effect after the latency."""
         self._queue.append((self.now() + self.settings.latency, joints.copy(), velocities.copy()))
 
+    def task_state(self) -> np.ndarray:
+        """Return the task's state, (n,) float64, opaque as in RLBench."""
+        return self.scene.low_dim_state()
+
     def freeze(self) -> None:
         """Forget what was sent and hold where the joints are."""
         self._queue.clear()
