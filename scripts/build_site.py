@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 REPOSITORY = "https://github.com/genima-lite/genima-lite/blob/main/"
@@ -21,9 +23,19 @@ def gather(pages: Path) -> None:
     shutil.copytree(ROOT / "data/pictures", pages / "data/pictures")
     (pages / "notebooks").mkdir()
     for notebook in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
-        shutil.copy(notebook, pages / "notebooks")
+        described = with_alternative_texts(json.loads(notebook.read_text(encoding="utf-8")))
+        (pages / "notebooks" / notebook.name).write_text(json.dumps(described), encoding="utf-8")
     for page in pages.glob("*.md"):
         page.write_text(site_links(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def with_alternative_texts(notebook: dict[str, Any]) -> dict[str, Any]:
+    """Return a notebook whose cells say what their pictures show, where MyST-NB looks for it."""
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            if alt := output.get("metadata", {}).get("image/png", {}).get("alt"):
+                cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
+    return notebook
 
 
 def site_links(text: str) -> str:

@@ -20,6 +20,8 @@ def test_the_site_builds_and_every_notebook_is_a_page(tmp_path):
         page = (tmp_path / "site/notebooks" / f"{notebook.stem}.html").read_text()
         assert page.count("<img") >= 4
         assert f"notebooks/{notebook.stem}.html" in (tmp_path / "site/index.html").read_text()
+    loop = (tmp_path / "site/notebooks/07_closing_the_loop.html").read_text()
+    assert 'alt="Which of three policies solved which episode' in loop
 
 
 def test_a_broken_link_fails_the_build(tmp_path):
