@@ -225,6 +225,16 @@ def test_console_takes_only_a_clear_yes(monkeypatch):
         ({"driver": "panda-py", "mode": "slow", "operator": "console"}, "robot's address"),
         ({"driver": "panda-py", "mode": "slow", "address": "1.2.3.4"}, "needs operator console"),
         ({"mode": "confirm"}, "needs operator console"),
+        (
+            {
+                "driver": "panda-py",
+                "mode": "slow",
+                "address": "x",
+                "operator": "console",
+                "ahead": 5,
+            },
+            "ahead is for the twin",
+        ),
         ({"ahead": -1}, "ahead from 0 rows"),
         ({"think": float("nan")}, "think from 0"),
     ],
