@@ -27,6 +27,7 @@ from genima_lite.envs.bench.render import Renderer
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.task import Task
 from genima_lite.envs.bench.tasks import check_task, load_task
+from genima_lite.envs.options import check_names, check_variation
 from genima_lite.envs.sentences import read_sentences
 from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, Observation
@@ -161,7 +162,9 @@ class BenchEnv(gymnasium.Env):
         Raises:
             ValueError: unknown option or variation.
         """
-        chosen = _checked_options(options or {}, self.task.variations)
+        chosen = options or {}
+        check_names(chosen, _OPTIONS)
+        check_variation(chosen.get("variation", 0), self.task.variations)
         try:
             super().reset(seed=chosen.get("seed", seed))
         except gymnasium.error.Error as error:
@@ -333,18 +336,6 @@ class BenchEnv(gymnasium.Env):
 
 
 _OPTIONS = ("variation", "seed", "scene_state", "random_state")
-
-
-def _checked_options(options: dict[str, Any], variations: int) -> dict[str, Any]:
-    """Return reset options after naming what is wrong with them."""
-    unknown = set(options) - set(_OPTIONS)
-    if unknown:
-        raise UserError(f"unknown reset option '{unknown.pop()}': known are {', '.join(_OPTIONS)}")
-    variation = options.get("variation", 0)
-    whole = isinstance(variation, int | np.integer) and not isinstance(variation, bool)
-    if not whole or not 0 <= variation < variations:
-        raise UserError(f"no variation {variation!r}: choose from 0 to {variations - 1}")
-    return options
 
 
 def _set_random_state(rng: np.random.RandomState, state: Any) -> None:

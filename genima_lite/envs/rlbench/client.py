@@ -11,6 +11,7 @@ import numpy as np
 from genima_lite import panda
 from genima_lite.envs.actions import checked_actions
 from genima_lite.envs.api import EnvSpec, Outcome, RobotEnv
+from genima_lite.envs.options import check_names, check_variation
 from genima_lite.envs.rlbench.catalogue import TIME_LIMIT, VARIATIONS
 from genima_lite.envs.rlbench.messages import (
     Pictures,
@@ -112,13 +113,10 @@ class RLBenchEnv:
             SimulatorError: RLBench's own error.
         """
         chosen = dict(options or {})
-        if unknown := set(chosen) - set(_OPTIONS):
-            raise UserError(
-                f"unknown reset option '{unknown.pop()}': known are {', '.join(_OPTIONS)}"
-            )
+        check_names(chosen, _OPTIONS)
         demo = chosen.get("demo")
         self._variation = _variation_of(demo) if demo else chosen.get("variation", 0)
-        self._check_variation(self._variation)
+        check_variation(self._variation, self.variations)
         if demo:
             self.random_state = tuple(demo.random_seed)
         else:
@@ -285,11 +283,6 @@ class RLBenchEnv:
         if self._states is None:
             raise UserError("no episode is running: reset the environment first")
         return self._states
-
-    def _check_variation(self, variation: Any) -> None:
-        whole = isinstance(variation, int | np.integer) and not isinstance(variation, bool)
-        if not whole or not 0 <= variation < self.variations:
-            raise UserError(f"no variation {variation!r}: choose from 0 to {self.variations - 1}")
 
     def _within_limits(self, actions: np.ndarray) -> np.ndarray:
         """Return actions (n, 8) within the limits."""
