@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from genima_lite import panda
 from genima_lite.cameras import Camera, depth_in_metres, mounted_camera
-from genima_lite.checks.verdict import CheckFailed, close, expect, passed
+from genima_lite.checks.verdict import close, compare, expect, passed
 from genima_lite.demos.layout import episode_folder, image_path
 from genima_lite.transforms import inverse, pose_matrix
 
@@ -24,7 +24,7 @@ def check_joint_frames(attempt: Callable[..., Any], seed: int = 0) -> None:
     """Check `joint_frames(joint_positions)`: (7,) rad, RLBench's, to (7, 4, 4) to world."""
     for q in np.random.default_rng(seed).uniform(panda.LOWER, panda.UPPER, (3, 7)):
         wanted, _ = panda.forward_kinematics(q)
-        _compare(
+        compare(
             attempt(q.copy()),
             wanted,
             _wrong_chains(q, wanted),
@@ -101,7 +101,7 @@ def check_excess(attempt: Callable[..., Any], seed: int = 0) -> None:
     given = q.copy()
     found = attempt(given)
     expect(np.array_equal(given, q), "your function changed the array it was given: copy it")
-    _compare(found, wanted, mistakes, "some joints are beyond a limit by another amount")
+    compare(found, wanted, mistakes, "some joints are beyond a limit by another amount")
     close(attempt(q[0].copy()), wanted[0], "one posture, (7,), must work as well as many")
     passed("every joint, both limits, and the four degrees of joint 4")
 
@@ -137,7 +137,7 @@ def check_world_to_camera(attempt: Callable[..., Any], seed: int = 0) -> None:
         given = pose.copy()
         found = attempt(given)
         expect(np.array_equal(given, pose), "your function changed the pose it was given: copy it")
-        _compare(found, inverse(pose), mistakes, "the result times the pose must be the identity")
+        compare(found, inverse(pose), mistakes, "the result times the pose must be the identity")
     passed("there and back is the identity, with one transpose and one product")
 
 
@@ -181,12 +181,12 @@ def check_from_rlbench(attempt: Callable[..., Any], seed: int = 0) -> None:
         ),
         "this is world to camera: the pose stays camera to world": inverse(camera.pose),
     }
-    _compare(found[0], camera.pose, axes, "the pose's axes must be x right, y down, z forward")
+    compare(found[0], camera.pose, axes, "the pose's axes must be x right, y down, z forward")
     focal = {
         "the focal lengths are still negative: with OpenCV's axes they are positive": intrinsics,
         "the centre of the picture has changed sign: only the focal lengths do": -intrinsics,
     }
-    _compare(found[1], pinhole, focal, "only the signs of the two focal lengths change")
+    compare(found[1], pinhole, focal, "only the signs of the two focal lengths change")
     passed("x right, y down, z forward, positive focal lengths, and the camera has not moved")
 
 
@@ -198,7 +198,7 @@ def check_world_point(attempt: Callable[..., Any], seed: int = 0) -> None:
         row, column, stored = int(rng.integers(8, 50)), int(rng.integers(70, 120)), rng.uniform(0.2)
         metres = float(depth_in_metres(np.array(stored), camera.near, camera.far))
         centre = np.array([column + 0.5, row + 0.5])
-        _compare(
+        compare(
             attempt(camera, row, column, stored),
             camera.unproject(centre, np.array(metres)),
             _wrong_points(camera, centre, stored, metres),
@@ -262,7 +262,7 @@ def check_turn_between(attempt: Callable[..., Any], seed: int = 0) -> None:
             "this is in degrees": np.rad2deg(wanted),
         }
         found = attempt(np.roll(one, 1), other.copy())
-        _compare(found, wanted, mistakes, "the angle is another one: 2 arccos |q · q'|", 1e-6)
+        compare(found, wanted, mistakes, "the angle is another one: 2 arccos |q · q'|", 1e-6)
     same = next(q for q in (_unit(rng) for _ in range(1000)) if q @ q > 1.0)
     found = attempt(np.roll(same, 1), same.copy())
     expect(
@@ -307,7 +307,7 @@ def check_action_chunk(attempt: Callable[..., Any], seed: int = 0) -> None:
             f"{len(np.asarray(found[0]))} rows where `horizon` asks for {horizon}: there are as "
             "many near the end",
         )
-        _compare(found[0], held, mistakes, "the rows must be actions t, t + 1, ... held at the end")
+        compare(found[0], held, mistakes, "the rows must be actions t, t + 1, ... held at the end")
         mask = np.asarray(found[1])
         expect(mask.dtype == bool, f"the mask has dtype {mask.dtype}, it should be bool")
         expect(not np.array_equal(mask, ~real), "the mask is inverted: True where it is real")
@@ -349,36 +349,3 @@ def _check_paths(found: list[Path], wanted: list[Path]) -> None:
     in_text_order = [path.name for path in found[:3]] == ["0.png", "1.png", "10.png"]
     expect(not in_text_order, "sorted as text: 10.png comes before 2.png. Sort by the number")
     expect(found == wanted, "the files are not in the order of time: sort by the frame's number")
-
-
-def _compare(
-    found: Any,
-    wanted: Any,
-    mistakes: Mapping[str, Any],
-    otherwise: str,
-    tolerance: float = 1e-6,
-) -> None:
-    """Raise `CheckFailed` unless arrays agree, with the hint of the mistake that was made.
-
-    Args:
-        found: what the attempt returned.
-        wanted: the truth.
-        mistakes: by hint, what a likely mistake gives.
-        otherwise: the hint for a mistake that is none of them.
-        tolerance: largest absolute difference.
-    """
-    if found is not None and _alike(found, wanted, tolerance):
-        return
-    for hint, wrong in _named(mistakes.items()):
-        if found is not None and _alike(found, wrong, tolerance):
-            raise CheckFailed(hint)
-    close(found, wanted, otherwise, tolerance)
-
-
-def _named(mistakes: Iterable[tuple[str, Any]]) -> list[tuple[str, np.ndarray]]:
-    return [(hint, np.asarray(wrong, dtype=float)) for hint, wrong in mistakes]
-
-
-def _alike(one: Any, other: Any, tolerance: float) -> bool:
-    one, other = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
-    return one.shape == other.shape and np.allclose(one, other, rtol=0, atol=tolerance)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from genima_lite.cameras import Camera, intrinsics_of
-from genima_lite.checks.verdict import close, expect, passed
+from genima_lite.checks.verdict import close, compare, expect, passed
 from genima_lite.targets.stripes import RING, RINGS
 from genima_lite.tiling import TILE_ORDER, tile
 from genima_lite.transforms import from_axes, pose_matrix
@@ -42,7 +42,7 @@ def check_project(attempt: Attempt, seed: int = 0) -> None:
                 (local @ camera.intrinsics.T)[:, :2]
             ),
         }
-    _named(
+    compare(
         pixels,
         true_pixels,
         wrong,
@@ -51,7 +51,7 @@ def check_project(attempt: Attempt, seed: int = 0) -> None:
     wrong_depth = {
         "depth is z in camera axes, not the distance to the point": np.linalg.norm(local, axis=1),
     }
-    _named(depth, true_depth, wrong_depth, "the depth is off: it is z in camera axes, in metres")
+    compare(depth, true_depth, wrong_depth, "the depth is off: it is z in camera axes, in metres")
     passed("your pixels are the library's: right is right, down is down, far is small")
 
 
@@ -84,7 +84,7 @@ def check_ray_depth(attempt: Attempt, seed: int = 0) -> None:
         hit = np.isfinite(near)
         expect(np.isinf(depth[~hit]).all(), "a ray that misses the sphere must give infinity")
         expect(np.isfinite(depth[hit]).all(), "some rays that hit the sphere were called misses")
-    _named(depth, near, wrong, "hits are off: do the points z d lie on the sphere?", 1e-5)
+    compare(depth, near, wrong, "hits are off: do the points z d lie on the sphere?", 1e-5)
     passed("every hit lies on the sphere's front, and misses are infinitely far")
 
 
@@ -120,7 +120,7 @@ def check_is_coloured(attempt: Attempt, seed: int = 0) -> None:
         ),
         "s runs from 0 to 1 over the whole diameter, 2 r": _rings(0.5 + (s - 0.5) * 2),
     }
-    _named(coloured, _rings(s), wrong, "the rings are off: compute s, then ask s mod 6/32 < 3/32")
+    compare(coloured, _rings(s), wrong, "the rings are off: compute s, then ask s mod 6/32 < 3/32")
     passed("five rings from the first pole on, and they turn with the sphere")
 
 
@@ -161,7 +161,7 @@ def check_nearest(attempt: Attempt, seed: int = 0) -> None:
         ),
         "the last sphere of the list wins; the nearest must": in_turn,
     }
-    _named(owner, true, wrong, "some pixels have the wrong owner: compare depths pixel by pixel")
+    compare(owner, true, wrong, "some pixels have the wrong owner: compare depths pixel by pixel")
     passed("the nearest sphere owns each pixel, even where spheres cross")
 
 
@@ -230,7 +230,7 @@ def check_tile_views(attempt: Attempt, seed: int = 0) -> None:
         ),
         "that is the dictionary's order; ask for the four cameras by name": _two_by_two(by_dict),
     }
-    _named(found, tile(views), wrong, "the tiles are not wrist, front / right, left shoulder")
+    compare(found, tile(views), wrong, "the tiles are not wrist, front / right, left shoulder")
     expect(found.dtype == np.uint8, f"pictures are uint8, yours is {found.dtype}")
     passed("wrist and front above, right and left shoulder below")
 
@@ -276,7 +276,9 @@ def check_controller_picture(attempt: Attempt, seed: int = 0) -> None:
         ],
         "uint8 wrapped around at 256: multiply by floats first": wrapped[outside],
     }
-    _named(found[outside], true[outside], wrong, "outside the spheres: 0.7 texture + 0.3 view", 1.0)
+    compare(
+        found[outside], true[outside], wrong, "outside the spheres: 0.7 texture + 0.3 view", 1.0
+    )
     passed("the scene is faint, the spheres are not")
 
 
@@ -298,7 +300,7 @@ def check_nearest_point(attempt: Attempt, seed: int = 0) -> None:
         f"{_NO_MEETING}: yours is the mean of the origins. If you wrote `u @ u`, that is the "
         "number 1; the matrix is np.outer(u, u)": origins.mean(0),
     }
-    _named(attempt(origins.copy(), rays.copy()), point, meeting, _NO_MEETING)
+    compare(attempt(origins.copy(), rays.copy()), point, meeting, _NO_MEETING)
     bent = rays + rng.normal(0, 0.03, rays.shape)
     bent /= np.linalg.norm(bent, axis=1, keepdims=True)
     found = _array(attempt(origins.copy(), bent.copy()), (3,))
@@ -309,7 +311,7 @@ def check_nearest_point(attempt: Attempt, seed: int = 0) -> None:
         kept = np.arange(len(origins)) != left_out
         same = np.allclose(found, _least_squares(origins[kept], bent[kept]), atol=1e-6)
         expect(not same, "one of the rays does not count; use all of them")
-    _named(found, _least_squares(origins, bent), wrong, _NOT_NEAREST)
+    compare(found, _least_squares(origins, bent), wrong, _NOT_NEAREST)
     far = np.concatenate([origins, origins[:1] + 0.2]), np.concatenate([bent, bent[:1]])
     close(attempt(*far), _least_squares(*far), _NOT_NEAREST)
     passed("no other point is nearer to all rays")
@@ -325,22 +327,6 @@ def _least_squares(origins: np.ndarray, rays: np.ndarray) -> np.ndarray:
     """Return the point (3,) with the least sum of squared distances to rays, both (V, 3)."""
     across = np.eye(3) - rays[:, :, None] * rays[:, None]
     return np.linalg.solve(across.sum(0), np.einsum("vij,vj->i", across, origins))
-
-
-def _named(
-    found: Any,
-    true: np.ndarray,
-    wrong: Mapping[str, np.ndarray],
-    hint: str,
-    tolerance: float = 1e-6,
-) -> None:
-    """Pass if `found` is the truth; else say which of the known mistakes it is, or the hint."""
-    found = _array(found, true.shape).astype(float)
-    if not np.allclose(found, true, rtol=0, atol=tolerance, equal_nan=True):
-        for mistake, result in wrong.items():
-            same = np.allclose(found, result, rtol=0, atol=max(tolerance, 1e-5), equal_nan=True)
-            expect(not same, mistake)
-    close(found, true, hint, tolerance)
 
 
 def _array(found: Any, shape: tuple[int, ...]) -> np.ndarray:
