@@ -16,7 +16,7 @@ from scipy.optimize import OptimizeResult, least_squares
 from genima_lite import panda
 from genima_lite.cameras import Camera
 from genima_lite.controller.keypoint_heads import Found
-from genima_lite.targets.joints import JOINT_POSES_INDEX
+from genima_lite.targets.keypoints import sphere_poses
 
 _SEEN = 0.5
 """From this certainty on a sphere counts as seen in a view."""
@@ -91,9 +91,7 @@ class _Misfit:
 
     def __call__(self, joints: np.ndarray) -> np.ndarray:
         """Return (..., R) pixels for postures (..., 7)."""
-        poses, tip = panda.forward_kinematics(joints)
-        frames = [tip, *(poses[..., i, :, :] for i in JOINT_POSES_INDEX.values())]
-        spheres = np.stack(frames, axis=-3)  # (..., S, 4, 4)
+        spheres = sphere_poses(joints)  # (..., S, 4, 4)
         parts = [_heavy_tailed(self._weight * (joints - self._near))]
         for view, camera in enumerate(self._cameras):
             pixels, depth = camera.project(spheres[..., :3, 3])
@@ -105,8 +103,8 @@ class _Misfit:
 
     def slopes(self, joints: np.ndarray) -> np.ndarray:
         """Return (R, 7) pixels a radian at a posture (7,)."""
-        moved = self(joints + _STEP * np.eye(7))
-        return ((moved - self(joints)) / _STEP).T
+        here, *moved = self(joints + _STEP * np.eye(8, 7, -1))
+        return ((np.stack(moved) - here) / _STEP).T
 
 
 def _heavy_tailed(pixels: np.ndarray) -> np.ndarray:

@@ -33,11 +33,18 @@ class DrawnViews:
     opened: np.ndarray
 
 
-def targets_of(joints: np.ndarray, gripper_open: float) -> JointTargets:
-    """Return the spheres of a posture (7,) in radians, by forward kinematics."""
+def sphere_poses(joints: np.ndarray) -> np.ndarray:
+    """Return the poses (..., 4, 4, 4) of the spheres of postures (..., 7) in radians, to world in
+    metres, in the order of `JOINTS`, by forward kinematics.
+    """
     joint_poses, tip = panda.forward_kinematics(joints)
-    poses = np.stack([tip, *(joint_poses[i] for i in JOINT_POSES_INDEX.values())])
-    return JointTargets(poses, bool(gripper_open > 0.5))
+    frames = (joint_poses[..., i, :, :] for i in JOINT_POSES_INDEX.values())
+    return np.stack([tip, *frames], axis=-3)
+
+
+def targets_of(joints: np.ndarray, gripper_open: float) -> JointTargets:
+    """Return the spheres of a posture (7,) in radians."""
+    return JointTargets(sphere_poses(joints), bool(gripper_open > 0.5))
 
 
 def draw_views(
