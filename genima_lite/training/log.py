@@ -7,7 +7,7 @@ deletes, so a folder could not be removed while a run was open. This one writes 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,9 +28,16 @@ class Log:
     Args:
         folder: of all events of a run.
         step: steps made before. What another file says of later steps is no longer shown.
+        tell: called with the same numbers, by their names, and the step: accelerate's trackers.
     """
 
-    def __init__(self, folder: Path, step: int = 0):
+    def __init__(
+        self,
+        folder: Path,
+        step: int = 0,
+        tell: Callable[[dict[str, float], int], None] = lambda *_: None,
+    ):
+        self._tell = tell
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"events.out.tfevents.{time.time_ns()}"
         self._file: Any = path.open("wb")
@@ -41,7 +48,9 @@ class Log:
 
     def scalars(self, group: str, values: Mapping[str, float], step: int) -> None:
         """Write the numbers of a step as `group/name`."""
-        points = [Summary.Value(tag=f"{group}/{k}", simple_value=v) for k, v in values.items()]
+        named = {f"{group}/{name}": value for name, value in values.items()}
+        self._tell(named, step)
+        points = [Summary.Value(tag=name, simple_value=value) for name, value in named.items()]
         self._write(Event(step=step, summary=Summary(value=points)))
         if time.monotonic() - self._flushed > _FLUSH:
             self.flush()

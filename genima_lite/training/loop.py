@@ -230,12 +230,6 @@ class Trainer(Generic[B]):
             for old in sorted(folder.glob("*.safetensors"))[: -self.config.keep]:
                 old.unlink()
 
-    def _track(self, group: str, numbers: Mapping[str, float]) -> None:
-        """Tell the trackers, if there are any."""
-        if self.config.trackers:
-            values = {f"{group}/{name}": value for name, value in numbers.items()}
-            self._accelerator.log(values, step=self.step)
-
     def use_average(self) -> None:
         """Make the averages the weights, which ends the training. The checkpoint stays."""
         self._average.use()
@@ -245,7 +239,10 @@ class Trainer(Generic[B]):
         return self.out / checkpoint.FILE
 
     def _log(self) -> Any:
-        return Log(self.out / "logs", self.step) if self.is_main else nullcontext()
+        """Return what numbers are written to; trackers, if there are any, are told the same."""
+        if not self.is_main:
+            return nullcontext()
+        return Log(self.out / "logs", self.step, self._accelerator.log)
 
     def _same(self, seconds: float) -> float:
         """Return the main process's seconds, so that all processes decide alike."""
@@ -276,7 +273,6 @@ class Trainer(Generic[B]):
             more = {"gradient_norm": gradient_norm, "learning_rate": group["lr"]}
             more["memory_gib"] = memory(self._accelerator.device)
             log.scalars("train", {**numbers, **more}, self.step)
-            self._track("train", {**numbers, **more})
         return Step(self.step, numbers.pop("loss"), numbers)
 
     def _check(self, **numbers: float) -> None:
@@ -322,7 +318,6 @@ class Trainer(Generic[B]):
                 numbers, picture = self._validate()
             self.trainee.train()
             log.scalars("validation", numbers, self.step)
-            self._track("validation", numbers)
             if picture is not None:
                 log.picture("validation", picture, self.step)
             log.flush()
