@@ -24,7 +24,6 @@ from genima_lite.console import (
 )
 from genima_lite.endings import stopped
 from genima_lite.files import check_folder, check_output, read_json, write_json, written_whole
-from genima_lite.provenance import claim
 
 FLAT = tyro.conf.arg(name="")
 WHOLE: Any = tyro.conf.AvoidSubcommands  # of an optional configuration, too
@@ -303,10 +302,7 @@ def evaluate(_: list[str]) -> Command:
     def run(config: Annotated[Evaluation, FLAT]) -> int:
         """Episode i has environment seed 2 (seed + i) + 1; training seeds are even."""
         config.check()
-        with config.keeping(say) as store, stopped(lambda: _kept(config, store)):
-            results = list(progress(config.run(store), config.total, config.policy))
-            document = config.document(results, shlex.join(["genima-lite", *sys.argv[1:]]))
-            written = list(config.write(document))
+        document, written = _evaluated(config, config.policy)
         console.print(success_table(config.policy, document["summary"]))
         for each in document["errors"]:
             where = f"{each['task']}, variation {each['variation']}, seed {each['seed']}"
@@ -321,6 +317,7 @@ def evaluate(_: list[str]) -> Command:
 def paper(_: list[str]) -> Command:
     """Evaluate in RLBench as the paper does, and write its 25 rows beside ours."""
     from genima_lite.evaluation.paper import PaperProtocol, paper_rows, paper_table
+    from genima_lite.provenance import claim
 
     def run(config: Annotated[PaperProtocol, FLAT], out: Path) -> int:
         """Killed and started again with the same arguments, it goes on.
@@ -350,11 +347,16 @@ def _document(config: Any) -> dict[str, Any]:
     """Return the results of an evaluation: those in its file, if it is finished, or run it."""
     if config.json.exists():
         return read_json(config.json)
-    with config.keeping(say) as store, stopped(lambda: _kept(config, store)):
-        results = list(progress(config.run(store), config.total, config.json.name))
-        document = config.document(results, shlex.join(["genima-lite", *sys.argv[1:]]))
-        list(config.write(document))
+    document, _ = _evaluated(config, config.json.name)
     return document
+
+
+def _evaluated(config: Any, title: str) -> tuple[dict[str, Any], list[Path]]:
+    """Run an evaluation behind a bar with a title; return its results and the files written."""
+    with config.keeping(say) as store, stopped(lambda: _kept(config, store)):
+        results = list(progress(config.run(store), config.total, title))
+        document = config.document(results, shlex.join(["genima-lite", *sys.argv[1:]]))
+        return document, list(config.write(document))
 
 
 def _kept(config: Any, store: Any) -> str:
