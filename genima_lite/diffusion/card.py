@@ -8,6 +8,7 @@ from typing import Any
 
 from huggingface_hub import ModelCardData
 
+from genima_lite.diffusion.lora import STOCK
 from genima_lite.files import written_whole
 from genima_lite.hub import is_hub_id
 
@@ -53,7 +54,7 @@ model holds for what was made from it.
 """
 
 _BESIDE = """
-`pytorch_lora_weights.safetensors` holds the LoRA alone, for who has the base already:
+`{file}` holds the LoRA alone, for who has the base already:
 `pipeline.load_lora_weights("{name}")`, with the ControlNet, if there is one, from the subfolder
 `controlnet`. The folders hold the same, added up.
 """
@@ -79,7 +80,7 @@ def write_card(
     call = "prompt, image=picture, num_inference_steps=10, " + (
         "guidance_scale=1.0, image_guidance_scale=1.0" if concat else "guidance_scale=0.0"
     )
-    lora = (folder / "pytorch_lora_weights.safetensors").exists()
+    lora = (folder / STOCK).exists()
     samples = f"![seen, drawn, true]({SAMPLES})\n\nEach row: seen, drawn, true.\n"
     recipe = settings.get("recipe")
     page = _PAGE.format(
@@ -90,7 +91,7 @@ def write_card(
         name=folder.name,
         call=call,
         size=settings["view_size"],
-        beside=_BESIDE.format(name=folder.name) if lora else "",
+        beside=_BESIDE.format(file=STOCK, name=folder.name) if lora else "",
         settings=_table("setting", settings),
         metrics=_table("on held-out decisions", validations[-1] if validations else {})
         or "It was not measured.\n",
