@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from genima_lite.demos.collect import CollectSettings, collect
+from genima_lite.demos.inspection import inspect_dataset
 from genima_lite.demos.layout import iterate_episodes
+from genima_lite.demos.object_positions import demonstrated_places
 from genima_lite.demos.read import read_episode
+from genima_lite.demos.replay import replay
 from genima_lite.envs.api import EnvSpec, make_env
 from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.envs.bench.perturbations import perturbation_names
@@ -209,3 +213,27 @@ def test_perturbed_demonstrations_are_collected(tmp_path: Path) -> None:
     assert perturbed.scene_state["perturbed"]["names"] == ["light", "table_texture"]
     with pytest.raises(UserError, match="was made from perturbations"):
         list(collect(tmp_path / "clean", ["push_button"], 1, settings))
+
+
+def test_perturbed_demonstrations_are_inspected_replayed_and_found_again(tmp_path):
+    settings = CollectSettings(
+        seed=4, image_size=16, perturbations=("camera_pose", "light"), strength=0.7,
+        speed="rlbench", tracking="rlbench",
+    )  # fmt: skip
+    assert len(list(collect(tmp_path, ["push_button"], 2, settings))) == 2
+    assert inspect_dataset(tmp_path)["problems"] == []
+    for replayed in replay(tmp_path):
+        assert replayed.success
+        assert replayed.deviation < 1e-9
+    assert len(demonstrated_places(tmp_path, "push_button")) == 2
+
+
+def test_a_state_of_another_tracking_is_refused():
+    with closing(BenchEnv("push_button", cameras=(), tracking="rlbench")) as lagging:
+        lagging.reset(seed=2)
+        state = lagging.state()
+    with (
+        closing(BenchEnv("push_button", cameras=())) as env,
+        pytest.raises(UserError, match="tracking 'rlbench', the environment 'bench'"),
+    ):
+        env.restore(state)

@@ -47,9 +47,10 @@ from genima_lite.demos.read import (
     read_scene_state,
     sentences_folder,
 )
+from genima_lite.demos.stored_scenes import StoredScenes
 from genima_lite.demos.unpickler import load_demo
 from genima_lite.demos.value_rules import value_faults
-from genima_lite.envs.api import EnvSpec, HasSnapshot, RobotEnv, make_env, require
+from genima_lite.envs.api import task_names
 from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, IMAGE_FIELDS, STATE_FIELDS, Demo
 from genima_lite.tiling import TILE_ORDER
@@ -78,7 +79,8 @@ class _Findings:
     fields: Counter[str] = field(default_factory=Counter)
     problems: list[dict[str, str]] = field(default_factory=list)
     notes: list[dict[str, str]] = field(default_factory=list)
-    envs: dict[str, RobotEnv | None] = field(default_factory=dict)
+    scenes: StoredScenes = field(default_factory=lambda: StoredScenes("inspect"))
+    known: list[str] = field(default_factory=task_names)
 
     def restore(self, task: str, state: dict[str, Any]) -> None:
         """Set up a scene in the bench, where the bench knows the task.
@@ -86,14 +88,8 @@ class _Findings:
         Raises:
             UserError: it cannot be set up.
         """
-        if task not in self.envs:
-            try:
-                self.envs[task] = make_env(EnvSpec(task, cameras=()))
-            except UserError:
-                self.envs[task] = None  # another backend's
-        env = self.envs[task]
-        if env is not None:
-            require(env, HasSnapshot, "inspect").restore(state)
+        if task in self.known:
+            self.scenes.restored(task, state)
 
     def problem(self, path: Path, message: object) -> None:
         self.problems.append(self._entry(path, message))

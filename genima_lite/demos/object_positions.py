@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from genima_lite.demos.layout import iterate_episodes
 from genima_lite.demos.read import read_scene_state
-from genima_lite.envs.api import (
-    BENCH,
-    EnvSpec,
-    HasObjects,
-    HasSnapshot,
-    RobotEnv,
-    make_env,
-    require,
-)
+from genima_lite.demos.stored_scenes import StoredScenes
+from genima_lite.envs.api import BENCH, HasObjects, require
 
 
 def demonstrated_places(
@@ -28,14 +22,13 @@ def demonstrated_places(
         UserError: a stored scene that is broken or another version's, or a backend whose
             environments lack `HasSnapshot` or `HasObjects`.
     """
-    env: RobotEnv | None = None
     places = []
-    for episode in iterate_episodes(root):
-        state = read_scene_state(episode.path) if episode.task == task else None
-        if state is None:
-            continue
-        env = env or make_env(EnvSpec(task, cameras=(), backend=backend))
-        require(env, HasSnapshot, "places of demonstrations").restore(state)
-        objects = require(env, HasObjects, "places of demonstrations").objects()
-        places.append({name: at.tolist() for name, at in objects.items()})
+    with closing(StoredScenes("places of demonstrations", backend)) as scenes:
+        for episode in iterate_episodes(root):
+            state = read_scene_state(episode.path) if episode.task == task else None
+            if state is None:
+                continue
+            env = scenes.restored(task, state)
+            objects = require(env, HasObjects, "places of demonstrations").objects()
+            places.append({name: at.tolist() for name, at in objects.items()})
     return places

@@ -13,16 +13,9 @@ import numpy as np
 from genima_lite.demos.layout import SCENE_STATE, DatasetError, EpisodeFolder, iterate_episodes
 from genima_lite.demos.order_rules import order_fault
 from genima_lite.demos.read import read_episode
+from genima_lite.demos.stored_scenes import StoredScenes
 from genima_lite.demos.value_rules import value_faults
-from genima_lite.envs.api import (
-    BENCH,
-    EnvSpec,
-    HasDemonstrations,
-    HasSnapshot,
-    RobotEnv,
-    make_env,
-    require,
-)
+from genima_lite.envs.api import BENCH, HasDemonstrations, HasSnapshot, RobotEnv, require
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo
 
@@ -51,10 +44,21 @@ def replay(root: Path | str, backend: str = BENCH) -> Iterator[Replayed]:
         UserError: a scene of another task or version, or a backend without `HasSnapshot`.
     """
     for task, episodes in groupby(iterate_episodes(root), lambda each: each.task):
-        with closing(make_env(EnvSpec(task, cameras=(), backend=backend))) as env:
+        with closing(StoredScenes("replay", backend)) as scenes:
             for episode in episodes:
                 demo = read_episode(episode.path, kinds=())
+                env = _environment(scenes, task, demo, episode.path)
                 yield Replayed(episode, *replay_demo(env, demo, episode.path))
+
+
+def _environment(scenes: StoredScenes, task: str, demo: Demo, path: Path) -> RobotEnv:
+    """Return an environment of the kind in which a demonstration was recorded."""
+    try:
+        return scenes.env(task, demo.scene_state)
+    except UserError as error:
+        if demo.scene_state is None:
+            raise
+        raise DatasetError(f"{path / SCENE_STATE}: {error}") from None
 
 
 def replay_demo(env: RobotEnv, demo: Demo, path: Path) -> tuple[bool, float]:

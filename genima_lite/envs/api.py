@@ -3,7 +3,8 @@
 A backend is a sub-package of `genima_lite.envs`, or any other module that can be imported, with
 two functions: `make(spec) -> RobotEnv` and `task_names() -> list[str]`. Others are optional:
 `register()` makes gymnasium ids; `make_random_scenes(task, view_size)` and `vocabulary()` help to
-train a base model; `perturbation_names()` says what `EnvSpec.perturbations` may name.
+train a base model; `perturbation_names()` says what `EnvSpec.perturbations` may name;
+`stored_spec(spec, state)` says which environment can restore a state.
 Units everywhere: metres, radians, steps of 50 ms; joint angles are RLBench's.
 """
 
@@ -315,6 +316,17 @@ def check_perturbations(
                 f"task '{task}' cannot have the perturbation '{lacking[0]}': it can have "
                 f"{', '.join(possible)}"
             )
+
+
+def stored_spec(spec: EnvSpec, state: Mapping[str, Any]) -> EnvSpec:
+    """Return a spec whose environments can restore a stored state: with the perturbations and the
+    tracking that the state was stored with, where the backend tells them.
+
+    Raises:
+        UserError: what the state says of them is damaged.
+    """
+    tell = getattr(_backend(spec.backend), "stored_spec", None)
+    return tell(spec, state) if tell else spec
 
 
 def check_like(name: str, value: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from genima_lite.envs.bench.perturbations import perturbation_names
 from genima_lite.envs.bench.registration import register
@@ -19,6 +20,7 @@ __all__ = [
     "make_random_scenes",
     "perturbation_names",
     "register",
+    "stored_spec",
     "task_names",
     "vocabulary",
 ]
@@ -34,6 +36,17 @@ def make(spec: EnvSpec) -> BenchEnv:
 
     given = {name: value for name, value in vars(spec).items() if name not in ("backend", "arm")}
     return BenchEnv(**given)
+
+
+def stored_spec(spec: EnvSpec, state: Mapping[str, Any]) -> EnvSpec:
+    """Return a spec with the perturbations and the tracking of a stored state.
+
+    Raises:
+        UserError: what the state says of them is damaged.
+    """
+    from genima_lite.envs.bench.stored_world import with_stored_world
+
+    return with_stored_world(spec, state)
 
 
 def make_random_scenes(task: str, view_size: int) -> RandomScenes:

@@ -14,6 +14,7 @@ from genima_lite import schema
 from genima_lite.envs.api import check_perturbations
 from genima_lite.envs.bench.perturbation import Perturbation
 from genima_lite.envs.bench.perturbations import load_perturbation
+from genima_lite.envs.bench.stored_world import StoredPerturbations
 from genima_lite.errors import UserError
 
 if TYPE_CHECKING:
@@ -85,28 +86,15 @@ class Perturbed:
         Raises:
             UserError: the episode has others than the scene.
         """
-        stored = _Stored([], self.strength, 0)
+        stored = StoredPerturbations([], self.strength, 0)
         if described is not None:
-            stored = schema.decode(_Stored, described, "scene state: perturbed")
+            stored = schema.decode(StoredPerturbations, described, "scene state: perturbed")
         if stored.names != list(self.names) or stored.strength != self.strength:
             raise UserError(
                 f"scene state has {_words(stored.names, stored.strength)}, the environment "
                 f"{_words(self.names, self.strength)}; make it with the same"
             )
         return stored.seed
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """What a stored scene says of its perturbations."""
-
-    names: list[str]
-    strength: float
-    seed: int
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.seed < 2**32:
-            raise UserError(f"seed is {self.seed}; it must be from 0 to 2^32 - 1")
 
 
 def _words(names: Sequence[str], strength: float) -> str:

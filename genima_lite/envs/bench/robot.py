@@ -69,10 +69,12 @@ class Robot:
 
     def state(self) -> dict[str, Any]:
         """Return what the simulator's state lacks, JSON-able: `reference`, the joints (7,) that
-        the arm was last sent to, and `held`, by body the numbers that say how it is held.
+        the arm was last sent to, `held`, by body the numbers that say how it is held, and `lags`,
+        where the arm does.
         """
         held = {name: self._constraint(name).data[:WELD].tolist() for name in self.held}
-        return {"reference": self._reference.tolist(), "held": held}
+        lags = {"lags": True} if self.lags else {}
+        return {"reference": self._reference.tolist(), "held": held, **lags}
 
     def resume(self, state: RobotState) -> None:
         """Go on from what `state` returned, or, if it is empty, from the commanded posture with

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from genima_lite.envs.api import BENCH, RLBENCH
 from genima_lite.envs.bench.gl import mujoco
 from genima_lite.envs.bench.looks import Looks
 from genima_lite.envs.bench.perturbed import Perturbed, perturbation_seed
@@ -14,6 +15,7 @@ from genima_lite.envs.bench.robot import Robot, Unstable, touches
 from genima_lite.envs.bench.scene_state import STATE, checked
 from genima_lite.envs.bench.task import TABLE, Task, Waypoint
 from genima_lite.envs.bench.world import build_model
+from genima_lite.errors import UserError
 
 _DEEP = 0.01
 """Metres that a placed arm may reach into things."""
@@ -129,6 +131,12 @@ class Scene:
         """
         seed = self.perturbed.check(state.get("perturbed"))
         stored = checked(state, self.task, self.model)
+        if stored.robot.lags != self.robot.lags:
+            has, other = (RLBENCH, BENCH) if stored.robot.lags else (BENCH, RLBENCH)
+            raise UserError(
+                f"scene state has the tracking '{has}', the environment '{other}'; make it with "
+                "the same"
+            )
         self._clear(stored.variation)
         self._set(stored.mujoco)
         if stored.start is not None:

@@ -29,11 +29,13 @@ _ANGLE = 10.0
 @dataclass(frozen=True)
 class RobotState:
     """What the simulator's state lacks: where the arm was last sent to, joints (7,) in radians
-    (`None`: where it was commanded to), and by body the numbers that say how it is held.
+    (`None`: where it was commanded to), by body the numbers that say how it is held, and whether
+    the arm tracks as RLBench's.
     """
 
     reference: list[float] | None = None
     held: dict[str, list[float]] = field(default_factory=dict)
+    lags: bool = False
 
 
 @dataclass(frozen=True)
