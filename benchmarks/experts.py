@@ -8,6 +8,7 @@ waypoints the arm cannot reach is a failure ("refused"), and none is drawn again
     --recovery N   a task, from home with noise on the way (`datasets/recovery_starts.py`), and as
                    many with the arm set down anywhere (`datasets/perturbed_states.py`) (default 50)
     --seed S       base of the episodes' seeds (default 5000)
+    --perturb P    perturbations of all scenes, at full strength, such as novel_object (default none)
 """
 
 from __future__ import annotations
@@ -94,9 +95,9 @@ def described(results: Sequence[EpisodeResult]) -> str:
     )
 
 
-def measure(task: str, episodes: int, recovery: int, seed: int) -> None:
+def measure(task: str, episodes: int, recovery: int, seed: int, perturb: Sequence[str]) -> None:
     """Print a line for each variation of a task, and two for its recovery."""
-    env = make_env(EnvSpec(task, cameras=()))
+    env = make_env(EnvSpec(task, cameras=(), perturbations=tuple(perturb)))
     for variation in range(env.variations if episodes else 0):
         what = f"{task}, variation {variation}"
         results = _tracked(from_home(env, variation, episodes, seed), what, episodes)
@@ -122,10 +123,11 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=200)
     parser.add_argument("--recovery", type=int, default=50)
     parser.add_argument("--seed", type=int, default=5000)
+    parser.add_argument("--perturb", nargs="+", default=[])
     args = parser.parse_args()
     print("success (95 %), seeds, steps of 50 ms min/median/max")
     for task in args.tasks:
-        measure(task, args.episodes, args.recovery, args.seed)
+        measure(task, args.episodes, args.recovery, args.seed, args.perturb)
 
 
 if __name__ == "__main__":
