@@ -8,7 +8,7 @@ waypoints the arm cannot reach is a failure ("refused"), and none is drawn again
     --recovery N   a task, from home with noise on the way (`datasets/recovery_starts.py`), and as
                    many with the arm set down anywhere (`datasets/perturbed_states.py`) (default 50)
     --seed S       base of the episodes' seeds (default 5000)
-    --perturb P    perturbations of all scenes, at full strength, such as novel_object (default none)
+    --perturb P    perturbations of all scenes, at full strength (default none)
 """
 
 from __future__ import annotations
