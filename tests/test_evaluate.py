@@ -191,7 +191,7 @@ def test_unknown_policy_or_task_ends_with_a_sentence(monkeypatch, capsys):
 
 
 def test_policies_are_found_by_their_files():
-    assert policy_names() == ["act", "expert", "genima", "oracle", "random"]
+    assert policy_names() == ["act", "expert", "genima", "oracle", "random", "susie"]
 
 
 def test_policies_return_k_actions():

@@ -3,6 +3,7 @@ drawn by stock pipelines, and in closed loop."""
 
 import shutil
 from dataclasses import fields, is_dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,11 +20,23 @@ from transformers import AutoBackbone, ResNetConfig
 
 from genima_lite import hub
 from genima_lite.controller.act import ACT
+from genima_lite.controller.augment import AugmentConfig
+from genima_lite.controller.backgrounds import textures
+from genima_lite.controller.checkpoint import save_controller
+from genima_lite.controller.run import FollowingMixture
+from genima_lite.controller.sources import DemoSource
 from genima_lite.datasets import shards
+from genima_lite.datasets.demonstrations import read_demos
+from genima_lite.datasets.demonstrations import recorded as recorded_demos
 from genima_lite.demos.collect import collect
 from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.diffusion.augment import AugmentConfig as CropsAndColours
+from genima_lite.diffusion.augment import augmented_pairs
 from genima_lite.diffusion.components import as_condition
+from genima_lite.diffusion.data import demo_pictures, tiled
 from genima_lite.diffusion.metadata import load_metadata
+from genima_lite.diffusion.pictures import Pictures
+from genima_lite.diffusion.pixels import PixelScore, pixel_picture, score_pixels
 from genima_lite.diffusion.prompts import task_prompt
 from genima_lite.errors import UserError
 from genima_lite.evaluation.rollout import evaluate
@@ -31,11 +44,12 @@ from genima_lite.policies.api import PolicyFactory, PolicySettings
 from genima_lite.recipes._paper import TASKS
 from genima_lite.recipes._run import claim_run, recipe_stages
 from genima_lite.recipes.api import load_recipe
+from genima_lite.targets.horizon import FUTURE, HORIZON
 from genima_lite.training.config import TrainingConfig
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
-RECIPES = ("paper", "paper-lora", "paper-pix2pix", "paper-sdxl", "act-paper")
+RECIPES = ("paper", "paper-lora", "paper-pix2pix", "paper-sdxl", "act-paper", "susie")
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +84,7 @@ def tiny(config, bases):
     for field in fields(config):
         value = getattr(config, field.name)
         if field.name == "network":
-            same = ("keyframes", "spheres", "text_features")
+            same = ("keyframes", "spheres", "future", "text_features")
             kept = {name: getattr(value, name) for name in same}
             value = replace(TINY_CONTROLLER, **kept, backbone=bases[value.backbone])
         elif field.name == "base":
@@ -157,6 +171,70 @@ def test_a_recipe_is_killed_goes_on_and_acts(name, bases, recorded, tmp_path):
         assert "samples.png" in card
         assert (tmp_path / "diffusion/samples.png").exists()
     closed_loop(tmp_path, recipe)
+
+
+def test_the_future_picture_is_a_demonstrations_own(bases, recorded):
+    recipe = tiny(load_recipe("susie"), bases)
+    (demo,) = read_demos(recorded / "demos")
+    views = [tiled(seen) for seen in demo[0]]
+    (each,) = recorded_demos([recorded / "demos"])
+    found = demo_pictures([each], 6, np.random.default_rng(0), None, False, FUTURE)
+    assert len(found) == 6
+    for now, later in zip(found.conditions, found.pictures, strict=True):
+        (frame,) = [t for t, view in enumerate(views) if (view == now).all()]
+        assert (later == views[min(frame + HORIZON, len(views) - 1)]).all()
+    with pytest.raises(UserError, match="only these have later pictures"):
+        replace(recipe.diffusion, perturbed_states=4)
+    with pytest.raises(UserError, match="unknown target 'sphere'"):
+        replace(recipe.diffusion, target="sphere")
+    mixture = FollowingMixture(motions=0, demonstrations=1, kept=1)
+    with pytest.raises(UserError, match="learns from demonstrations"):
+        replace(recipe.controller, kept=("somewhere",), mixture=mixture)
+    network = replace(recipe.controller.network, image_size=SIZE // 2)
+    source = DemoSource(network, AugmentConfig.none(), textures, recorded / "demos")
+    (views,) = source.at(np.random.default_rng(0), [2]).drawn.views
+    assert views.shape[0] == 2 * len(network.cameras) == len(network.views)
+    for number, camera in enumerate(network.cameras):
+        assert (views[number] == demo[0][2].image(camera)).all()
+        target = min(2 + HORIZON, len(demo[0]) - 1)
+        assert (views[len(network.cameras) + number] == demo[0][target].image(camera)).all()
+
+
+def test_what_now_and_later_show_is_cropped_and_coloured_alike(recorded):
+    (demo, _), *_ = read_demos(recorded / "demos")
+    rng = np.random.default_rng(3)
+    ((now, later),) = augmented_pairs([(demo[0], demo[0])], CropsAndColours(share=1.0), rng)
+    assert (now.front_rgb == later.front_rgb).all()
+    assert (now.front_rgb != demo[0].front_rgb).any()
+    (pair,) = augmented_pairs([(demo[0], demo[5])], CropsAndColours(share=0.0), rng)
+    assert pair == (demo[0], demo[5])
+
+
+def test_a_pixel_score_has_copying_to_beat():
+    rng = np.random.default_rng(0)
+    now = rng.integers(0, 100, (2, 8, 8, 3), np.uint8)
+    later = now.copy()
+    later[:, :2] += 100
+    agent = SimpleNamespace(draw_tiled=lambda picture, prompt, seed: picture + np.uint8(50))
+    score, drawn = score_pixels(agent, Pictures(later, ("a", "b"), now))
+    assert score == PixelScore(2, 0.25, 50.0, 100.0, 0.5, (0.5, 0.5))
+    assert pixel_picture(Pictures(later, ("a", "b"), now), drawn).shape == (16, 24, 3)
+
+
+def test_controllers_of_another_target_are_refused_by_their_policys_name(tmp_path):
+    for more, name, other in (
+        ({"spheres": False, "future": True}, "act", "susie"),
+        ({"spheres": False}, "susie", "act"),
+        ({}, "act", "oracle or genima"),
+    ):
+        network = replace(TINY_CONTROLLER, **more)
+        out = tmp_path / f"{name}{other}" / ("controller" if name == "susie" else "")
+        save_controller(out, network, ACT(network).state_dict(), {"tasks": [TASK]})
+        folder = out.parent if name == "susie" else out
+        with pytest.raises(UserError, match=f"a controller for policy {other}"):
+            PolicyFactory(name, PolicySettings(folder))(TASK)
+    with pytest.raises(UserError, match="two targets"):
+        replace(TINY_CONTROLLER, future=True)
 
 
 def test_lora_alone_on_an_instruct_pix2pix(bases, recorded, tmp_path):

@@ -39,7 +39,7 @@ def run_here(out, recipe):
         stage.run(*stage.arguments, lambda *_: None)
 
 
-LARGE = ("act-paper", "paper", "paper-lora", "paper-pix2pix", "paper-sdxl")
+LARGE = ("act-paper", "paper", "paper-lora", "paper-pix2pix", "paper-sdxl", "susie")
 """Recipes whose base models come from elsewhere: tests/test_paper_recipes.py."""
 
 

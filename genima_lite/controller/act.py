@@ -81,7 +81,7 @@ class ACT(nn.Module):
         super().__init__()
         self.config = config
         self.pictures = PictureEncoder(config, pretrained)
-        width, views = config.hidden, len(config.cameras)
+        width, views = config.hidden, len(config.views)
         self.to_token = nn.Linear(config.channels[-1], width)
         self.view_code = nn.Parameter(0.02 * torch.randn(views, 1, width))
         self.state_to_token = nn.Linear(STATE, width)
@@ -118,7 +118,7 @@ class ACT(nn.Module):
         """Predict K actions.
 
         Args:
-            views: (B, V, 3, H, W) float32 in [-1, 1], in the order of `config.cameras`.
+            views: (B, V, 3, H, W) float32 in [-1, 1], in the order of `config.views`.
             state: (B, 8) float32, normalised joints, then gripper open in [0, 1].
             text: (B, T) float32 features of the instruction, if the configuration has any.
             actions: (B, K, 8) float32, normalised true actions; in training only.
@@ -171,7 +171,7 @@ class ACT(nn.Module):
         return state * keep
 
     def _check(self, views: Tensor, text: Tensor | None) -> None:
-        size, count = self.config.image_size, len(self.config.cameras)
+        size, count = self.config.image_size, len(self.config.views)
         if views.dim() != 5 or tuple(views.shape[1:]) != (count, 3, size, size):
             raise UserError(
                 f"the controller sees {count} views of {size}x{size} pixels, as a tensor "

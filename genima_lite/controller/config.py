@@ -8,7 +8,7 @@ from typing import Any
 from genima_lite import schema
 from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS
-from genima_lite.targets.horizon import HORIZON
+from genima_lite.targets.horizon import FUTURE, HORIZON, SPHERES
 from genima_lite.tiling import TILE_ORDER
 
 LARGEST = {
@@ -42,6 +42,9 @@ class ControllerConfig:
     spheres: bool = True
     """Find the drawn spheres in each view, with their true keypoints as extra labels. Off for the
     baseline that sees plain pictures."""
+    future: bool = False
+    """See, beside the present views, those of the target, which a diffusion model draws: the
+    controller of SuSIE, which follows goal pictures in place of spheres."""
     text_features: int = 0
     """Length of the instruction's feature vector, which conditions the picture encoder by FiLM.
     0 is the paper's controller: the drawn targets say all it needs."""
@@ -83,6 +86,16 @@ class ControllerConfig:
         for wrong in _problems(self):
             raise UserError(f"controller configuration: {wrong}")
 
+    @property
+    def target(self) -> str | None:
+        """What the controller follows: spheres, the future views, or the instruction alone."""
+        return SPHERES if self.spheres else FUTURE if self.future else None
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Names of the V pictures that the network sees, in order."""
+        return (*self.cameras, *map(future_view, self.cameras if self.future else ()))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, JSON-able."""
         return asdict(self)
@@ -95,6 +108,11 @@ class ControllerConfig:
             UserError: an unknown field, or a value that makes no sense.
         """
         return schema.decode(cls, values, "controller configuration")
+
+
+def future_view(camera: str) -> str:
+    """Return the name of a camera's view of the target."""
+    return f"{camera} later"
 
 
 def _problems(config: ControllerConfig) -> list[str]:
@@ -110,6 +128,7 @@ def _problems(config: ControllerConfig) -> list[str]:
         "cameras must be named, each once": len(set(c.cameras)) != len(c.cameras) or not c.cameras,
         f"image_size is {c.image_size}; with {len(c.channels)} stages it must be a positive "
         f"multiple of {smallest}": c.image_size < smallest or c.image_size % smallest != 0,
+        "spheres and future are two targets; follow one": c.spheres and c.future,
         "channels and blocks need one entry a stage": len(c.channels) != len(c.blocks)
         or not c.channels,
         "channels must be multiples of 8, blocks at least 1": any(

@@ -9,6 +9,7 @@ import torch
 
 from genima_lite import panda
 from genima_lite.controller.act import ACT, Prediction
+from genima_lite.controller.config import future_view
 from genima_lite.controller.data import encode
 from genima_lite.controller.keypoint_heads import Found
 from genima_lite.controller.normalise import denormalise_actions, normalise_state
@@ -39,7 +40,8 @@ def predict_actions(
 
     Args:
         model: a controller, ready to use.
-        views: by camera, (H, W, 3) uint8, with targets drawn on them if the controller wants any.
+        views: by camera, (H, W, 3) uint8, with targets drawn on them if the controller wants any;
+            for one that follows future views, these, and the observation has the present ones.
         observation: where the arm is, and the cameras.
         instruction: for a controller with language.
         fit: lead the actions to the posture that fits the spheres
@@ -50,6 +52,9 @@ def predict_actions(
             known.
     """
     joints, gripper = _state(observation)
+    if model.config.future:
+        now = {name: observation.image(name) for name in model.config.cameras}
+        views = {**now, **{future_view(name): view for name, view in views.items()}}
     if not model.config.spheres:
         return _actions(_look(model, views, joints, gripper, instruction), joints)
     known = known_cameras(model.config, panda.forward_kinematics(joints)[1])

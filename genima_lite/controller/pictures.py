@@ -25,11 +25,11 @@ def stack_views(config: ControllerConfig, views: Mapping[str, np.ndarray]) -> np
     Raises:
         UserError: a camera is missing, or a view has another size or type.
     """
-    if missing := [camera for camera in config.cameras if camera not in views]:
+    if missing := [camera for camera in config.views if camera not in views]:
         present = ", ".join(views) or "none"
         raise UserError(f"the controller needs a view of {missing[0]} (present: {present})")
     wanted = (config.image_size, config.image_size, 3)
-    for camera in config.cameras:
+    for camera in config.views:
         view = views[camera]
         check_picture(f"the view of {camera}", view)
         if view.shape != wanted:
@@ -37,7 +37,7 @@ def stack_views(config: ControllerConfig, views: Mapping[str, np.ndarray]) -> np
                 f"the controller sees {wanted} uint8 views, the one of {camera} is {view.shape} "
                 f"{view.dtype}; take pictures of {config.image_size} pixels"
             )
-    return np.stack([views[camera] for camera in config.cameras])
+    return np.stack([views[camera] for camera in config.views])
 
 
 def known_cameras(config: ControllerConfig, tip: np.ndarray) -> list[Camera]:

@@ -122,6 +122,8 @@ class ControllerRunConfig:
             raise UserError("dagger and dagger_by belong together: how many, and whose decisions")
         if (self.perturbed_states or self.dagger) and not self.tasks:
             raise UserError("perturbed_states and dagger need tasks: whose scenes are shown")
+        if self.network.future and self.sources != ["demonstrations"]:
+            raise UserError("a controller that follows future views learns from demonstrations")
         self._check_drawings()
         if self.keypoint_pretraining is not None and not self.network.spheres:
             raise UserError("a controller without spheres has no keypoint_pretraining; set it off")

@@ -14,7 +14,7 @@ import numpy as np
 from genima_lite import panda
 from genima_lite.cameras import Camera
 from genima_lite.controller.augment import AugmentConfig, corrupt, spheres_shown
-from genima_lite.controller.config import ControllerConfig
+from genima_lite.controller.config import ControllerConfig, future_view
 from genima_lite.controller.pictures import known_cameras, stack_views
 from genima_lite.datasets.demonstrations import Recorded, recorded
 from genima_lite.datasets.motions import Motion, random_motion
@@ -162,7 +162,7 @@ class _Path:
 
     def chunk(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
         """Return a frame's K actions and which are real; waiting is for who sees the target."""
-        waits = self.config.spheres and self.config.keyframes
+        waits = self.config.target is not None and self.config.keyframes
         keyframe = int(self.targets[frame]) if waits else None
         return chunk(self.actions, frame, self.config.horizon, keyframe)
 
@@ -206,8 +206,8 @@ class DemoSource:
 
     A controller with spheres sees targets drawn on backgrounds, for RLBench's cameras: then the
     data set's own pictures and cameras are not looked at, only its states matter. One without
-    spheres sees the pictures themselves, which must have the configured size and are read from
-    disk sample by sample.
+    spheres sees the pictures themselves, perhaps with those of the target; they must have the
+    configured size and are read from disk sample by sample.
 
     Args:
         config: what the network sees.
@@ -315,12 +315,18 @@ class _Episode:
             raise UserError(f"{self._folder}: no instructions")
 
     def views(self, frame: int) -> np.ndarray:
-        """Return the pictures of a frame, (V, H, W, 3) uint8."""
-        names = self._config.cameras
-        paths = {name: image_path(self._folder, name, "rgb", frame) for name in names}
+        """Return the pictures of a frame and perhaps of its target, (V, H, W, 3) uint8."""
+        paths = {name: self._path(name, frame) for name in self._config.cameras}
+        if self._config.future:
+            target = int(self.path.targets[frame])
+            later = {future_view(name): self._path(name, target) for name in self._config.cameras}
+            paths |= later
         return stack_views(
             self._config, {name: read_image(path, "rgb") for name, path in paths.items()}
         )
+
+    def _path(self, camera: str, frame: int) -> Path:
+        return image_path(self._folder, camera, "rgb", frame)
 
 
 class DecisionSource:

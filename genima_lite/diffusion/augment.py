@@ -6,6 +6,8 @@ they keep their colours, since the views are recoloured before they are drawn.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,6 +51,27 @@ def augmented(
         if rng.random() < config.share:
             observations[frame] = change(observations[frame], config, rng)
     return Demo(observations)
+
+
+def augmented_pairs(
+    pairs: Sequence[tuple[Observation, Observation]],
+    config: AugmentConfig,
+    rng: np.random.Generator,
+) -> list[tuple[Observation, Observation]]:
+    """Return pairs of now and later in which some look different, both of a pair alike.
+
+    Args:
+        pairs: with the tiled cameras' RGB images.
+        config: how much.
+        rng: the only source of chance.
+    """
+    found = []
+    for now, later in pairs:
+        if rng.random() < config.share:
+            again = deepcopy(rng)
+            now, later = change(now, config, rng), change(later, config, again)
+        found.append((now, later))
+    return found
 
 
 def change(seen: Observation, config: AugmentConfig, rng: np.random.Generator) -> Observation:

@@ -11,6 +11,7 @@ from huggingface_hub import ModelCardData
 from genima_lite.diffusion.lora import STOCK
 from genima_lite.files import written_whole
 from genima_lite.hub import is_hub_id
+from genima_lite.targets.horizon import FUTURE, SPHERES
 
 CARD, SAMPLES = "README.md", "samples.png"
 """The card, and the picture that it shows: seen, drawn and true."""
@@ -19,10 +20,9 @@ _PAGE = """---
 {header}
 ---
 
-# Joint targets drawn by a diffusion model
+# {title}
 
-Four views of a robot arm and an instruction go in; the same views with coloured spheres on some
-joints come out, where these should be next. This is the first stage of
+Four views of a robot arm and an instruction go in; {out}. This is the first stage of
 [Genima](https://genima-robot.github.io/), trained with genima-lite{recipe}. A controller that
 reads such pictures moves the arm.
 
@@ -52,6 +52,18 @@ It was trained on the tasks named above, with the cameras, arm and light of its 
 draws a plausible target also where it is wrong: limit what the arm may do. The licence of the base
 model holds for what was made from it.
 """
+
+_TARGETS = {
+    SPHERES: (
+        "Joint targets drawn by a diffusion model",
+        "the same views with coloured spheres on some\njoints come out, where these should be next",
+    ),
+    FUTURE: (
+        "Future views drawn by a diffusion model",
+        "what these views should be next comes out,\nas in SuSIE",
+    ),
+}
+"""Title, and what comes out, by what is drawn."""
 
 _BESIDE = """
 `{file}` holds the LoRA alone, for who has the base already:
@@ -83,8 +95,11 @@ def write_card(
     lora = (folder / STOCK).exists()
     samples = f"![seen, drawn, true]({SAMPLES})\n\nEach row: seen, drawn, true.\n"
     recipe = settings.get("recipe")
+    title, out = _TARGETS[settings.get("target", SPHERES)]
     page = _PAGE.format(
         header=_header(pipeline, base),
+        title=title,
+        out=out,
         recipe=f", recipe `{recipe}`" if recipe else "",
         samples=samples if (folder / SAMPLES).exists() else "",
         pipeline=pipeline,

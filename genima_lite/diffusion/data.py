@@ -26,14 +26,14 @@ from genima_lite.datasets.random_scenes import random_scenes
 from genima_lite.datasets.recovery_starts import MakePolicy
 from genima_lite.datasets.shards import Rows, shards_for, write_shards
 from genima_lite.datasets.source import Mixture, Segment
-from genima_lite.diffusion.augment import AugmentConfig, augmented
+from genima_lite.diffusion.augment import AugmentConfig, augmented, augmented_pairs
 from genima_lite.diffusion.batch import DrawingBatch, concatenate
 from genima_lite.diffusion.pictures import Pictures
 from genima_lite.diffusion.prompts import grounding_prompt, scene_caption, task_prompt
 from genima_lite.envs.api import EnvSpec, RandomScenes, make_env, make_random_scenes
 from genima_lite.errors import UserError
-from genima_lite.observation import Demo
-from genima_lite.targets.horizon import decision_frames
+from genima_lite.observation import Demo, Observation
+from genima_lite.targets.horizon import FUTURE, SPHERES, decision_frames
 from genima_lite.targets.views import demo_targets, draw_targets_of
 from genima_lite.tiling import TILE_ORDER, tile
 
@@ -52,6 +52,8 @@ class PictureSettings:
     """Cut targets at keyframes (`genima_lite.targets.horizon.target_frames`)."""
     augment: AugmentConfig | None = None
     """Changes some views; `None` leaves all as they are."""
+    target: str = SPHERES
+    """What is drawn: spheres, or the future views (`genima_lite.targets.horizon.FUTURE`)."""
 
 
 # ------------------------------------------------------------------------------ one view
@@ -94,15 +96,23 @@ def demo_pictures(
     rng: np.random.Generator,
     augment: AugmentConfig | None = None,
     keyframes: bool = True,
+    target: str = SPHERES,
 ) -> Pictures:
-    """Draw the joint targets of some frames of recorded demonstrations, and read only these.
+    """Draw the targets of some frames of recorded demonstrations, and read only these.
 
-    Args and errors are those of `target_pictures`.
+    Args and errors are those of `target_pictures`; `target` says what is drawn.
     """
     drawn: list[Pictures] = []
     for each in episodes:
-        frames = _choose_frames(demo_targets(each.states(), keyframes=keyframes), frames_each, rng)
-        drawn.append(_drawn(each.seen(frames), frames, each.sentences, rng, augment, keyframes))
+        targets = demo_targets(each.states(), keyframes=keyframes)
+        frames = _choose_frames(targets, frames_each, rng)
+        if target == FUTURE:
+            later = targets[frames].tolist()
+            seen = each.seen(sorted({*frames, *later}))
+            pairs = [(seen[t], seen[after]) for t, after in zip(frames, later, strict=True)]
+            drawn.append(_future(pairs, each.sentences, rng, augment))
+        else:
+            drawn.append(_drawn(each.seen(frames), frames, each.sentences, rng, augment, keyframes))
     return _all(drawn)
 
 
@@ -117,9 +127,32 @@ def _drawn(
     """Draw the targets of some frames of one demonstration."""
     seen = demo if augment is None else augmented(demo, frames, augment, rng)
     targets = draw_targets_of(seen, frames, keyframes=keyframes)
-    plain = [tile({camera: seen[t].image(camera) for camera in TILE_ORDER}) for t in frames]
-    said = [task_prompt(sentences[int(rng.integers(len(sentences)))]) for _ in frames]
-    return Pictures(np.stack([tile(each.views) for each in targets]), tuple(said), np.stack(plain))
+    plain = [tiled(seen[t]) for t in frames]
+    said = _said(sentences, len(frames), rng)
+    return Pictures(np.stack([tile(each.views) for each in targets]), said, np.stack(plain))
+
+
+def _future(
+    pairs: Sequence[tuple[Observation, Observation]],
+    sentences: Sequence[str],
+    rng: np.random.Generator,
+    augment: AugmentConfig | None,
+) -> Pictures:
+    """Return what is seen later as what to draw on what is seen now."""
+    if augment is not None:
+        pairs = augmented_pairs(pairs, augment, rng)
+    now, later = (np.stack([tiled(pair[i]) for pair in pairs]) for i in (0, 1))
+    return Pictures(later, _said(sentences, len(pairs), rng), now)
+
+
+def tiled(seen: Observation) -> np.ndarray:
+    """Return an observation's views as the tiled picture, (2H, 2W, 3) uint8."""
+    return tile({camera: seen.image(camera) for camera in TILE_ORDER})
+
+
+def _said(sentences: Sequence[str], count: int, rng: np.random.Generator) -> tuple[str, ...]:
+    """Return prompts of random ones of the sentences."""
+    return tuple(task_prompt(sentences[int(rng.integers(len(sentences)))]) for _ in range(count))
 
 
 def _all(drawn: Sequence[Pictures]) -> Pictures:
@@ -172,7 +205,8 @@ def make_demonstrations(
     def make(part: int) -> Rows:
         rng = np.random.default_rng([settings.seed, part])
         some = episodes[together * part : together * (part + 1)]
-        return demo_pictures(some, frames_each, rng, settings.augment, settings.keyframes).columns()
+        how = (settings.augment, settings.keyframes, settings.target)
+        return demo_pictures(some, frames_each, rng, *how).columns()
 
     made_from = _made_from("demonstrations", settings, data=data, frames_each=frames_each)
     return write_shards(folder, made_from, demonstration_shards(len(episodes), frames_each), make)

@@ -30,6 +30,7 @@ from genima_lite.diffusion.components import Components, check_size
 from genima_lite.diffusion.data import (
     DrawingData,
     PictureSettings,
+    demo_pictures,
     demonstration_shards,
     make_dagger,
     make_demonstrations,
@@ -37,14 +38,15 @@ from genima_lite.diffusion.data import (
     make_perturbed_states,
 )
 from genima_lite.diffusion.latents import make_latents, needs_latents
-from genima_lite.diffusion.metadata import METADATA
+from genima_lite.diffusion.metadata import METADATA, check_target
 from genima_lite.diffusion.pipelines import pipeline_of
+from genima_lite.diffusion.pixels import pixel_picture, score_pixels
 from genima_lite.diffusion.train import AdapterConfig, Drawing, save_model
 from genima_lite.diffusion.validate import decision_examples, score_drawings, validation_picture
 from genima_lite.errors import UserError
 from genima_lite.files import write_json, written_whole
 from genima_lite.provenance import claim, fingerprint, model_fingerprint
-from genima_lite.targets.horizon import HORIZON
+from genima_lite.targets.horizon import FUTURE, HORIZON, SPHERES
 from genima_lite.training.config import TrainingConfig
 from genima_lite.training.loop import Trainer, Validate
 from genima_lite.training.precision import frozen_dtype
@@ -108,6 +110,9 @@ class FinetuneConfig:
     """How a batch is dealt among all these."""
     keyframes: bool = True
     """Cut targets at keyframes (`genima_lite.targets.horizon.target_frames`)."""
+    target: str = SPHERES
+    """What is drawn: spheres on the present views or, from demonstrations alone, the future views
+    (SuSIE)."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     """Random crops and colours of the views, before targets are drawn on them."""
     prompt_dropout: float = 0.05
@@ -129,6 +134,11 @@ class FinetuneConfig:
         _check_counts(self)
         if not self.tasks:
             raise UserError("fine-tuning needs at least one task")
+        check_target(self.target)
+        if self.target == FUTURE and self.sources != ["demonstrations"]:
+            raise UserError(
+                f"target '{FUTURE}' is learned from demonstrations: only these have later pictures"
+            )
         if self.adapter.name == "base":
             raise UserError("adapter 'base' is pre-training; choose how to change the base")
         if (self.dagger > 0) != (self.dagger_by is not None):
@@ -229,7 +239,12 @@ def draw_perturbed_states(out: Path | str, config: FinetuneConfig) -> Iterator[P
 
 def _settings(config: FinetuneConfig) -> PictureSettings:
     return PictureSettings(
-        config.tasks, config.view_size, config.seed, config.keyframes, config.augment
+        config.tasks,
+        config.view_size,
+        config.seed,
+        config.keyframes,
+        config.augment,
+        config.target,
     )
 
 
@@ -331,6 +346,7 @@ def _metadata(config: FinetuneConfig, kept: dict[str, Shards], result: Result) -
         "horizon": HORIZON,
         "keyframes": config.keyframes,
         "sampling_steps": config.sampling_steps,
+        "target": config.target,
         "pictures": {name: len(rows) for name, rows in kept.items()},
         "base": Path(config.base).name,
         "steps": result.steps,
@@ -346,6 +362,8 @@ def _metadata(config: FinetuneConfig, kept: dict[str, Shards], result: Result) -
 def _validation(out: Path, components: Components, config: FinetuneConfig) -> Validate:
     """Return what scores the drawings of held-out decisions, and keeps the last ones to look at."""
     assert config.held_out is not None
+    if config.target == FUTURE:
+        return _future_validation(out, components, config, config.held_out)
     every = decision_examples(read_demos(config.held_out, config.tasks), config.keyframes)
     chosen = np.linspace(0, len(every) - 1, min(VALIDATION_FRAMES, len(every))).astype(int)
     examples = [every[i] for i in chosen]
@@ -355,8 +373,31 @@ def _validation(out: Path, components: Components, config: FinetuneConfig) -> Va
         score, drawings = score_drawings(agent, examples)
         numbers = {k: v for k, v in vars(score).items() if isinstance(v, float)}
         picture = validation_picture(examples, drawings)
-        with written_whole(out / SAMPLES) as partial:
-            Image.fromarray(picture).save(partial)
+        _save(out / SAMPLES, picture)
         return numbers, picture
 
     return validate
+
+
+def _future_validation(
+    out: Path, components: Components, config: FinetuneConfig, held_out: str
+) -> Validate:
+    """Return what compares drawn future views with the true ones."""
+    episodes = recorded([held_out], config.tasks)
+    each = -(-VALIDATION_FRAMES // len(episodes))
+    rng = np.random.default_rng(0)
+    every = demo_pictures(episodes, each, rng, None, config.keyframes, FUTURE)
+
+    def validate() -> tuple[dict[str, float], np.ndarray]:
+        score, drawn = score_pixels(DiffusionAgent(components, config.sampling_steps), every)
+        numbers = {k: v for k, v in vars(score).items() if isinstance(v, float)}
+        picture = pixel_picture(every, drawn)
+        _save(out / SAMPLES, picture)
+        return numbers, picture
+
+    return validate
+
+
+def _save(path: Path, picture: np.ndarray) -> None:
+    with written_whole(path) as partial:
+        Image.fromarray(picture).save(partial)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from genima_lite import schema
 from genima_lite.errors import UserError
+from genima_lite.targets.horizon import FUTURE, SPHERES
 from genima_lite.training.result import Result
 
 METADATA = "genima.json"
@@ -23,6 +24,7 @@ class DrawingMetadata:
         horizon: K, steps that its targets lie ahead at most.
         keyframes: whether its targets are cut at keyframes.
         sampling_steps: in which it draws.
+        target: what it draws, spheres or the future views.
         minutes: of its training.
         result: what the run came to, if it was a run of ours.
     """
@@ -32,12 +34,20 @@ class DrawingMetadata:
     horizon: int
     keyframes: bool
     sampling_steps: int = 1
+    target: str = SPHERES
     minutes: float = 0.0
     result: Result | None = None
 
     def __post_init__(self) -> None:
         if not self.tasks or min(self.view_size, self.horizon, self.sampling_steps) < 1:
             raise UserError("tasks must be named; view_size, horizon and sampling_steps positive")
+        check_target(self.target)
+
+
+def check_target(name: str) -> None:
+    """Raise `UserError` unless a model can learn to draw this."""
+    if name not in (SPHERES, FUTURE):
+        raise UserError(f"unknown target '{name}': choose from {SPHERES}, {FUTURE}")
 
 
 def load_metadata(folder: Path | str) -> DrawingMetadata:

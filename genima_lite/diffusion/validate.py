@@ -20,7 +20,7 @@ from genima_lite.errors import UserError
 from genima_lite.files import written_whole
 from genima_lite.observation import Demo
 from genima_lite.targets.find import FoundSphere, find_spheres, plausible_radii
-from genima_lite.targets.horizon import HORIZON, decision_frames
+from genima_lite.targets.horizon import HORIZON, SPHERES, decision_frames
 from genima_lite.targets.joints import JOINTS
 from genima_lite.targets.score import ViewScore, position_errors, score_view
 from genima_lite.targets.views import TargetViews, demo_targets, draw_targets_of
@@ -156,6 +156,11 @@ def score_folder(
     if metadata.horizon != HORIZON:
         raise UserError(
             f"{model}: draws what is {metadata.horizon} steps ahead; only {HORIZON} are scored"
+        )
+    if metadata.target != SPHERES:
+        raise UserError(
+            f"{model}: draws the {metadata.target} views, in which there are no spheres to find; "
+            "its validation.json says how far these are from the true ones"
         )
     agent = DiffusionAgent.load(model)
     _check_tasks(model, metadata, recorded([demos], tasks))

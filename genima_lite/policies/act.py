@@ -8,5 +8,5 @@ from genima_lite.policies.controller import ControllerPolicy
 class ActPolicy(ControllerPolicy):
     """A controller with language, without drawn targets."""
 
-    wants_spheres = False
+    target = None
     shipped = "act"

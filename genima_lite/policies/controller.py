@@ -18,6 +18,10 @@ from genima_lite.errors import UserError
 from genima_lite.observation import Observation
 from genima_lite.policies.api import Decision, Policy, PolicySettings
 from genima_lite.shipped import shipped
+from genima_lite.targets.horizon import FUTURE, SPHERES
+
+_FOLLOWS = {SPHERES: "oracle or genima", FUTURE: "susie", None: "act"}
+"""Policies by what their controller follows."""
 
 
 class ControllerPolicy(Policy):
@@ -28,7 +32,7 @@ class ControllerPolicy(Policy):
 
     Attributes:
         model: the controller.
-        wants_spheres: whether it follows drawn targets.
+        target: what its controller follows (`ControllerConfig.target`).
         shipped: the folder in `data/` that is used without a checkpoint.
 
     Raises:
@@ -36,7 +40,7 @@ class ControllerPolicy(Policy):
             environment with other pictures than it takes.
     """
 
-    wants_spheres = True
+    target: str | None = SPHERES
     shipped = "genima/controller"
 
     def __init__(self, env: RobotEnv, settings: PolicySettings = PolicySettings()):  # noqa: B008
@@ -45,9 +49,8 @@ class ControllerPolicy(Policy):
         folder = self.controller_folder(settings)
         self.model = load_controller(folder)
         config = self.model.config
-        if config.spheres != self.wants_spheres:
-            right = "oracle or genima" if config.spheres else "act"
-            raise UserError(f"{folder}: a controller for policy {right}")
+        if config.target != self.target:
+            raise UserError(f"{folder}: a controller for policy {_FOLLOWS[config.target]}")
         if settings.fit and not config.spheres:
             raise UserError(f"{folder}: a controller without spheres has nothing to fit")
         if not config.spheres:
@@ -87,7 +90,7 @@ class ControllerPolicy(Policy):
             self.model, views, observation, self._instruction, self.settings.fit
         )
         seconds = {"draw": drawn - start, "control": time.perf_counter() - drawn}
-        shown = views if self.wants_spheres else None
+        shown = views if self.target else None
         if self._ensemble is None:
             return Decision(actions[: self._n_action_steps], shown, seconds)
         self._ensemble.add(actions)

@@ -59,6 +59,7 @@ def _check_pair(folder: Path, metadata: DrawingMetadata, config: ControllerConfi
     """Refuse a diffusion model that was trained for other targets or views."""
     for name, ours in (
         ("view_size", config.image_size),
+        ("target", config.target),
         ("horizon", config.horizon),
         ("keyframes", config.keyframes),
     ):

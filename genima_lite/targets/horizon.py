@@ -7,6 +7,10 @@ import numpy as np
 HORIZON = 20
 """K, the steps from a frame to its target: one second at 20 Hz (paper, section 3.1)."""
 
+SPHERES, FUTURE = "spheres", "future"
+"""What is drawn of a target: its joints' spheres on the present views or, as SuSIE does, the views
+that the robot will see there."""
+
 STILL = 0.006
 """radians a step (0.12 rad/s): the arm rests where its fastest joint is slower than this."""
 
