@@ -21,6 +21,7 @@ def test_the_site_builds_and_every_notebook_is_a_page(tmp_path):
         assert page.count("<img") >= 4
         assert f"notebooks/{notebook.stem}.html" in (tmp_path / "site/index.html").read_text()
     loop = (tmp_path / "site/notebooks/07_closing_the_loop.html").read_text()
+    assert "<mfrac>" in (tmp_path / "site/notebooks/00_start_here.html").read_text()  # no script
     assert 'alt="Which of three policies solved which episode' in loop
 
 
