@@ -122,6 +122,25 @@ def inspect(_: list[str]) -> Command:
     return run
 
 
+def convert(_: list[str]) -> Command:
+    """Convert demonstrations between RLBench's layout and LeRobot's format v3."""
+    from genima_lite.demos.convert import Conversion
+
+    def run(source: Folder, config: Annotated[Conversion, FLAT]) -> int:
+        """To rlbench, killed and started again, it goes on; to lerobot it begins anew.
+
+        Args:
+            source: a dataset in RLBench's layout, or LeRobot's.
+            config: into what.
+        """
+        episodes = config.run(source)
+        count = sum(1 for _ in progress(episodes, config.total(source), "converting"))
+        say(f"{config.out}: {count} episodes")
+        return 0
+
+    return run
+
+
 def view(_: list[str]) -> Command:
     """Draw an episode: a filmstrip with its joint curves (PNG), and a video (MP4)."""
     from genima_lite.viz.episode import draw_episode, find_episode
@@ -447,6 +466,7 @@ COMMANDS: dict[str, Callable[[list[str]], Command]] = {
     "collect": collect,
     "replay": replay,
     "inspect": inspect,
+    "convert": convert,
     "view": view,
     "train": train,
     "train-base": train_base,

@@ -7,6 +7,9 @@ from genima_lite.errors import UserError
 ARM = ("ruckig", "cv2")
 """Modules of the extra `arm`: the safety filter and calibration."""
 
+LEROBOT = ("pyarrow",)
+"""Modules of the extra `lerobot`: datasets in its format."""
+
 MODELS = (
     *("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors", "tensorboard"),
 )
@@ -21,7 +24,7 @@ def missing_extra(what: str, error: ModuleNotFoundError) -> UserError | None:
         error: of the import that failed.
     """
     name = (error.name or "").partition(".")[0]
-    for extra, modules in (("arm", ARM), ("models", MODELS)):
+    for extra, modules in (("arm", ARM), ("lerobot", LEROBOT), ("models", MODELS)):
         if name in modules:
             return UserError(f"{what} needs {name}: pip install 'genima-lite[{extra}]'")
     return None

@@ -104,6 +104,29 @@ STATE_FIELDS = tuple(f.name for f in fields(Observation))[20:-1]
 """The nine low-dimensional fields, in RLBench's constructor order."""
 
 
+@dataclass(frozen=True)
+class Recording:
+    """How a person recorded a demonstration.
+
+    Attributes:
+        arm: "fer" or "fr3", whose joints they are.
+        driver: what was driven, for example "twin".
+        hand: who led it: "guiding", a device such as "keyboard", or "expert", in a hand's place.
+        instruction: what was asked for.
+        began: ISO 8601 with time zone, on the wall's clock.
+        seconds: (T,) of each frame, since then.
+        calibration: content of `calibration.json`; `None` on the twin, which knows its cameras.
+    """
+
+    arm: str
+    driver: str
+    hand: str
+    instruction: str
+    began: str
+    seconds: list[float]
+    calibration: dict[str, Any] | None = None
+
+
 @dataclass(eq=False)
 class Demo:
     """One demonstration: `demo[t]` is the observation at step t (20 Hz), `len(demo)` = T.
@@ -113,12 +136,14 @@ class Demo:
     - `num_reset_attempts`: how often the scene was drawn until it was valid.
     - `scene_state`: JSON-able description of the initial scene written by our bench
       (`genima_lite.envs.bench.scene.Scene.state`), `None` for demonstrations from elsewhere.
+    - `recording`: how a person recorded it, `None` for demonstrations by an expert.
     """
 
     _observations: list[Observation] = field(default_factory=list)
     random_seed: tuple | None = None
     num_reset_attempts: int | None = None
     scene_state: dict[str, Any] | None = None
+    recording: Recording | None = None
 
     def __len__(self) -> int:
         return len(self._observations)

@@ -103,7 +103,7 @@ install_package() {
         constraints=("$TORCH")
     fi
     say "genima-lite and its tools (takes some minutes)"
-    "$PY" -m pip install -qq "${constraints[@]}" -e '.[arm,models,notebooks,dev]'
+    "$PY" -m pip install -qq "${constraints[@]}" -e '.[arm,lerobot,models,notebooks,dev]'
 }
 
 make_venv

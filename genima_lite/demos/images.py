@@ -77,10 +77,10 @@ def write_image(path: Path, image: np.ndarray, kind: str) -> None:
         pixels = encode_image(image, kind)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    path.write_bytes(_png(pixels, kind))
+    path.write_bytes(png_bytes(pixels, kind))
 
 
-def _png(pixels: np.ndarray, kind: str) -> bytes:
+def png_bytes(pixels: np.ndarray, kind: str) -> bytes:
     """Return an RGB picture (H, W, 3) uint8 as a PNG file.
 
     FFmpeg's encoder with one row filter a kind takes half of Pillow's time, which tries all five

@@ -14,10 +14,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from genima_lite import schema
 from genima_lite.demos.images import read_image
 from genima_lite.demos.layout import (
     DESCRIPTIONS,
     LOW_DIM_OBS,
+    RECORDING,
     SCENE_STATE,
     STORED_KINDS,
     DatasetError,
@@ -25,9 +29,10 @@ from genima_lite.demos.layout import (
 )
 from genima_lite.demos.unpickler import load_demo, load_descriptions
 from genima_lite.demos.value_rules import value_faults
+from genima_lite.envs.arm.limits import limits_of
 from genima_lite.errors import UserError
 from genima_lite.files import MEBIBYTE, read_json
-from genima_lite.observation import CAMERAS, Demo
+from genima_lite.observation import CAMERAS, Demo, Recording
 
 _OTHER_FORMATS = {".jpg", ".jpeg", ".JPG", ".JPEG", ".webp", ".bmp", ".tiff", ".npy"}
 
@@ -62,6 +67,7 @@ def read_episode(
     for fault in value_faults(demo):
         raise DatasetError(f"{folder / LOW_DIM_OBS}: {fault}; record this episode again")
     demo.scene_state = read_scene_state(folder)
+    demo.recording = read_recording(folder, len(demo))
     wanted = range(len(demo)) if frames is None else list(frames)
     if outside := [frame for frame in wanted if not 0 <= frame < len(demo)]:
         raise DatasetError(f"{folder}: no frame {outside[0]}; it has 0 to {len(demo) - 1}")
@@ -117,6 +123,25 @@ def read_scene_state(folder: Path | str) -> dict[str, Any] | None:
     if not isinstance(state, dict):
         raise DatasetError(f"{path}: should hold a JSON object; record it again")
     return state
+
+
+def read_recording(folder: Path | str, frames: int) -> Recording | None:
+    """Read how a person recorded an episode of so many frames, `None` where nobody did.
+
+    Raises:
+        DatasetError: the file is no such JSON, or has times of other frames, or backwards.
+    """
+    path = Path(folder) / RECORDING
+    if not path.exists() and not path.is_symlink():
+        return None
+    try:
+        found = schema.read(Recording, path)
+        limits_of(found.arm)
+    except UserError as error:
+        raise DatasetError(f"{error}; record it again") from None
+    if len(found.seconds) != frames or not (np.diff(found.seconds) >= 0).all():
+        raise DatasetError(f"{path}: seconds should be {frames}, ascending; record it again")
+    return found
 
 
 def image_folders(folder: Path | str) -> list[tuple[str, str]]:

@@ -51,7 +51,7 @@ def load_demo(path: Path | str) -> Demo:
     demo = Demo()
     names = [name for name in stored.values if name in vars(demo) or not hasattr(Demo, name)]
     vars(demo).update({name: stored.values[name] for name in names})
-    demo.scene_state = None
+    demo.scene_state = demo.recording = None
     demo._observations = [_observation(each.values, path) for each in observations]
     return demo
 

@@ -9,6 +9,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from genima_lite.demos.layout import (
     DESCRIPTIONS,
     LOW_DIM_OBS,
     PARTIAL,
+    RECORDING,
     SCENE_STATE,
     STORED_KINDS,
     DatasetError,
@@ -113,10 +115,12 @@ def _write_files(demo: Demo, folder: Path) -> Iterator[Path]:
             write_image(path, obs.image(camera, kind), kind)
             yield path
         yield folder / f"{camera}_{kind}"
-    if demo.scene_state is not None:
-        text = json.dumps(demo.scene_state, indent=1, sort_keys=True)
-        (folder / SCENE_STATE).write_text(text + "\n", encoding="utf-8")
-        yield folder / SCENE_STATE
+    recording = None if demo.recording is None else asdict(demo.recording)
+    for name, content in ((SCENE_STATE, demo.scene_state), (RECORDING, recording)):
+        if content is not None:
+            text = json.dumps(content, indent=1, sort_keys=True)
+            (folder / name).write_text(text + "\n", encoding="utf-8")
+            yield folder / name
     (folder / LOW_DIM_OBS).write_bytes(dump_demo(demo))
     yield folder / LOW_DIM_OBS
     yield folder

@@ -1,0 +1,307 @@
+"""From LeRobot's format to RLBench's layout: our own datasets exactly, others as far as they go."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from genima_lite import locks, panda
+from genima_lite.demos.layout import DatasetError, episode_folder
+from genima_lite.demos.lerobot import info as known
+from genima_lite.demos.lerobot.beside import read_beside, state_row, zip_rows
+from genima_lite.demos.lerobot.films import Projector
+from genima_lite.demos.lerobot.info import Info, read_info
+from genima_lite.demos.lerobot.tables import read_table, read_tasks
+from genima_lite.demos.order_rules import order_fault
+from genima_lite.demos.value_rules import ACTION, value_faults
+from genima_lite.demos.write import write_episode
+from genima_lite.envs.arm.calibration.store import Calibration, read_calibration
+from genima_lite.errors import UserError
+from genima_lite.observation import CAMERAS, CONTROL_PERIOD, Demo, Observation
+from genima_lite.provenance import claim, fingerprint
+from genima_lite.transforms import pose_vector
+
+_APART = 1e-5
+"""How far float32 may be from what is beside it."""
+
+_JOINT = re.compile(r"(?:[a-z0-9_]*[._])?joint_?([1-7])(?:\.pos|_pos)?")
+_GRIPPER = re.compile(r"(?:[a-z0-9_]*[._])?gripper(?:\.pos|_pos|_open)?")
+
+
+def to_rlbench(
+    source: Path,
+    out: Path,
+    calibration: Path | None = None,
+    cameras: Sequence[str] = (),
+) -> Iterator[Path]:
+    """Write LeRobot's episodes in RLBench's layout; yield the folder of each.
+
+    Killed and started again, it goes on. Every 50 ms become a frame; faster recordings are
+    thinned out.
+
+    Args:
+        source: a dataset of format v3.
+        out: the dataset's folder.
+        calibration: where the cameras are, for a dataset that does not say so itself.
+        cameras: "ours=theirs", such as "front=cam_high"; by default their names are ours.
+
+    Raises:
+        DatasetError: no such dataset, a broken one, or one of another robot.
+        UserError: cameras that are unknown or not calibrated.
+    """
+    info = read_info(source)
+    reader = _Reader(source, info, dict(_pair(each) for each in cameras), calibration)
+    with locks.writing(out):
+        claim(out, {"lerobot": fingerprint(source), "cameras": list(cameras)})
+        for index in range(info.total_episodes):
+            yield reader.copy(index, out)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    ours, separator, theirs = text.partition("=")
+    if not separator or not theirs or ours not in CAMERAS:
+        raise UserError(f"cameras: '{text}' is no OURS=THEIRS with ours of {', '.join(CAMERAS)}")
+    return ours, theirs
+
+
+class _Reader:
+    """One of LeRobot's datasets, read episode by episode."""
+
+    def __init__(
+        self, root: Path, info: Info, cameras: dict[str, str], calibration: Path | None
+    ) -> None:
+        self._root, self._info = root, info
+        self._tasks = read_tasks(root / known.TASKS)
+        self._episodes = _episode_rows(root, info)
+        self._views = _views(root, info, cameras)
+        self._order = {each: _order(root, info, each) for each in (known.STATE, known.ACTION)}
+        self._calibration = None if calibration is None else read_calibration(calibration)
+        self._calibrated_in = calibration
+        self._projectors = {name: Projector() for name in self._views}
+        self._at: Path | None = None
+        self._numbers: dict[str, int] = {}
+
+    def copy(self, index: int, out: Path) -> Path:
+        """Write one episode, if it is not there; return its folder."""
+        row = self._episodes[index]
+        rows = self._rows(row, index)
+        beside = read_beside(self._root, index)
+        if beside is not None:
+            about, demo = beside
+            self._check_same(index, demo, rows)
+            where = (about.task, about.variation, about.episode)
+            sentences, chosen = about.sentences, list(range(len(rows)))
+        else:
+            sentence = self._tasks.get(rows[0]["task_index"])
+            if sentence is None:
+                raise DatasetError(f"{self._root}: episode {index} has a task without a sentence")
+            where, sentences = self._place(sentence), [sentence]
+            chosen = _thinned(self._root, self._info.fps, len(rows))
+            demo = self._demo(rows, chosen)
+        folder = episode_folder(out, *where)
+        pictures = self._pictures(row, rows)
+        if folder.exists():
+            return folder
+        for name, shown in pictures.items():
+            for seen, k in zip(demo, chosen, strict=True):
+                setattr(seen, f"{name}_rgb", shown[k])
+        if fault := next(value_faults(demo), None) or order_fault(demo):
+            raise DatasetError(f"{self._root}: episode {index}: {fault}")
+        return write_episode(demo, out, *where, sentences)
+
+    def _place(self, sentence: str) -> tuple[str, int, int]:
+        """Return task, variation and episode for a sentence of somebody else's."""
+        task = re.sub(r"[^a-z0-9]+", "_", sentence.lower()).strip("_")
+        task = task if task.isidentifier() else f"task_{task}"
+        number = self._numbers.get(task, 0)
+        self._numbers[task] = number + 1
+        return task[:80], 0, number
+
+    def _rows(self, row: Mapping[str, Any], index: int) -> list[dict[str, Any]]:
+        """Return an episode's frames."""
+        place = {"chunk_index": row["data/chunk_index"], "file_index": row["data/file_index"]}
+        path = self._root / known.DATA.format(**place)
+        if path != self._at:
+            columns = {known.STATE: "any", known.ACTION: "any"}
+            columns |= dict.fromkeys(("episode_index", "task_index", "frame_index"), "int")
+            self._kept, self._at = zip_rows(read_table(path, columns)), path
+        found = [each for each in self._kept if each["episode_index"] == index]
+        numbers = [each["frame_index"] for each in found]
+        if len(found) != row["length"] or numbers != list(range(len(found))) or not found:
+            raise DatasetError(
+                f"{path}: {len(found)} frames of episode {index}, not 0 to {row['length'] - 1}; "
+                "copy the dataset again"
+            )
+        return found
+
+    def _values(self, rows: Sequence[Mapping[str, Any]], feature: str) -> np.ndarray:
+        """Return rows (T, 8): RLBench's angles, gripper open."""
+        try:
+            values = np.array([each[feature] for each in rows], np.float64)
+            found = values[:, self._order[feature]]
+        except (TypeError, ValueError, IndexError):
+            raise DatasetError(f"{self._root}: {feature} is not as {known.INFO} says") from None
+        return np.column_stack([panda.from_franka(found[:, :7]), found[:, 7]])
+
+    def _check_same(self, index: int, demo: Demo, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Refuse what lies beside LeRobot's files, if it is of another episode."""
+        now = self._values(rows, known.STATE)
+        exact = np.array([state_row(seen) for seen in demo], np.float64)
+        if now.shape != exact.shape or not np.allclose(now, exact, rtol=0, atol=_APART):
+            raise DatasetError(
+                f"{self._root}: rlbench/ is not of this dataset's episode {index}, which was "
+                "changed since; remove that folder and give a calibration"
+            )
+
+    def _demo(self, rows: Sequence[Mapping[str, Any]], chosen: list[int]) -> Demo:
+        """Return an episode that somebody else recorded, without pictures."""
+        states, actions = self._values(rows, known.STATE), self._values(rows, known.ACTION)
+        if not ((states[:, 7] >= 0) & (states[:, 7] <= 1)).all():
+            raise DatasetError(
+                f"{self._root}: the gripper is no share from 0 (closed) to 1 (open); scale it first"
+            )
+        demo = Demo()
+        for now in chosen:
+            command = actions[now - 1] if now else None
+            demo._observations.append(self._frame(states[now], command))
+        return demo
+
+    def _frame(self, state: np.ndarray, command: np.ndarray | None) -> Observation:
+        poses, tip = panda.forward_kinematics(state[:7])
+        misc: dict[str, Any] = {"joint_poses": list(pose_vector(poses)), "variation_index": 0}
+        if command is not None:
+            misc[ACTION] = np.append(command[:7], np.clip(command[7], 0, 1))
+        for name in self._views:
+            misc |= _camera_words(self._calibrated(name), name, tip, self._size(name))
+        return Observation(
+            joint_positions=state[:7],
+            gripper_open=float(state[7] > 0.5),
+            gripper_pose=pose_vector(tip),
+            gripper_matrix=tip,
+            misc=misc,
+        )
+
+    def _calibrated(self, name: str) -> Calibration:
+        if self._calibration is None:
+            raise UserError(
+                f"{self._root}: does not say where its cameras are, and spheres cannot be drawn "
+                "without: give a calibration"
+            )
+        if name not in self._calibration.cameras:
+            raise UserError(f"{self._calibrated_in}: camera '{name}' is not calibrated")
+        return self._calibration
+
+    def _size(self, name: str) -> int:
+        height, width, *_ = self._info.features[self._views[name]].shape
+        if height != width:
+            raise UserError(
+                f"{self._root}: pictures of '{name}' are {width}x{height}; cut and scale them "
+                "square first"
+            )
+        return height
+
+    def _pictures(
+        self, row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+    ) -> dict[str, list[np.ndarray]]:
+        """Return an episode's pictures by our names of cameras."""
+        return {name: self._shown(name, row, rows) for name in self._views}
+
+    def _shown(
+        self, name: str, row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+    ) -> list[np.ndarray]:
+        feature = self._views[name]
+        if self._info.features[feature].dtype == "image":
+            return [_opened(each.get(feature), self._root) for each in rows]
+        place = {key: row[f"videos/{feature}/{key}"] for key in ("chunk_index", "file_index")}
+        path = self._root / known.VIDEOS.format(video_key=feature, **place)
+        start = row[f"videos/{feature}/from_timestamp"]
+        return self._projectors[name].show(path, start, len(rows), self._info.fps)
+
+
+def _camera_words(found: Calibration, name: str, tip: np.ndarray, size: int) -> dict[str, Any]:
+    camera = found.cameras[name].camera(tip, size)
+    extrinsics, intrinsics = camera.to_rlbench()
+    return {
+        f"{name}_camera_extrinsics": extrinsics,
+        f"{name}_camera_intrinsics": intrinsics,
+        f"{name}_camera_near": camera.near,
+        f"{name}_camera_far": camera.far,
+    }
+
+
+def _opened(stored: Any, root: Path) -> np.ndarray:
+    """Return the picture of a row, (H, W, 3) uint8."""
+    try:
+        with Image.open(BytesIO(stored["bytes"]), formats=("PNG", "JPEG")) as image:
+            return np.asarray(image.convert("RGB"))
+    except Exception as error:  # Pillow raises many types for broken files
+        raise DatasetError(f"{root}: a picture is not readable ({error}); copy it again") from None
+
+
+def _thinned(root: Path, fps: float, count: int) -> list[int]:
+    """Return the numbers of frames 50 ms apart."""
+    each = fps * CONTROL_PERIOD
+    if each < 1:
+        raise DatasetError(f"{root}: {fps} frames a second; at least 20 are needed")
+    return [round(k * each) for k in range(int((count - 1) / each + 1e-6) + 1)]
+
+
+def _episode_rows(root: Path, info: Info) -> dict[int, dict[str, Any]]:
+    """Return where each episode lies, by its number."""
+    columns = {"episode_index": "int", "length": "int"}
+    columns |= {"data/chunk_index": "int", "data/file_index": "int"}
+    for name in info.pictures("video"):
+        columns |= {f"videos/{name}/{key}": "int" for key in ("chunk_index", "file_index")}
+        columns[f"videos/{name}/from_timestamp"] = "float"
+    files = sorted((root / "meta/episodes").glob("chunk-*/file-*.parquet"))
+    rows = [row for path in files for row in zip_rows(read_table(path, columns))]
+    found = {row["episode_index"]: row for row in rows}
+    if sorted(found) != list(range(info.total_episodes)) or not found:
+        raise DatasetError(
+            f"{root}/meta/episodes: {len(found)} episodes, {info.total_episodes} in {known.INFO}; "
+            "copy the dataset again"
+        )
+    return found
+
+
+def _views(root: Path, info: Info, cameras: Mapping[str, str]) -> dict[str, str]:
+    """Return features with pictures by our names of cameras."""
+    theirs = {name.removeprefix(known.IMAGES): name for name in info.pictures()}
+    wanted = cameras or {name: name for name in theirs}
+    for ours, name in wanted.items():
+        if name not in theirs or ours not in CAMERAS:
+            raise UserError(
+                f"{root}: has cameras {', '.join(theirs) or 'none'}; say which they stand for, for "
+                f"example --cameras front={next(iter(theirs), 'NAME')}"
+            )
+    return {ours: theirs[name] for ours, name in wanted.items()}
+
+
+def _order(root: Path, info: Info, feature: str) -> list[int]:
+    """Return where the seven joints and the gripper are in a feature.
+
+    Raises:
+        DatasetError: it has no such names: another robot's.
+    """
+    names = info.features[feature].names if feature in info.features else None
+    groups = names.values() if isinstance(names, dict) else [names]
+    flat = chain.from_iterable(each for each in groups if isinstance(each, list))
+    places: dict[int, int] = {}
+    for at, name in enumerate(flat):
+        joint, gripper = _JOINT.fullmatch(str(name)), _GRIPPER.fullmatch(str(name))
+        if joint or gripper:
+            places[int(joint[1]) if joint else 8] = at
+    if sorted(places) != list(range(1, 9)):
+        robot = info.robot_type or "a robot"
+        raise DatasetError(
+            f"{root}: {feature} of {robot} has no joint_1.pos to joint_7.pos and gripper.pos, in "
+            "radians and from 0 to 1; only Franka's arms are read"
+        )
+    return [places[k] for k in range(1, 9)]
