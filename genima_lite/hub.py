@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
@@ -44,6 +45,22 @@ def download_network(name: str) -> Path:
         UserError: no network, or no such model.
     """
     return _downloaded(name, ["config.json", "model.safetensors"])
+
+
+@cache
+def download_policy(name: str) -> Path:
+    """Return the folder with a policy of the hub: its controller, in `controller/` or alone, and
+    what draws for it, in `diffusion/` or beside.
+
+    Raises:
+        UserError: no network, or no such model.
+    """
+    diffusion = ["genima.json", "model_index.json"]
+    diffusion += [f"{part}/*.{kind}" for part in DIFFUSION_PARTS for kind in _KINDS]
+    controller = ["controller.json", "controller.safetensors"]
+    wanted = [f"diffusion/{each}" for each in diffusion]
+    wanted += [f"controller/{each}" for each in controller]
+    return _downloaded(name, [*diffusion, *controller, *wanted])
 
 
 def _downloaded(name: str, wanted: Sequence[str], not_wanted: Sequence[str] = ()) -> Path:

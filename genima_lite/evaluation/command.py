@@ -47,13 +47,15 @@ class Evaluation:
     seed: int = 1000
     """Of the first episode."""
     checkpoint: Path | None = None
-    """Folder of a trained policy; by default the one in data/."""
+    """Folder of a trained policy, or its id on the hub; by default the one in data/."""
     n_action_steps: int | None = None
     """How many of a trained policy's K actions are executed a decision; by default all."""
     ensemble: bool = False
     """Let a trained policy decide at every step and average its decisions."""
     fit: bool = False
     """Lead the actions of a controller with spheres to the posture that fits those it sees."""
+    device: str = "cpu"
+    """Of a trained policy's networks: cpu, cuda or mps."""
     backend: str = BENCH
     """Of the environments; see `genima_lite.envs.api.EnvSpec`."""
     perturb: tuple[str, ...] = ()
@@ -125,7 +127,7 @@ class Evaluation:
         if self._make.fingerprint() is None and self._make.settings != PolicySettings():
             raise UserError(
                 f"policy '{self.policy}' is not trained: leave checkpoint, n_action_steps, "
-                "ensemble and fit away"
+                "ensemble, fit and device away"
             )
         for task in self.names:
             self._make.spec(task)
@@ -178,7 +180,7 @@ class Evaluation:
     def document(self, results: Sequence[EpisodeResult], command: str) -> dict[str, Any]:
         """Return all about a run, JSON-able, with the command that started it."""
         names = ["policy", "episodes", "seed", "n_action_steps", "ensemble", "fit", "backend"]
-        names += ["tracking"]
+        names += ["tracking"] + (["device"] if self.device != "cpu" else [])
         names += ["perturb", "strength"] if self.perturb else []
         names += ["variations"] if self.variations else []
         settings: dict[str, Any] = {name: getattr(self, name) for name in names}
@@ -200,7 +202,8 @@ class Evaluation:
 
     @cached_property
     def _make(self) -> PolicyFactory:
-        settings = PolicySettings(self.checkpoint, self.n_action_steps, self.ensemble, self.fit)
+        names = ("checkpoint", "n_action_steps", "ensemble", "fit", "device")
+        settings = PolicySettings(**{name: getattr(self, name) for name in names})
         arm = self.arm if self.backend == ARM else None
         world = (self.backend, self.perturb, self.strength, self.tracking, arm)
         return PolicyFactory(self.policy, settings, *world)

@@ -58,12 +58,14 @@ class PolicySettings:
     """What trained policies are told beside their name.
 
     Attributes:
-        checkpoint: folder of the trained policy; `None` for the one in `data/`.
+        checkpoint: folder of the trained policy, or its id on the hub; `None` for the one in
+            `data/`.
         n_action_steps: how many of a decision's K actions are executed before the next; `None`
             for all.
         ensemble: temporal ensembling: decide at every step and average what was said about it.
         fit: a controller with spheres leads to the posture that fits those it sees
             (`genima_lite.controller.posture`), instead of where the network alone would.
+        device: of the networks: cpu, cuda or mps.
 
     Raises:
         UserError: n_action_steps below 1, or together with the ensemble, which executes one.
@@ -73,6 +75,7 @@ class PolicySettings:
     n_action_steps: int | None = None
     ensemble: bool = False
     fit: bool = False
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         if self.n_action_steps is not None and self.n_action_steps < 1:

@@ -15,10 +15,12 @@ from genima_lite.controller.ensemble import TemporalEnsemble
 from genima_lite.controller.follow import predict_actions
 from genima_lite.envs.api import EnvSpec, RobotEnv
 from genima_lite.errors import UserError
+from genima_lite.hub import download_policy, is_hub_id
 from genima_lite.observation import Observation
 from genima_lite.policies.api import Decision, Policy, PolicySettings
 from genima_lite.shipped import shipped
 from genima_lite.targets.horizon import FUTURE, SPHERES
+from genima_lite.training.devices import check_device
 
 _FOLLOWS = {SPHERES: "oracle or genima", FUTURE: "susie", None: "act"}
 """Policies by what their controller follows."""
@@ -47,7 +49,8 @@ class ControllerPolicy(Policy):
         super().__init__(env, settings)
         self._instruction = ""
         folder = self.controller_folder(settings)
-        self.model = load_controller(folder)
+        check_device(settings.device)
+        self.model = load_controller(folder, settings.device)
         config = self.model.config
         if config.target != self.target:
             raise UserError(f"{folder}: a controller for policy {_FOLLOWS[config.target]}")
@@ -61,8 +64,11 @@ class ControllerPolicy(Policy):
 
     @classmethod
     def weights(cls, settings: PolicySettings) -> Path:
-        """Return the folder with all weights."""
-        return settings.checkpoint or shipped(cls.shipped)
+        """Return the folder with all weights; a model of the hub is downloaded."""
+        if settings.checkpoint is None:
+            return shipped(cls.shipped)
+        name = settings.checkpoint.as_posix()
+        return download_policy(name) if is_hub_id(name) else settings.checkpoint
 
     @classmethod
     def controller_folder(cls, settings: PolicySettings) -> Path:
@@ -72,6 +78,7 @@ class ControllerPolicy(Policy):
     @classmethod
     def env_spec(cls, task: str, settings: PolicySettings) -> EnvSpec:
         """Return the environment with the views that the controller takes."""
+        check_device(settings.device)
         config = load_config(cls.controller_folder(settings))
         return EnvSpec(task, config.cameras, config.image_size)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from genima_lite.controller.config import ControllerConfig
 from genima_lite.diffusion.agent import DiffusionAgent
-from genima_lite.diffusion.metadata import DrawingMetadata, load_metadata
+from genima_lite.diffusion.metadata import METADATA, DrawingMetadata, load_metadata
 from genima_lite.envs.api import RobotEnv
 from genima_lite.errors import UserError
 from genima_lite.observation import Observation
@@ -17,7 +17,7 @@ from genima_lite.policies.controller import ControllerPolicy, warn_if_unseen
 
 
 class GenimaPolicy(ControllerPolicy):
-    """The checkpoint's folder has `diffusion/` and `controller/`.
+    """The checkpoint's folder has `diffusion/`, or what is in there, and `controller/`.
 
     It warns where the diffusion model was not trained on the environment's task.
 
@@ -32,17 +32,24 @@ class GenimaPolicy(ControllerPolicy):
 
     def __init__(self, env: RobotEnv, settings: PolicySettings = PolicySettings()):  # noqa: B008
         super().__init__(env, settings)
-        folder = self.weights(settings) / "diffusion"
+        folder = self.drawing_folder(settings)
         metadata = load_metadata(folder)
         _check_pair(folder, metadata, self.model.config)
         warn_if_unseen(folder, metadata.tasks, env.task_name)
-        self.agent = DiffusionAgent.load(folder)
+        self.agent = DiffusionAgent.load(folder, device=settings.device)
         self._seed = 0
 
     @classmethod
     def controller_folder(cls, settings: PolicySettings) -> Path:
         """Return where the controller is."""
         return cls.weights(settings) / "controller"
+
+    @classmethod
+    def drawing_folder(cls, settings: PolicySettings) -> Path:
+        """Return where the diffusion model is: on the hub it lies beside `controller/`."""
+        folder = cls.weights(settings)
+        beside = not (folder / "diffusion").exists() and (folder / METADATA).exists()
+        return folder if beside else folder / "diffusion"
 
     def reset(self, instruction: str, seed: int) -> None:
         """Start an episode; its seed decides the noise from which pictures are drawn."""
