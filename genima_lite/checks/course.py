@@ -60,3 +60,27 @@ def workspace(name: str) -> Path:
     folder = Path(tempfile.gettempdir()) / f"genima-lite-{getpass.getuser()}" / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def stored_rlbench() -> Path | None:
+    """Return the folder of a demonstration that RLBench made; say in a sentence if there is none.
+
+    One comes with the repository, and not with the package.
+    """
+    episode = "tests/data/rlbench_push_button/push_button/variation0/episodes/episode0"
+    folder = Path(__file__).resolve().parents[2] / episode
+    if folder.is_dir():
+        return folder
+    print("No demonstration of RLBench here: clone the repository, and this cell reads one.")
+    return None
+
+
+def rlbench_runs() -> bool:
+    """Return whether RLBench can run here; say what is missing in a sentence if it cannot."""
+    from genima_lite.doctor import check_coppeliasim, check_pyrep, check_rlbench
+
+    missing = [c for c in (check_coppeliasim(), check_pyrep(), check_rlbench()) if not c.ok]
+    if missing:
+        names = " and ".join(each.name for each in missing)
+        print(f"Skipped: RLBench does not run here ({names} missing; see docs/rlbench.md).")
+    return not missing

@@ -36,11 +36,14 @@ STAGE_COLOURS = {
 }
 
 
-def success_figure(summaries: Mapping[str, Mapping[str, Any]]) -> Figure:
+def success_figure(
+    summaries: Mapping[str, Mapping[str, Any]], label: str = "episodes solved (%)"
+) -> Figure:
     """Draw success rates with their 95 % intervals, a row a task, a marker a policy.
 
     Args:
         summaries: by policy, what `genima_lite.evaluation.statistics.summarize` gives.
+        label: what the numbers are; those above 100 % widen the axis.
     """
     tasks = list(dict.fromkeys(task for summary in summaries.values() for task in summary))
     row = 0.3 + 0.17 * len(summaries)
@@ -53,7 +56,8 @@ def success_figure(summaries: Mapping[str, Mapping[str, Any]]) -> Figure:
         _intervals(axes, places, list(rows.values()), index, policy)
     for edge in range(1, len(tasks)):
         axes.axhline(edge - 0.5, color="#E4E4E4", lw=0.7, zorder=0)
-    axes.set(xlim=(-2, 102), ylim=(len(tasks) - 0.5, -0.5), xlabel="episodes solved (%)")
+    ends = [100 * r["interval_95"][1] for rows in summaries.values() for r in rows.values()]
+    axes.set(xlim=(-2, max([100.0, *ends]) + 2), ylim=(len(tasks) - 0.5, -0.5), xlabel=label)
     axes.set_yticks(range(len(tasks)), [literal(task.replace("_", " ")) for task in tasks])
     _quiet(axes)
     _legend(figure)

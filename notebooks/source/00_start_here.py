@@ -592,9 +592,9 @@ change_scene(genima.agent, "take_lid_off_saucepan", seed=2001, shown="distractor
 # | [04 ControlNet](04_controlnet.ipynb) | how does it learn to draw actions? | a short fine-tuning |
 # | [06 The ACT controller](06_the_act_controller.ipynb) | how does a drawing become joint commands? | the shipped controllers |
 # | [07 Closing the loop](07_closing_the_loop.ipynb) | which of two policies is better, and which half fails? | all of it |
+# | [08 Robustness and RLBench](08_robustness_and_rlbench.ipynb) | who survives a changed scene, and does it carry over? | all of it |
 #
-# Notebooks on LoRA, RLBench and a real arm are to follow; until then the pages in `docs/` lead through
-# them.
+# Notebooks on LoRA and on a real arm are to follow; until then the pages in `docs/` lead through them.
 #
 # What stands behind the same interfaces:
 #
