@@ -5,9 +5,9 @@
 Adversaries make chunks: jumps, oscillation at the sampling rate, bursts of NaN, stale chunks,
 pushes into the ends of the ranges, the table and a zone, other shapes, huge numbers. What the
 filter lets through is sampled at 1 kHz; positions and their first three differences are compared
-with the robot's own limits, and at 250 Hz elbow, wrist, hand and tip with the workspace. At random
-moments the arm is stopped in the midst of a motion, at random speeds. Any excess ends the run with
-exit code 1.
+with the robot's own limits, at 250 Hz elbow, wrist, hand and tip with the workspace, and at 50 Hz
+links with each other. At random moments the arm is stopped in the midst of a motion, at random
+speeds. Any excess ends the run with exit code 1.
 """
 
 from __future__ import annotations
@@ -22,12 +22,16 @@ import numpy as np
 
 from genima_lite.envs.arm.limits import ROBOTS, ArmLimits
 from genima_lite.envs.arm.safety import Halted, SafetyFilter, Stream
+from genima_lite.envs.arm.twin.itself import Itself
 from genima_lite.envs.arm.workspace import Workspace, Zone
 from genima_lite.panda import HOME, to_franka
 
 WORKSPACE = Workspace(keep_out=(Zone((0.3, -0.1, 0.75), (0.4, 0.1, 1.1), "post"),))
-PERIOD, EACH = 0.001, 4
-"""Seconds between samples; of how many one is looked at for the workspace."""
+PERIOD, EACH, ITSELF_EACH = 0.001, 4, 20
+"""Seconds between samples; of how many one is looked at for the workspace, and for the arm touching
+itself."""
+
+ITSELF = Itself()
 
 REPORT = 20_000
 Chunk = Callable[[np.random.Generator, np.ndarray], object]
@@ -123,7 +127,7 @@ class Judge:
         self._waiting: list[np.ndarray] = []
         self._count = 0
         self.samples, self.used = 0, dict.fromkeys(("v", "a", "j"), 0.0)
-        self.nearest = np.inf
+        self.nearest = self.apart = np.inf
 
     def see(self, joints: np.ndarray) -> None:
         """Take joints (n, 7) that are sent one after another."""
@@ -157,6 +161,9 @@ class Judge:
         clear = float(WORKSPACE.clearance(some).min())
         self.nearest = min(self.nearest, clear)
         assert clear >= 0, f"{WORKSPACE.complaint(some)}"
+        apart = ITSELF.clearance(new[::ITSELF_EACH])
+        self.apart = min(self.apart, apart)
+        assert apart >= 0, f"the arm reaches {-apart * 1e3:.1f} mm into itself"
         self.samples += len(new)
         self._tail = path[-3:]
 
@@ -185,7 +192,7 @@ class Trial:
 
     def _start(self, joints: np.ndarray) -> None:
         speed = float(self._rng.choice([1.0, 0.5, 0.2], p=[0.8, 0.1, 0.1]))
-        self._filter = SafetyFilter(self._limits, WORKSPACE, speed)
+        self._filter = SafetyFilter(self._limits, WORKSPACE, speed, itself=ITSELF.clearance)
         self._filter.begin(joints)
 
     def chunk(self) -> int:
@@ -260,7 +267,8 @@ def main() -> int:
         print(
             f"{robot}, seed {chosen.seed}: {offered} rows offered, {passed} passed, "
             f"{trial.halts} halts, {trial.stops} stops; {judge.samples} samples at 1 kHz, none "
-            f"beyond a limit; largest shares {judge.used}; nearest {judge.nearest * 1e3:.1f} mm; "
+            f"beyond a limit; largest shares {judge.used}; nearest {judge.nearest * 1e3:.1f} mm, "
+            f"links {judge.apart * 1e3:.1f} mm apart; "
             f"{seconds:.0f} s"
         )
         print("  " + ", ".join(f"{n} {trial.passed[n]}/{trial.rows[n]}" for n in trial.rows))

@@ -426,6 +426,42 @@ def demo(_: list[str]) -> Command:
     return run
 
 
+def calibrate(_: list[str]) -> Command:
+    """Find out where a rig's cameras are, and write calibration.json."""
+    from genima_lite.calibrate import CalibrateConfig, check_rig, make_stand
+    from genima_lite.calibrate import calibrate as whole
+    from genima_lite.envs.arm.calibration.store import read_calibration, write_calibration
+
+    def run(
+        config: Annotated[CalibrateConfig, FLAT],
+        out: Path = Path("calibration.json"),
+        pictures: Path = Path("runs/calibration"),
+        check: bool = False,
+    ) -> int:
+        """Look at the pictures while it runs: they say what is missing.
+
+        Args:
+            config: what is calibrated, with which board.
+            out: the calibration.
+            pictures: folder of the live pictures.
+            check: do not calibrate, but compare `out` with the rig as it stands.
+        """
+        if not check:
+            check_output(out, ".json")
+        check_folder(pictures)
+        known = read_calibration(out) if check else None
+        with closing(make_stand(config)) as stand, stopped(lambda: "nothing is kept"):
+            if known is not None:
+                known.check(str(out), config.arm.model, config.cameras)
+                check_rig(stand, known, pictures, say)
+                return 0
+            write_calibration(out, whole(stand, config, pictures, say))
+        say(f"{out}: look at the arm in {pictures}/overlay_*.png before you use it")
+        return 0
+
+    return run
+
+
 def robustness(_: list[str]) -> Command:
     """Run policies under every perturbation, paired with clean scenes, and write a page."""
     from genima_lite.robustness import Robustness
@@ -478,5 +514,6 @@ COMMANDS: dict[str, Callable[[list[str]], Command]] = {
     "reproduce": reproduce,
     "demo": demo,
     "robustness": robustness,
+    "calibrate": calibrate,
 }
 """By name, in the order in which one needs them."""

@@ -15,6 +15,7 @@ from genima_lite.envs.arm.limits import FER, FR3, ROBOTS, limits_of
 from genima_lite.envs.arm.log import CommandLog
 from genima_lite.envs.arm.modes import DRY_RUN, MODES, mode_of
 from genima_lite.envs.arm.safety import FilterSettings, Halted, SafetyFilter, Stream
+from genima_lite.envs.arm.twin.itself import REACH, Itself
 from genima_lite.envs.arm.watchdog import Watchdog
 from genima_lite.envs.arm.workspace import Workspace, Zone, watched_points
 from genima_lite.errors import UserError
@@ -213,6 +214,29 @@ def test_an_arm_within_a_zone_may_come_out_and_not_go_deeper():
         sent(found, rows(*(START - turn)))
 
 
+def test_the_arm_does_not_reach_into_itself():
+    """Joint 6 folds the hand back onto the forearm."""
+    itself = Itself()
+    back = START.copy()
+    back[5], back[6] = 0.15, -0.75
+    assert itself.clearance(START[None]) == REACH
+    way = START + np.linspace(0, 1, 26)[1:, None] * (back - START)
+    assert itself.clearance(way) < 0
+    found = SafetyFilter(FER, itself=itself.clearance)
+    found.begin(START)
+    given_, passed = found.check(rows(*way), START), []
+
+    def follow_all():
+        for k in range(24):
+            passed.append(found.follow(given_[k, :7], given_[k + 1, :7]))
+
+    with pytest.raises(Halted, match=r"nearer than 0\.01 m to itself"):
+        follow_all()
+    passed += [motion for motion, _ in found.coast()]
+    assert len(passed) > 3
+    assert all(itself.clearance(motion.joints(0.001)) > 0 for motion in passed)
+
+
 def test_watched_points_are_where_the_kinematics_say():
     points = watched_points(to_franka(np.zeros((1, 7))))[0]
     elbow = BASE[:3, 3] + [0.0825, 0, 0.333 + 0.316]
@@ -270,6 +294,7 @@ def test_modes_begin_with_a_rehearsal():
         (lambda: limits_of("ur5"), "robot is 'ur5': choose from fer, fr3"),
         (lambda: FilterSettings(margin=0.0), "margin is 0.0"),
         (lambda: FilterSettings(share=1.0), "share is 1.0"),
+        (lambda: FilterSettings(apart=0.1), "apart is 0.1 m"),
         (lambda: FilterSettings(jump=float("nan")), "jump is nan"),
         (lambda: SafetyFilter(FER, speed=2.0), "speed is 2.0"),
         (lambda: Zone((0, 0, 0), (1, 0, 1), "cupboard"), "cupboard: .* is no box"),

@@ -28,6 +28,7 @@ from genima_lite.envs.arm.motion import Motion
 from genima_lite.envs.arm.operators import Operator, operator_of
 from genima_lite.envs.arm.safety import Halted, SafetyFilter, Stream
 from genima_lite.envs.arm.settings import ArmSettings
+from genima_lite.envs.arm.twin.itself import Itself
 from genima_lite.envs.arm.workspace import Workspace
 from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, Observation
@@ -74,7 +75,7 @@ class ArmEnv:
         self.log = CommandLog(path, self._parts.clock.now)
         limits = limits_of(settings.model)
         chosen = (workspace, self._mode.speed, settings.safety, self.log)
-        self._filter = SafetyFilter(limits, *chosen)
+        self._filter = SafetyFilter(limits, *chosen, Itself().clearance)
         self._stream = Stream(self._parts.arm.period)
         self.halted: str | None = None
         self.random_state: tuple | None = None

@@ -44,6 +44,8 @@ class FilterSettings:
     """Radians that a row may lie from the one before, and the first from where the arm is."""
     outside: float = 0.1
     """Radians beyond a joint's range from which on a chunk is refused instead of clipped."""
+    apart: float = 0.01
+    """Metres that links keep from each other at the points of a motion that are checked."""
     spacing: float = 0.01
     """Seconds between the points of a motion at which elbow, wrist, hand and tip are checked."""
 
@@ -54,6 +56,8 @@ class FilterSettings:
             raise UserError(f"share is {self.share}; give 0.05 to 0.98 of the arm's limits")
         if not 0.02 <= self.jump <= 0.3:
             raise UserError(f"jump is {self.jump} rad; give 0.02 to 0.3")
+        if not 0 <= self.apart <= 0.03:
+            raise UserError(f"apart is {self.apart} m; give 0 to 0.03")
         if not 0 <= self.outside <= 1 or not 0.001 <= self.spacing <= 0.05:
             raise UserError("give outside from 0 to 1 rad, and spacing from 0.001 to 0.05 s")
 
@@ -70,6 +74,8 @@ class SafetyFilter:
         speed: share of the policy's own speed; rows last the longer.
         settings: see `FilterSettings`.
         log: gets every clip, delay and refusal.
+        itself: returns metres between the nearest two links on a path (n, 7); `None`: nobody
+            looks whether the arm touches itself.
 
     Attributes:
         seconds: how long a row lasts at least.
@@ -89,6 +95,7 @@ class SafetyFilter:
         speed: float = 1.0,
         settings: FilterSettings = FilterSettings(),
         log: Log = lambda _event, _values: None,
+        itself: Callable[[np.ndarray], float] | None = None,
     ):
         if not 0.02 <= speed <= 1:
             raise UserError(f"speed is {speed}; give 0.02 to 1")
@@ -101,7 +108,8 @@ class SafetyFilter:
         self.state = MotionState.rest(np.zeros(7))
         self.rest: Motion | None = None
         self.halted: str | None = "not begun"
-        self.clips, self._clear_at_start = 0, 0.0
+        self.clips, self._clear_at_start, self._itself = 0, 0.0, itself
+        self._apart_at_start = settings.apart
 
     def begin(self, joints: np.ndarray) -> None:
         """Start from where an arm at rest was measured, (7,) radians.
@@ -121,6 +129,8 @@ class SafetyFilter:
             )
         self.state = MotionState.rest(measured)
         self._clear_at_start = float(self.workspace.clearance(measured[None])[0])
+        if self._itself is not None:
+            self._apart_at_start = self._itself(measured[None])
         self.rest = None
 
     def recover(self) -> None:
@@ -229,7 +239,12 @@ class SafetyFilter:
         upper = np.maximum(self._braking.upper - self._unseen, self.state.joints)
         if (path < lower).any() or (path > upper).any():
             return False
-        return self.workspace.along(path) >= self._need()
+        return self.workspace.along(path) >= self._need() and self._free_of_itself(path)
+
+    def _free_of_itself(self, path: np.ndarray) -> bool:
+        """Return whether links stay apart on a path (n, 7), or no nearer than they are now."""
+        need = min(self.settings.apart, self._apart_at_start - 1e-3)
+        return self._itself is None or self._itself(path) >= need
 
     def _need(self) -> float:
         """Return the clearance in metres that a motion must keep: any, or, from within what is
@@ -239,9 +254,13 @@ class SafetyFilter:
         return now - 1e-3 if now < 0 else 0.0
 
     def _came_out(self) -> None:
-        """Where the arm stood within something forbidden: remember how far it is out by now."""
+        """Where the arm stood within something forbidden, or touched itself: remember how far it
+        is out by now.
+        """
         if self._clear_at_start < 0:
             self._clear_at_start = float(self.workspace.clearance(self.state.joints[None])[0])
+        if self._itself is not None and self._apart_at_start < self.settings.apart:
+            self._apart_at_start = self._itself(self.state.joints[None])
 
     def _strays(self, motion: Motion, row: np.ndarray) -> bool:
         """Return whether a motion swings out further than a jump beside the way to a row."""
@@ -307,6 +326,8 @@ class SafetyFilter:
         path = np.linspace(self.state.joints, row, 5)
         if self.workspace.along(path) < self._need():
             return self.workspace.complaint(path)
+        if not self._free_of_itself(path):
+            return f"the arm would come nearer than {self.settings.apart} m to itself"
         return "the joints could not brake within their ranges"
 
     def _go_on(self) -> None:

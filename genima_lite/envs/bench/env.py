@@ -95,7 +95,7 @@ class BenchEnv(gymnasium.Env):
         self._views = Views(self.cameras, image_size, depth, mask)
         check_perturbations(perturbations, strength, tasks=[check_task(task)])
         perturbed = Perturbed(tuple(perturbations), strength)
-        self._scenes = [Scene(shape, perturbed) for shape in perturbed.shapes(load_task(task))]
+        self._scenes = [Scene(shape, perturbed) for shape in perturbed.shapes(self._loaded(task))]
         self.scene = self._scenes[0]
         check_like("speed", speed)
         check_like("tracking", tracking)
@@ -116,6 +116,10 @@ class BenchEnv(gymnasium.Env):
         self._changed(None)
         states = observe(self.scene, self._views, None, None)
         self.observation_space = observation_space(states, self._views)
+
+    def _loaded(self, task: str) -> Task:
+        """Return a task's rules."""
+        return load_task(task)
 
     @property
     def task(self) -> Task:

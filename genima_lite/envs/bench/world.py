@@ -37,6 +37,12 @@ def _grasp_welds(task: Task) -> str:
     return f"<equality>{''.join(welds)}</equality>"
 
 
+def arm_alone() -> mujoco.MjModel:
+    """Compile the arm without room, task and cameras."""
+    world = '<mujoco><compiler angle="radian"/><default><default class="zone"/></default>'
+    return mujoco.MjModel.from_xml_string(f'{world}<include file="panda.xml"/></mujoco>', _assets())
+
+
 def build_model(task: Task, more: Iterable[str] = ()) -> mujoco.MjModel:
     """Compile room, robot and task into one model, with RLBench's cameras in place.
 
