@@ -28,11 +28,10 @@ from genima_lite import panda
 from genima_lite.controller.act import ACT
 from genima_lite.controller.backgrounds import textures
 from genima_lite.controller.checkpoint import load_controller
-from genima_lite.controller.follow import predict_actions
+from genima_lite.controller.errors import end_errors
 from genima_lite.controller.pictures import known_cameras
 from genima_lite.datasets.demonstrations import Recorded, recorded
 from genima_lite.files import write_json
-from genima_lite.observation import Observation
 from genima_lite.shipped import shipped
 from genima_lite.targets import demo_targets, joint_targets
 from genima_lite.targets.keypoints import draw_views
@@ -49,12 +48,8 @@ def tip_errors(model: ACT, episode: Recorded, every: int, seed: int, fit: bool) 
         below = textures(rng, len(config.cameras), config.image_size)[None]
         seen_by = [known_cameras(config, tip)]
         views = draw_views(below, seen_by, config.cameras, [joint_targets(then)]).views[0]
-        here = Observation(joint_positions=now.joint_positions, gripper_open=now.gripper_open)
         by_camera = dict(zip(config.cameras, views, strict=True))
-        last = predict_actions(model, by_camera, here, fit=fit)[-1, :7]
-        ends = np.stack([last, np.asarray(then.joint_positions)])
-        tips = panda.forward_kinematics(ends)[1][:, :3, 3]
-        errors.append(np.linalg.norm(tips[0] - tips[1]))
+        errors.append(end_errors(model, by_camera, now, then, fit=fit)[0])
     return np.array(errors)
 
 

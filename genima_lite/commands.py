@@ -171,6 +171,7 @@ def view(_: list[str]) -> Command:
 
 def train(arguments: list[str]) -> Command:
     """Run a recipe, data and networks: `train RECIPE`; `train` alone lists the recipes."""
+    from genima_lite.envs.api import BENCH
     from genima_lite.recipes.api import load_recipe, scaled
 
     if not arguments or arguments[0].startswith("-"):
@@ -196,11 +197,15 @@ def train(arguments: list[str]) -> Command:
             processes: how many steps run side by side, each on one core.
             device: of the networks: cpu or cuda.
         """
+        whole = scaled(recipe, scale).resolved()
         with stopped(lambda: f"{out}: what is done is kept; {GOES_ON}"):
-            train_recipe(out, scaled(recipe, scale), processes, device)
-        for policy, folder in known.makes.items():
+            train_recipe(out, whole, processes, device)
+        for page in sorted(out.glob("*/index.html")):
+            say(page)
+        where = "" if whole.backend == BENCH else f"--backend {whole.backend} "
+        for policy, folder in whole.policies().items():
             place = shlex.quote(str(out / folder))
-            say(f"genima-lite eval --policy {policy} --checkpoint {place}")
+            say(f"genima-lite eval {where}--policy {policy} --checkpoint {place}")
         return 0
 
     return run

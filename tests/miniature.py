@@ -18,6 +18,8 @@ def _small(config):
         return preset("tiny", config.picture_size)
     changed = {}
     for field in fields(config):
+        if not field.init:
+            continue  # it follows from others
         value = getattr(config, field.name)
         if field.name == "tasks" and value:
             value = (TASK,)

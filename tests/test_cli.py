@@ -33,6 +33,8 @@ def options(config, prefix=""):
         value, name = getattr(config, field.name), field.name.replace("_", "-")
         if (name, value) == ("keypoint-pretraining", None):
             continue  # a baseline's; there is nothing to set
+        if not field.init:
+            continue  # it follows from others
         found |= options(value, f"{prefix}{name}.") if is_dataclass(value) else {prefix + name}
     return found
 

@@ -10,7 +10,6 @@ torch = pytest.importorskip("torch")
 from tiny_controller import TINY_CONTROLLER as CONFIG
 from tiny_training import TRAINING, ControllerTraining, Motions, follow
 
-from genima_lite.controller import sources
 from genima_lite.controller.augment import AugmentConfig
 from genima_lite.controller.backgrounds import textures
 from genima_lite.controller.checkpoint import load_controller
@@ -25,7 +24,7 @@ from genima_lite.controller.keypoint_pretraining import (
 )
 from genima_lite.controller.sources import MotionSource
 from genima_lite.controller.train import FollowingData, new_controller
-from genima_lite.datasets.motions import random_motion
+from genima_lite.datasets.motions import KINDS, random_motion
 from genima_lite.errors import UserError
 from genima_lite.training.config import TrainingConfig
 from genima_lite.training.loop import Trainer
@@ -66,7 +65,7 @@ def test_pictures_and_keypoints_share_what_is_planned(monkeypatch):
         planned.append(rng)
         return random_motion(rng)
 
-    monkeypatch.setattr(sources, "random_motion", plan)
+    monkeypatch.setitem(KINDS, "bench", plan)
     source = MotionSource(CONFIG, AugmentConfig.none(), textures, motions=3)
     for each in (source, source.bare()):
         each.sample(np.random.default_rng(0), 30)

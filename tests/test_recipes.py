@@ -42,9 +42,12 @@ def run_here(out, recipe):
 LARGE = ("act-paper", "paper", "paper-lora", "paper-pix2pix", "paper-sdxl", "susie")
 """Recipes whose base models come from elsewhere: tests/test_paper_recipes.py."""
 
+GIVEN = ("rlbench-lite",)
+"""Recipes whose demonstrations are given: tests/test_rlbench_lite.py."""
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in recipe_names() if name not in LARGE])
+@pytest.mark.parametrize("name", [name for name in recipe_names() if name not in LARGE + GIVEN])
 def test_a_recipe_runs_to_the_end_and_is_evaluated(name, tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "SHARD", 4)
     recipe = miniature(load_recipe(name))
@@ -63,7 +66,7 @@ def test_a_recipe_runs_to_the_end_and_is_evaluated(name, tmp_path, monkeypatch):
 
 
 def test_the_recipes_are_those_of_the_folder():
-    assert recipe_names() == sorted(("act", "laptop", "mini-turbo", "shipped", *LARGE))
+    assert recipe_names() == sorted(("act", "laptop", "mini-turbo", "shipped", *LARGE, *GIVEN))
     for name in recipe_names():
         assert load_recipe(name).name == name
         assert load_recipe(name).version >= 1

@@ -32,6 +32,7 @@ from genima_lite.controller.keypoint_pretraining import KeypointPretraining
 from genima_lite.controller.sources import DecisionSource, DemoSource, MotionSource, Samples
 from genima_lite.controller.train import train
 from genima_lite.datasets.demonstrations import recorded
+from genima_lite.datasets.motions import motion_kind
 from genima_lite.datasets.recovery_starts import MakePolicy
 from genima_lite.datasets.shards import Shards, shards_for
 from genima_lite.datasets.source import Source, check_weights, weights_of
@@ -85,6 +86,9 @@ class ControllerRunConfig:
     """Another dataset to validate on; without, a controller with spheres has other motions."""
     motions: int = 2000
     """Generated motions, each planned when it is first needed."""
+    motions_of: str = "bench"
+    """Whose postures, speed and tracking they have: bench, rlbench, or both
+    (`genima_lite.datasets.motions`)."""
     drawings: int = 0
     """Decisions of the demonstrations at which a diffusion model draws, at most."""
     perturbed_states: int = 0
@@ -117,6 +121,7 @@ class ControllerRunConfig:
         for name in ("motions", "drawings", "perturbed_states", "dagger", "seed"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name} is {getattr(self, name)}; it must not be negative")
+        motion_kind(self.motions_of)
         check_weights(weights_of(self.mixture), self.sources)
         if (self.dagger > 0) != (self.dagger_by is not None):
             raise UserError("dagger and dagger_by belong together: how many, and whose decisions")
@@ -272,7 +277,8 @@ def _sources(
     found: dict[str, Source[Samples]] = {}
     for name in config.sources:
         if name == "motions":
-            found[name] = MotionSource(network, augment, textures, config.seed, config.motions)
+            how = (config.seed, config.motions, config.motions_of)
+            found[name] = MotionSource(network, augment, textures, *how)
         elif name == "demonstrations":
             found[name] = DemoSource(network, augment, textures, *config.demos, tasks=tasks)
         elif name == "kept":
@@ -310,7 +316,8 @@ def _making(
     network, settings = config.network, DecisionSettings(config.tasks, config.seed)
     if name == "drawings":
         assert artist is not None
-        episodes, data = recorded(config.demos, config.tasks or None), made_from["demos"]
+        every, data = recorded(config.demos, config.tasks or None), made_from["demos"]
+        episodes = [each for each in every if each.has_pictures()] or every
         return make_drawings(folder, network, episodes, artist, config.drawings, config.seed, data)
     if name == "perturbed_states":
         return make_perturbed_states(folder, network, settings, config.perturbed_states, artist)

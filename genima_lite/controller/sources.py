@@ -17,7 +17,7 @@ from genima_lite.controller.augment import AugmentConfig, corrupt, spheres_shown
 from genima_lite.controller.config import ControllerConfig, future_view
 from genima_lite.controller.pictures import known_cameras, stack_views
 from genima_lite.datasets.demonstrations import Recorded, recorded
-from genima_lite.datasets.motions import Motion, random_motion
+from genima_lite.datasets.motions import Motion, motion_kind
 from genima_lite.datasets.shards import Shards
 from genima_lite.demos.images import read_image
 from genima_lite.demos.layout import image_path
@@ -100,12 +100,13 @@ class MotionSource:
         backgrounds: Backgrounds,
         seed: int = 0,
         motions: int = 2000,
+        kind: str = "bench",
     ):
         if not config.spheres:
             raise UserError("a controller without spheres needs demonstrations: their pictures")
         self._config, self._augment = config, augment
         self._backgrounds: Backgrounds | None = backgrounds
-        self._seed, self._count = seed, motions
+        self._seed, self._count, self._make = seed, motions, motion_kind(kind)
         self._planned: dict[int, _Path] = {}
 
     def bare(self) -> MotionSource:
@@ -132,7 +133,7 @@ class MotionSource:
 
     def _motion(self, number: int) -> _Path:
         if number not in self._planned:
-            motion = random_motion(np.random.default_rng([self._seed, number]))
+            motion = self._make(np.random.default_rng([self._seed, number]))
             self._planned[number] = _Path.of(self._config, motion)
         return self._planned[number]
 

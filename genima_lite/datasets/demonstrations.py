@@ -18,7 +18,7 @@ from genima_lite.datasets.source import Segment
 from genima_lite.demos.layout import DatasetError, EpisodeFolder, iterate_episodes, printable
 from genima_lite.demos.order_rules import order_fault
 from genima_lite.demos.picture_rules import drawing_fault, lens_fault, size_fault
-from genima_lite.demos.read import check_frame_count, read_episode, read_sentences
+from genima_lite.demos.read import check_frame_count, image_folders, read_episode, read_sentences
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo
 from genima_lite.targets.horizon import HORIZON, decision_frames
@@ -70,6 +70,11 @@ class Recorded:
         for camera, (_, view) in zip(cameras, views, strict=False):
             self.refuse(lens_fault(demo, camera, view.shape[:2]))
         return demo
+
+    def has_pictures(self, cameras: Sequence[str] = TILE_ORDER) -> bool:
+        """Return whether there are RGB pictures of all of some cameras."""
+        there = {camera for camera, kind in image_folders(self.episode.path) if kind == "rgb"}
+        return there >= set(cameras)
 
     def refuse(self, fault: str | None) -> None:
         """Raise a `DatasetError` that names the episode, if there is a fault."""

@@ -40,7 +40,15 @@ def load_demo(path: Path | str) -> Demo:
             plain value (see `machine`).
     """
     path = Path(path)
-    stored = _load(path)
+    return _demo(_load(path), path)
+
+
+def load_demo_bytes(data: bytes, path: Path) -> Demo:
+    """Read the content of a `low_dim_obs.pkl` that came from `path`; see `load_demo`."""
+    return _demo(_plain(data, path), path)
+
+
+def _demo(stored: Any, path: Path) -> Demo:
     observations = stored.values.get("_observations") if _is(stored, "Demo") else None
     if not isinstance(observations, list):
         raise DatasetError(f"{path}: holds no RLBench Demo; record this episode again")
@@ -104,7 +112,15 @@ def _load(path: Path) -> Any:
     if not path.exists():
         raise DatasetError(f"{path}: missing file; is the episode complete?")
     try:
-        return load_plain(read_bytes(path, LIMIT))
+        data = read_bytes(path, LIMIT)
+    except UserError as error:
+        raise DatasetError(str(error)) from None
+    return _plain(data, path)
+
+
+def _plain(data: bytes, path: Path) -> Any:
+    try:
+        return load_plain(data)
     except ForbiddenName as error:
         raise DatasetError(
             f"{path}: refused '{error}'. A pickle can run any code, so only RLBench's Demo and "
@@ -115,8 +131,6 @@ def _load(path: Path) -> Any:
         raise DatasetError(
             f"{path}: not a readable pickle ({error}); copy or record it again"
         ) from None
-    except UserError as error:
-        raise DatasetError(str(error)) from None
 
 
 def _is(value: Any, kind: str) -> bool:

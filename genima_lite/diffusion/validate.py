@@ -209,13 +209,20 @@ def score_drawings(
         The score, and the drawn views of each example by camera, (H, W, 3) uint8.
     """
     drawings = [agent.draw(e.views, e.instruction, seed + i) for i, e in enumerate(examples)]
+    return compare_drawings(examples, drawings), drawings
+
+
+def compare_drawings(
+    examples: Sequence[Example], drawings: Sequence[dict[str, np.ndarray]]
+) -> DrawingScore:
+    """Compare drawn views, of each example by camera, with the truth."""
     found = [_find(example, views) for example, views in zip(examples, drawings, strict=True)]
     away = [
         1000 * position_errors(spheres, example.cameras, example.expert_targets.joints)[0]
         for example, spheres in zip(examples, found, strict=True)
     ]
     counted, shown = (_view_scores(examples, found, share) for share in (LEAST_SHARE, HALF))
-    return _together(len(examples), counted, shown, away), drawings
+    return _together(len(examples), counted, shown, away)
 
 
 def validation_picture(

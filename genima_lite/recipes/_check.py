@@ -11,14 +11,17 @@ from typing import Any
 
 from genima_lite.datasets.demonstrations import recorded
 from genima_lite.demos.collect import check_collection, space
+from genima_lite.demos.split import stored_in
 from genima_lite.files import check_folder
 from genima_lite.provenance import model_fingerprint
 from genima_lite.recipes._collection import CollectConfig
+from genima_lite.recipes._split import SplitConfig
 from genima_lite.recipes.api import Recipe, needs, steps_of
 from genima_lite.training.devices import check_device
 from genima_lite.workers import check_processes
 
-DATASETS, MODELS = ("demos", "held_out"), ("drawn_by", "dagger_by", "begin", "base")
+DATASETS = ("demos", "held_out")
+MODELS = ("drawn_by", "dagger_by", "begin", "base", "controller", "compared")
 
 
 def check_recipe(out: Path, recipe: Recipe, processes: int = 2, device: str = "cpu") -> None:
@@ -64,6 +67,8 @@ def check_step(
         return
     check_folder(out, _space(out, config))
     made = set(made)
+    if isinstance(config, SplitConfig):
+        stored_in(config.source, config.tasks)
     for folder in _named(config, DATASETS, made):
         for each in recorded([folder], tuple(config.tasks) or None):
             assert each.sentences
@@ -95,6 +100,8 @@ def _space(out: Path, config: Any) -> int:
         return 0
     if isinstance(config, CollectConfig):
         return space(config.total, config.image_size)
+    if not hasattr(config, "training"):
+        return 0
     rows = sum(getattr(config, name, 0) for name in ("perturbed_states", "dagger", "grounding"))
     rows += getattr(config, "pictures", 0) + getattr(config, "drawings", 0)
     return int(rows) * 3 * _side(config) ** 2

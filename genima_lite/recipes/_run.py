@@ -23,6 +23,10 @@ EACH_STATE = 0.0011
 """Minutes that a single decision, such as a perturbed state, takes on one core of a laptop."""
 
 
+LONGEST = ("collecting", "training", "splitting", "measuring")
+"""The part of each kind of step that takes longest."""
+
+
 def train_recipe(out: Path, recipe: Recipe, processes: int = 2, device: str = "cpu") -> None:
     """Do everything of a recipe that is not done yet.
 
@@ -111,10 +115,9 @@ def _check_order(folder: str, wanted: tuple[str, ...], order: list[str]) -> None
 
 def _run_stage(out: Path, config: Any, device: str, report: Callable[[int, int], None]) -> None:
     """Do a step; of what it tells, the part that takes longest counts."""
-    longest = "collecting" if isinstance(config, CollectConfig) else "training"
 
     def tell(part: str, done: int, total: int, _: float | None) -> None:
-        if part == longest:
+        if part in LONGEST:
             report(done, total)
 
     run_step(out, config, tell, device=device)
@@ -122,6 +125,8 @@ def _run_stage(out: Path, config: Any, device: str, report: Callable[[int, int],
 
 def _minutes(config: Any) -> float:
     """Return about how many minutes a step takes on one core of a laptop."""
+    if not hasattr(config, "training"):
+        return 1.0
     steps = config.training.steps + getattr(config, "even_steps", 0)
     made = sum(getattr(config, name, 0) for name in ("dagger", "drawings"))
     each = 0.0007 if hasattr(config, "adapter") or hasattr(config, "base") else 0.00025

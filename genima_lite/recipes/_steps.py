@@ -13,6 +13,8 @@ from genima_lite.diffusion.finetune import FinetuneConfig, finetune
 from genima_lite.diffusion.pretrain import PretrainConfig, pretrain
 from genima_lite.policies.api import PolicyFactory, PolicySettings
 from genima_lite.recipes._collection import CollectConfig
+from genima_lite.recipes._report import ReportConfig, write_report
+from genima_lite.recipes._split import SplitConfig, split
 from genima_lite.training import checkpoint
 
 Report = Callable[[str, int, int, float | None], None]
@@ -38,7 +40,7 @@ def run_step(
         workers: processes that make batches.
 
     Returns:
-        `genima_lite.training.result.Result` of a training, `None` of a collection.
+        `genima_lite.training.result.Result` of a training, `None` of anything else.
 
     Raises:
         UserError: `out` was made from something else, another process works in it, or a
@@ -47,6 +49,10 @@ def run_step(
     if isinstance(config, CollectConfig):
         return _collect(out, config, report)
     with locks.writing(out, below=True):
+        if isinstance(config, SplitConfig):
+            return split(out, config, report)
+        if isinstance(config, ReportConfig):
+            return write_report(out, config, report)
         how = (max_minutes, report, device, workers)
         if isinstance(config, PretrainConfig):
             return pretrain(out, config, *how)

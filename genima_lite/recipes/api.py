@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from genima_lite import recipes
+from genima_lite.envs.api import BENCH
 from genima_lite.errors import UserError
 from genima_lite.extras import missing_extra
 
@@ -28,7 +29,12 @@ COUNTS = frozenset(
 )
 """Fields that `scaled` multiplies: how much data there is, and how long training takes."""
 
-FOLDERS = frozenset(("base", "lora", "demos", "held_out", "drawn_by", "dagger_by", "begin", "kept"))
+FOLDERS = frozenset(
+    (
+        *("base", "lora", "demos", "held_out", "held_out_states", "drawn_by", "dagger_by"),
+        *("begin", "kept", "controller", "compared"),
+    )
+)
 """Fields of configurations that name folders, perhaps those of other steps."""
 
 
@@ -47,12 +53,22 @@ class Recipe(Group):
         minutes: what it takes on two cores of a laptop or, where the recipe's docstring names one,
             on a GPU; measured or, where that would take days, estimated, which it says too.
         makes: folder by policy, relative to the run's: what `genima-lite eval` takes.
+        backend: of the environments in which these policies act.
     """
 
     name: ClassVar[str]
     version: ClassVar[int]
     minutes: ClassVar[float]
     makes: ClassVar[Mapping[str, str]] = {}
+    backend: ClassVar[str] = BENCH
+
+    def resolved(self) -> Recipe:
+        """Return the recipe with all that follows from the data that it is given."""
+        return self
+
+    def policies(self) -> Mapping[str, str]:
+        """Return which of `makes` it makes with its present settings."""
+        return self.makes
 
 
 def recipe_names() -> list[str]:
@@ -77,10 +93,15 @@ def load_recipe(name: str) -> Recipe:
 
 
 def steps_of(group: Group, prefix: str = "") -> dict[str, Any]:
-    """Return the steps of a recipe in order: configuration by folder, relative to the run's."""
+    """Return the steps of a recipe in order: configuration by folder, relative to the run's.
+
+    Settings of the recipe itself, such as numbers, and steps that are `None` are left out.
+    """
     found: dict[str, Any] = {}
     for field in fields(group):
         value, folder = getattr(group, field.name), f"{prefix}{field.name}"
+        if not is_dataclass(value):
+            continue
         found |= steps_of(value, f"{folder}/") if isinstance(value, Group) else {folder: value}
     return found
 
