@@ -109,7 +109,7 @@ def test_the_pickle_holds_the_three_attributes_and_empty_image_slots(tmp_path):
     demo.variation_number = 5
     (tmp_path / "low_dim_obs.pkl").write_bytes(dump_demo(demo))
     again = load_demo(tmp_path / "low_dim_obs.pkl")
-    assert vars(again).keys() - {"scene_state"} == {
+    assert vars(again).keys() - {"scene_state", "recording"} == {
         "_observations", "random_seed", "num_reset_attempts",
     }  # fmt: skip
     assert again.scene_state is None

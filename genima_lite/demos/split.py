@@ -212,12 +212,7 @@ def sized(demo: Demo, size: int) -> Demo:
     Raises:
         DatasetError: they are smaller, or not square.
     """
-    return Demo(
-        [_sized(frame, size) for frame in demo],
-        demo.random_seed,
-        demo.num_reset_attempts,
-        demo.scene_state,
-    )
+    return replace(demo, _observations=[_sized(frame, size) for frame in demo])
 
 
 def _sized(frame: Observation, size: int) -> Observation:
