@@ -1,12 +1,14 @@
 """Drivers against doubles of their packages, calibration files, a camera that is a film."""
 
 import sys
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("ruckig")
 
@@ -19,11 +21,12 @@ from genima_lite.envs.arm.calibration.store import (
     read_calibration,
     write_calibration,
 )
+from genima_lite.envs.arm.drivers.cameras import CalibratedCamera, Capture
 from genima_lite.envs.arm.drivers.franky_arm import FrankyArm, FrankyGripper
 from genima_lite.envs.arm.drivers.panda_py_arm import PandaPyArm
 from genima_lite.envs.arm.drivers.parts import SetTable, make_driver
+from genima_lite.envs.arm.drivers.sources import Frame, source_of
 from genima_lite.envs.arm.drivers.wall import WallClock
-from genima_lite.envs.arm.drivers.webcam import Webcam
 from genima_lite.envs.arm.limits import FER, FR3
 from genima_lite.envs.arm.settings import ArmSettings
 from genima_lite.errors import UserError
@@ -262,7 +265,7 @@ def test_a_camera_gives_square_rgb_pictures_and_says_when_no_more_come(tmp_path)
     film(tmp_path / "film.avi", [100] * 4)
     clock = SkippingClock()
     seen = calibrated(device=str(tmp_path / "film.avi"), size=(64, 48))
-    camera = Webcam("front", replace(seen, distortion=[0.0] * 5), 24, clock)
+    camera = CalibratedCamera("front", replace(seen, distortion=[0.0] * 5), 24, clock)
     camera.connect()
     picture = camera.picture()
     assert picture.rgb.shape == (24, 24, 3)
@@ -277,11 +280,136 @@ def test_a_camera_gives_square_rgb_pictures_and_says_when_no_more_come(tmp_path)
 def test_a_missing_camera_and_one_of_another_size(tmp_path):
     film(tmp_path / "film.avi", [100] * 4)
     gone = calibrated(device=str(tmp_path / "gone.avi"), size=(64, 48))
-    with pytest.raises(UserError, match="gives no picture"):
-        Webcam("front", gone, 24, SkippingClock()).connect()
+    with pytest.raises(UserError, match="no such film or folder"):
+        CalibratedCamera("front", gone, 24, SkippingClock()).connect()
     other = calibrated(device=str(tmp_path / "film.avi"))
     with pytest.raises(UserError, match="of 64 x 48, calibrated with 640 x 480"):
-        Webcam("front", other, 24, SkippingClock()).connect()
+        CalibratedCamera("front", other, 24, SkippingClock()).connect()
+
+
+def folder_of(path, count=3):
+    path.mkdir()
+    for k in range(count):
+        Image.fromarray(np.full((48, 64, 3), 50 * (k + 1), np.uint8)).save(path / f"{k}.png")
+    return str(path)
+
+
+def test_a_folder_of_pictures_is_a_camera(tmp_path):
+    clock = WallClock()
+    camera = Capture("front", source_of(folder_of(tmp_path / "films")), None, clock)
+    camera.connect()
+    first = camera.raw()
+    assert first.rgb.shape == (48, 64, 3)
+    while camera.raw().rgb[0, 0, 0] < 150:  # the last of three
+        clock.sleep_until(clock.now() + 0.005)
+    assert camera.raw().seconds - first.seconds == pytest.approx(2 / 30, abs=0.1)
+    camera.close()
+    (tmp_path / "none").mkdir()
+    with pytest.raises(UserError, match="camera 'front': .*no pictures"):
+        Capture("front", source_of(str(tmp_path / "none")), None, clock).connect()
+
+
+class Counted:
+    """A device that counts its frames, or does not."""
+
+    period = 0.1
+
+    def __init__(self, clock, numbers, times):
+        self.clock, self.left = clock, list(zip(numbers, times, strict=True))
+
+    def open(self, size):
+        pass
+
+    def read(self):
+        if not self.left:
+            return None
+        number, self.clock.seconds = self.left.pop(0)
+        return Frame(np.zeros((4, 4, 3), np.uint8), 0.02, number)
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("numbers", "times", "lost"),
+    [
+        ([7, 8, 11, 12], [0, 0.1, 0.2, 0.3], 2),
+        ([None] * 4, [0, 0.1, 0.4, 0.5], 2),
+        ([None] * 4, [0, 0.1, 0.22, 0.3], 0),
+    ],
+)
+def test_lost_frames_are_counted_and_frames_stamped_when_exposed(numbers, times, lost):
+    clock = SkippingClock()
+    camera = Capture("front", Counted(clock, numbers, times), None, clock)
+    camera.connect()
+    camera._thread.join(1.0)
+    assert camera.dropped == camera.raw().dropped == lost
+    assert camera.raw().seconds == pytest.approx(times[-1] - 0.02)
+
+
+def realsense(monkeypatch, plugged=True):
+    """Put a double of pyrealsense2 in place; return the options that were set."""
+    options, module = {}, ModuleType("pyrealsense2")
+    names = ("enable_auto_exposure", "enable_auto_white_balance", "exposure")
+    module.option = SimpleNamespace(**{name: name for name in names})
+    module.stream, module.format = SimpleNamespace(color=1), SimpleNamespace(rgb8=2)
+    sensor = SimpleNamespace(set_option=options.__setitem__)
+    device = SimpleNamespace(first_color_sensor=lambda: sensor)
+    color = SimpleNamespace(
+        get_timestamp=lambda: 1000 * time.time() - 20,
+        get_data=lambda: np.full((48, 64, 3), 9, np.uint8),
+        get_frame_number=lambda: 1,
+    )
+
+    class Pipeline:
+        def start(self, config):
+            if not plugged:
+                raise RuntimeError("No device connected")
+            return SimpleNamespace(get_device=lambda: device)
+
+        def wait_for_frames(self, milliseconds):
+            time.sleep(0.01)
+            return SimpleNamespace(get_color_frame=lambda: color)
+
+        def stop(self):
+            options["stopped"] = True
+
+    module.pipeline = Pipeline
+    module.config = lambda: SimpleNamespace(
+        enable_device=lambda serial: options.__setitem__("serial", serial),
+        enable_stream=lambda *_: None,
+    )
+    monkeypatch.setitem(sys.modules, "pyrealsense2", module)
+    return options
+
+
+def test_a_realsense_is_locked_and_tells_when_frames_were_exposed(monkeypatch):
+    options, clock = realsense(monkeypatch), WallClock()
+    camera = Capture("front", source_of("realsense:123", 90.0), (64, 48), clock)
+    camera.connect()
+    picture = camera.raw()
+    assert 0.015 < clock.now() - picture.seconds < 0.3
+    assert picture.rgb[0, 0, 0] == 9
+    camera.close()
+    assert options == {
+        "serial": "123", "enable_auto_exposure": 0, "enable_auto_white_balance": 0,
+        "exposure": 90.0, "stopped": True,
+    }  # fmt: skip
+
+
+def test_a_realsense_that_is_not_there(monkeypatch):
+    realsense(monkeypatch, plugged=False)
+    with pytest.raises(UserError, match="camera 'front': no RealSense 123 with colour of 64 x 48"):
+        Capture("front", source_of("realsense:123"), (64, 48), WallClock()).connect()
+    monkeypatch.setitem(sys.modules, "pyrealsense2", None)
+    with pytest.raises(UserError, match="pip install pyrealsense2"):
+        Capture("front", source_of("realsense:123"), (64, 48), WallClock()).connect()
+
+
+def test_a_v4l2_camera_that_is_not_there():
+    pytest.importorskip("cv2")
+    with pytest.raises(UserError, match="device '/dev/video99' cannot be opened"):
+        Capture("front", source_of("/dev/video99"), None, WallClock()).connect()
 
 
 def test_a_person_sets_the_table_and_judges():

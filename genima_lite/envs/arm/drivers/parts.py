@@ -11,10 +11,10 @@ from genima_lite.envs.api import BENCH, EnvSpec, make_env
 from genima_lite.envs.arm.api import Arm, Gripper
 from genima_lite.envs.arm.backend import Backend
 from genima_lite.envs.arm.calibration.store import read_calibration
+from genima_lite.envs.arm.drivers.cameras import CalibratedCamera
 from genima_lite.envs.arm.drivers.franky_arm import FrankyArm, FrankyGripper
 from genima_lite.envs.arm.drivers.panda_py_arm import PandaPyArm, PandaPyGripper
 from genima_lite.envs.arm.drivers.wall import WallClock
-from genima_lite.envs.arm.drivers.webcam import Webcam
 from genima_lite.envs.arm.operators import Operator
 from genima_lite.envs.arm.settings import ArmSettings
 from genima_lite.errors import UserError
@@ -33,7 +33,8 @@ def make_driver(spec: EnvSpec, settings: ArmSettings, operator: Operator) -> Bac
     calibration = read_calibration(settings.calibration)
     calibration.check(settings.calibration, settings.model, spec.cameras)
     cameras = tuple(
-        Webcam(name, calibration.cameras[name], spec.image_size, clock) for name in spec.cameras
+        CalibratedCamera(name, calibration.cameras[name], spec.image_size, clock)
+        for name in spec.cameras
     )
 
     def view(name: str, tip: np.ndarray) -> Pinhole:
