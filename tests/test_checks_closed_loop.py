@@ -42,6 +42,28 @@ def missing(interval, p, n):
     return sum(probability(k, n, p) for k in range(n + 1) if not holds(interval, p, k, n))
 
 
+def covered_from(interval, p, n, first):
+    return sum(probability(k, n, p) for k in range(first, n + 1) if holds(interval, p, k, n))
+
+
+def without_orders(interval, p, n):
+    return sum(p**k * (1 - p) ** (n - k) for k in range(n + 1) if holds(interval, p, k, n))
+
+
+def whole_width(rate, half):
+    for n in range(1, 10_000):
+        low, high = wilson_interval(round(rate * n), n)
+        if high - low <= half:
+            break
+    return n
+
+
+def checked(good, one, other, message="not the same episodes"):
+    if not good(one, other):
+        raise ValueError(message)
+    return only_common(one, other)
+
+
 def by_position(one, other):
     if len(one) != len(other):
         raise ValueError("lengths")
@@ -70,13 +92,17 @@ def distances(one, other):
     return np.linalg.norm(one - other, axis=1)
 
 
-def rolled_out(env, policy, expert, seeds, helped, rng, label="expert", late=False, always=None):
+def rolled_out(
+    env, policy, expert, seeds, helped, rng, label="expert", late=False, always=None, once=False
+):
     data = []
     for seed in seeds:
         state, done = env.reset(seed), False
+        actor = expert if rng.random() < helped else policy
         while not done:
             before = state
-            actor = expert if rng.random() < helped else policy
+            if not once:
+                actor = expert if rng.random() < helped else policy
             action = (always or actor)(state)
             named = expert(before) if label == "expert" else action
             state, done = env.step(action)
@@ -107,16 +133,30 @@ WRONG = [
     ("coverage", equally, "equally likely"),
     ("coverage", one_too_few, "k = n"),
     ("coverage", missing, "miss"),
+    ("coverage", lambda *a: covered_from(*a, 1), "k = 0"),
+    ("coverage", lambda interval, p, n: 1.0, "the true p"),
+    ("coverage", without_orders, "orders"),
     ("needed", lambda rate, half: 5, "episodes give|too few"),
     ("needed", lambda rate, half: 5000, "are enough"),
     ("needed", lambda rate, half: None, "return"),
+    ("needed", whole_width, "halve"),
+    ("needed", lambda rate, half: int(np.ceil(1.96**2 * rate * (1 - rate) / half**2)), "naive"),
     ("pairs", by_position, "different orders"),
     ("pairs", lambda one, other: by_episode(other, one), "only the .first"),
     ("pairs", by_episode, "KeyError"),
     ("pairs", only_common, "cannot be paired"),
+    ("pairs", lambda *a: checked(lambda one, two: len(one) == len(two), *a), "not the same"),
+    ("pairs", lambda *a: checked(lambda one, two: set(one) <= set(two), *a), "one more"),
+    ("pairs", lambda *a: checked(lambda one, two: list(one) == list(two), *a), "another order"),
+    ("pairs", lambda *a: checked(lambda one, two: set(one) == set(two), *a, ""), "is empty"),
     ("sign_test", one_sided, "two-sided"),
     ("sign_test", doubled, "p is 1"),
     ("sign_test", lambda won, lost: probability(won, won + lost), "exactly this outcome"),
+    ("sign_test", lambda won, lost: 2 * probability(won, won + lost), "twice the probability"),
+    ("sign_test", lambda won, lost: min(1.0, 2 * one_sided(max(won, lost), won)), "smaller"),
+    ("split", lambda t, d, r: (np.nanmedian(distances(r, d)), 0.0), "comes first"),
+    ("split", lambda t, d, r: (1000 * np.nanmedian(distances(d, t)), 0.0), "millimetres"),
+    ("split", lambda t, d, r: (np.median(distances(np.nan_to_num(d), t)), 0.0), "0 is a place"),
     ("split", lambda t, d, r: (np.median(distances(d, t)), 0.0), "leave it out"),
     ("split", lambda t, d, r: (np.nanmean(distances(d, t)), 0.0), "not the mean"),
     (
@@ -130,6 +170,11 @@ WRONG = [
     ("dagger", imitation, "policy must act"),
     ("dagger", lambda *a: rolled_out(*a, label="own"), "the .expert. would do"),
     ("dagger", lambda *a: rolled_out(*a, late=True), "before"),
+    ("dagger", lambda *a: rolled_out(*a, once=True), "not once an episode"),
+    ("dagger", lambda *a: rolled_out(*a)[:-1], "the last one"),
+    ("unfair", lambda *a: [], "a set"),
+    ("unfair", lambda one, other: faults({**one, "errors": 0}, other), "left out of the first"),
+    ("unfair", lambda one, other: faults(one, {**other, "chosen_on": []}), "the second was"),
     ("unfair", lambda *a: set(), "other scenes"),
     ("unfair", lambda *a: faults(*a, budget=False), "sixteen times"),
     ("unfair", faults, "the other way"),

@@ -20,15 +20,29 @@ def check_to_latents(attempt: Attempt, seed: int = 0) -> None:
     picture = rng.integers(0, 256, (16, 24, 3), np.uint8)
     signed = picture / 127.5 - 1
     wanted = _unshuffled(signed)
-    by_pixel = signed.reshape(2, 8, 3, 8, 3).transpose(1, 3, 4, 0, 2).reshape(192, 2, 3)
+    patches = signed.reshape(2, 8, 3, 8, 3)
+    by_pixel = patches.transpose(1, 3, 4, 0, 2).reshape(192, 2, 3)
     mistakes = {
+        "`reshape` alone keeps the order in memory: split both sides, then transpose": (
+            signed.reshape(192, 2, 3)
+        ),
         "`reshape` alone mixes pixels of different patches: split both sides, then transpose": (
             signed.transpose(2, 0, 1).reshape(192, 2, 3)
         ),
         "colours must come first in a latent pixel: all of red, then green, then blue": by_pixel,
         "row and column within a patch are swapped": (
-            signed.reshape(2, 8, 3, 8, 3).transpose(4, 3, 1, 0, 2).reshape(192, 2, 3)
+            patches.transpose(4, 3, 1, 0, 2).reshape(192, 2, 3)
         ),
+        "the grid is turned: patch rows come before patch columns": (
+            patches.transpose(4, 1, 3, 2, 0).reshape(192, 2, 3)
+        ),
+        "split a side into (patches, 8), not (8, patches): a patch's rows lie side by side": (
+            signed.reshape(8, 2, 8, 3, 3).transpose(4, 0, 2, 1, 3).reshape(192, 2, 3)
+        ),
+        "numbers of uint8 end at 255, so `2 * picture` wraps around: divide first": (
+            _unshuffled(2 * picture / 255 - 1)
+        ),
+        "level 255 must become exactly 1: divide by 127.5": _unshuffled(picture / 128 - 1),
         "numbers must lie in [-1, 1], these lie in [0, 1]": (wanted + 1) / 2,
         "numbers must lie in [-1, 1], these are still 0 to 255": (wanted + 1) * 127.5,
     }
@@ -88,7 +102,9 @@ def check_zero_terminal(attempt: Attempt, seed: int = 0) -> None:
             ((root - root[-1]) / (root[0] - root[-1])) ** 2
         ),
     }
-    found = attempt(kept.copy())
+    given = kept.copy()
+    found = attempt(given)
+    expect(np.array_equal(given, kept), "`kept` itself was changed: make a new array")
     compare(found, wanted, mistakes, "the roots, shifted to end at 0, stretched to begin as before")
     passed("the end is pure noise, the beginning is as it was")
 
@@ -107,6 +123,7 @@ def check_clean_from(attempt: Attempt, seed: int = 0) -> None:
 
     close(asked("sample", clean), clean, "'sample' predicts the clean latents: nothing to do")
     mistakes = {
+        "'epsilon': that is the prediction itself, the noise: solve for the picture": noise,
         "'epsilon': without the noise √kept times the picture is left: divide": (
             noisy - loud * noise
         ),
@@ -115,6 +132,10 @@ def check_clean_from(attempt: Attempt, seed: int = 0) -> None:
     }
     compare(asked("epsilon", noise), clean, mistakes, "'epsilon': solve for the picture", 1e-6)
     mistakes = {
+        "'v_prediction': that is v itself: solve for the picture": velocity,
+        "'v_prediction': v is not the noise, so the formula of 'epsilon' does not fit": (
+            (noisy - loud * velocity) / signal
+        ),
         "'v_prediction': the sign: subtract √(1 - kept) · v": signal * noisy + loud * velocity,
         "'v_prediction': that is the noise; the picture has the other combination": noise,
         "'v_prediction': roots of kept and 1 - kept, as everywhere": (
@@ -138,6 +159,10 @@ def check_attention(attempt: Attempt, seed: int = 0) -> None:
         ),
         "divide by the root of the width D before the softmax": _softmax(scores, 1),
         "by the *root* of the width D": _softmax(scores / width, 1),
+        "D is the length of a query, not the number of words": _softmax(scores / tokens**0.5, 1),
+        "each place has a softmax of its own, not one for all places together": (
+            _softmax((scores / width**0.5).reshape(1, -1), 1).reshape(places, tokens)
+        ),
         "these are scores: the softmax is missing": scores / width**0.5,
         "the shape is (N, L): a row a place, a column a word": _softmax(scores / width**0.5, 1).T,
     }
@@ -166,6 +191,10 @@ def check_guide(attempt: Attempt, seed: int = 0) -> None:
             "at scale 1 guidance must change nothing: start at the prediction *without* text": (
                 given + scale * (given - without)
             ),
+            "start and end are swapped: at scale 0 the text has no say": (
+                given + scale * (without - given)
+            ),
+            "the text adds the *difference* of the two predictions": without + scale * given,
             "the direction: from without text to with text": without + scale * (without - given),
             "that only multiplies the prediction with text": scale * given,
         }
@@ -213,6 +242,19 @@ def _check_step(
         "kept_now and kept_next are swapped in the last line: it makes the *next* level": noisy,
         "the noise that is in `noisy` must be divided by √(1 - kept_now)": (
             after**0.5 * clean + (1 - after) ** 0.5 * (noisy - kept**0.5 * clean)
+        ),
+        "both shares are shares of power: take their roots": (
+            after * clean + (1 - after) * (noisy - kept * clean) / (1 - kept)
+        ),
+        "`noisy` holds √kept_now · clean, not all of clean: take that away": (
+            after**0.5 * clean + (1 - after) ** 0.5 * (noisy - clean) / (1 - kept) ** 0.5
+        ),
+        "kept_now and kept_next are swapped: find the noise at kept_now": (
+            kept**0.5 * clean
+            + (1 - kept) ** 0.5 * (noisy - after**0.5 * clean) / max(1 - after, 1e-9) ** 0.5
+        ),
+        "mix the noise with the clean guess, not with `noisy`": (
+            after**0.5 * noisy + (1 - after) ** 0.5 * noise
         ),
         "kept_next is a share of power: its root multiplies the picture": (
             after * clean + (1 - after) * noise

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binom, binomtest
 
-from genima_lite.checks.verdict import CheckFailed, close, compare, expect, passed
+from genima_lite.checks.verdict import CheckFailed, close, compare, expect, named, passed
 from genima_lite.evaluation.statistics import wilson_interval
 
 Attempt = Callable[..., Any]
@@ -24,18 +24,24 @@ def check_coverage(attempt: Attempt, seed: int = 0) -> None:
         return rate - half, rate + half
 
     for interval in (naive, wilson_interval):
-        for p in rng.uniform(0.6, 0.97, 2):
+        for p in (*rng.uniform(0.6, 0.97, 2), 0.05):
             n = int(rng.integers(8, 20))
             holds = np.array(
                 [low <= p <= high for low, high in (interval(k, n) for k in range(n + 1))]
             )
-            chance = binom.pmf(np.arange(n + 1), n, p)
+            tries = np.arange(n + 1)
+            chance = binom.pmf(tries, n, p)
             mistakes = {
                 "outcomes are not equally likely: weigh each with its binomial probability": (
                     holds.mean()
                 ),
                 "k = n is an outcome, too: n + 1 of them": (holds * chance)[:-1].sum(),
+                "k = 0 is an outcome, too: n + 1 of them": (holds * chance)[1:].sum(),
                 "that is the probability to *miss* p": 1 - (holds * chance).sum(),
+                "k successes come in `comb(n, k)` orders": (
+                    holds * p**tries * (1 - p) ** tries[::-1]
+                ).sum(),
+                "ask whether the interval holds the true p; its own k / n it always holds": 1.0,
             }
             wanted = float((holds * chance).sum())
             mistakes = {k: v for k, v in mistakes.items() if abs(v - wanted) > 1e-4}
@@ -61,6 +67,15 @@ def check_needed(attempt: Attempt, seed: int = 0) -> None:
                 wide = f"{found} episodes give ± {width(int(found)):.3f}, not ± {half:.3f} or less"
                 expect(width(int(found)) <= half, wide)
             fewer = next(n for n in range(1, 100_000) if width(n) <= half)
+            whole = next(n for n in range(1, 100_000) if 2 * width(n) <= half)
+            expect(
+                found != whole or whole == fewer, "that is for the whole width: halve high - low"
+            )
+            normal = np.ceil(1.96**2 * rate * (1 - rate) / half**2)
+            expect(
+                found != normal or normal == fewer,
+                "that is the formula of the naive interval: try n = 1, 2, ... with Wilson's",
+            )
             expect(found >= fewer, f"{found} is too few: is `half_width` half of the interval?")
             expect(
                 found == fewer,
@@ -82,7 +97,10 @@ def check_pairs(attempt: Attempt, seed: int = 0) -> None:
     shuffled = {key: two[key] for key in (episodes[i] for i in rng.permutation(9))}
     while list(shuffled) == episodes or _in_order(one, shuffled) == (3, 1):
         shuffled = {key: two[key] for key in (episodes[i] for i in rng.permutation(9))}
-    found = attempt(dict(one), dict(shuffled))
+    try:
+        found = attempt(dict(one), dict(shuffled))
+    except ValueError:
+        raise CheckFailed("these are the same episodes in another order: compare sets") from None
     pair = isinstance(found, tuple | list) and len(found) == 2
     expect(pair, "return two numbers: won and lost")
     expect(
@@ -96,15 +114,23 @@ def check_pairs(attempt: Attempt, seed: int = 0) -> None:
     )
     expect(tuple(found) == (3, 1), f"here the first won 3 and lost 1, not {tuple(found)}")
     less = {key: value for key, value in two.items() if key != episodes[0]}
+    more = {("lamp_on", 2003): True}
+    _must_refuse(attempt, one, less, "the second lacks one")
+    _must_refuse(attempt, one, two | more, "the second has one more")
+    _must_refuse(attempt, one, less | more, "they are as many, but not the same")
+    passed("the same scene on both sides, or no comparison")
+
+
+def _must_refuse(attempt: Attempt, one: Any, other: Any, how: str) -> None:
+    """Raise `CheckFailed` unless an attempt refuses results of other episodes, in words."""
     try:
-        attempt(dict(one), less)
-    except ValueError:
-        pass
+        attempt(dict(one), dict(other))
+    except ValueError as error:
+        expect(str(error), "say in the ValueError what is wrong: it is empty")
     except KeyError:
         raise CheckFailed("say what is wrong: a ValueError, not a KeyError") from None
     else:
-        raise CheckFailed("results of other episodes cannot be paired: raise ValueError")
-    passed("the same scene on both sides, or no comparison")
+        raise CheckFailed(f"results of other episodes cannot be paired ({how}): raise ValueError")
 
 
 def _in_order(one: dict[Any, bool], other: dict[Any, bool]) -> tuple[int, int]:
@@ -124,6 +150,12 @@ def check_sign_test(attempt: Attempt, seed: int = 0) -> None:
             "two-sided: as far from the middle on the *other* side counts as well": tail,
             "as far *or farther*: the outcome itself belongs to the tail": (
                 2 * float(binom.cdf(few - 1, n, 0.5))
+            ),
+            "not from 0 to `won`: to the *smaller* of the two, each k with comb(n, k) / 2**n": (
+                min(1.0, 2 * float(binom.cdf(won, n, 0.5)))
+            ),
+            "that is twice the probability of exactly this outcome, not of the tails": (
+                2 * float(binom.pmf(won, n, 0.5))
             ),
             "that is the probability of exactly this outcome, not of the tails": (
                 float(binom.pmf(won, n, 0.5))
@@ -149,6 +181,14 @@ def check_split(attempt: Attempt, seed: int = 0) -> None:
     known = np.isfinite(off)
     mistakes = {
         "a decision without a drawn gripper is NaN: leave it out": np.nan,
+        "leave out the rows without a drawn gripper: 0 is a place, too": (
+            np.median(np.linalg.norm(np.nan_to_num(drawn) - true, axis=1))
+        ),
+        "the drawing's error comes first": np.median(followed[known]),
+        "in metres, not in millimetres": 1000 * np.median(off[known]),
+        "the median of the distances, not the distance of the median": (
+            np.linalg.norm(np.median((drawn - true)[known], axis=0))
+        ),
         "the median, not the mean: one wild drawing would decide": off[known].mean(),
         "the distance of two points is a norm over x, y, z": np.median(np.abs(drawn - true)[known]),
     }
@@ -202,22 +242,32 @@ def check_dagger(attempt: Attempt, seed: int = 0) -> None:
         if helped == 0.0:
             expect(
                 all(own),
-                "with helped = 0 the policy must act: where the *expert* leads, its own errors "
-                "never lead (that would be plain imitation)",
+                "with helped = 0 the policy must act, at every step: where the *expert* leads, the "
+                "policy's errors never do (that would be plain imitation)",
             )
         if helped == 1.0:
             expect(not any(own), "with helped = 1 the expert must act")
         if helped == 0.4:
-            share = 1 - np.mean(own)
-            expect(0.0 < share < 1.0, "below `helped` the expert acts, else the policy, each step")
+            _check_coin(own, np.random.default_rng(seed).random(20) < helped)
         _check_labels(data, env)
     passed("the policy goes, the expert names")
+
+
+def _check_coin(own: list[bool], helps: np.ndarray) -> None:
+    """Compare who acted, the policy or not, in two episodes of ten steps with who should."""
+    acts = ~np.array(own)
+    each = all(len(set(part.tolist())) == 1 for part in (acts[:10], acts[10:]))
+    expect(not each, "ask `rng.random()` at every step, not once an episode")
+    expect(
+        (acts == helps).all(), "the expert acts where `rng.random() < helped`, asked once a step"
+    )
 
 
 def _check_labels(data: Any, env: _PretendEnv) -> None:
     expect(
         len(data) == len(env.states),
-        f"a pair for every step, {len(env.states)}, not {len(data)}: also where the expert acts",
+        f"a pair for every step, {len(env.states)}, not {len(data)}: the last one too, and those "
+        "where the expert acts",
     )
     states = np.array([float(state) for state, _ in data])
     labels = np.array([float(label) for _, label in data])
@@ -268,13 +318,21 @@ def check_unfair(attempt: Attempt, seed: int = 0) -> None:
         (run(), run(seeds=[s + 100 for s in seeds]), {"scenes"}, "other seeds are other scenes"),
         (run(), run(tasks=["lamp_on"]), {"scenes"}, "other tasks are other scenes"),
         (run(seeds=even), run(seeds=even), {"trained"}, "even seeds are training scenes"),
+        (
+            run(),
+            run(seeds=even),
+            {"scenes", "trained"},
+            "other seeds, one of them even: two faults",
+        ),
         (run(chosen_on=seeds), run(), {"chosen"}, "a version was chosen on these very seeds"),
+        (run(), run(chosen_on=seeds), {"chosen"}, "the second was chosen on these very seeds"),
+        (run(errors=2), run(), {"errors"}, "episodes with errors were left out of the first"),
         (run(), run(errors=2), {"errors"}, "episodes with errors were left out of one run"),
+        (run(hours=8.0), run(hours=16.0), set(), "twice the hours, and not *more* than twice"),
         (run(hours=1.0), run(hours=16.0), {"budget"}, "sixteen times the training"),
         (run(hours=16.0), run(hours=1.0), {"budget"}, "sixteen times the training, the other way"),
     )
     for one, other, wanted, said in cases:
-        found = attempt(dict(one), dict(other))
-        expect(found is not None, "the function returned nothing: is there a `return`?")
-        expect(set(found) == wanted, f"{said}: {sorted(wanted) or 'no fault'}, not {sorted(found)}")
+        found = named(attempt(dict(one), dict(other)))
+        expect(found == wanted, f"{said}: {sorted(wanted) or 'no fault'}, not {sorted(found)}")
     passed("five ways to win without being better")

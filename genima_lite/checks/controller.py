@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from genima_lite.checks.verdict import close, compare, expect, passed
+from genima_lite.checks.verdict import CheckFailed, bools, close, compare, expect, named, passed
 from genima_lite.controller.ensemble import TemporalEnsemble
 
 Attempt = Callable[..., Any]
@@ -31,14 +31,18 @@ def check_chunk(attempt: Attempt, seed: int = 0) -> None:
                 padded[rows]
             ),
             "the chunk begins at `frame` itself, not one later": actions[np.minimum(rows + 1, 11)],
+            "the padding is the *last* action, not the first ones again": actions[rows % 12],
             "near the end it is shorter than K: repeat the last action": actions[rows[valid]],
         }
         mistakes = {hint: wrong for hint, wrong in mistakes.items() if not _alike(wrong, wanted)}
         compare(found[0], wanted, mistakes, "the next K actions, the last one repeated")
+        bools(found[1], "the second array says true or false: bools")
         real = np.asarray(found[1], float)
         masks = {
             "the other way round: true where the action is real": ~valid,
             "the last action of the episode is real as well": rows < 11,
+            "one too many: the episode's last action is row T - 1": rows < 13,
+            "padding is not real: true only where the episode has an action": rows >= 0,
         }
         masks = {hint: wrong for hint, wrong in masks.items() if not _alike(wrong, valid)}
         compare(real, valid, masks, "real are the steps that the episode has")
@@ -67,6 +71,7 @@ def check_masked_l1(attempt: Attempt, seed: int = 0) -> None:
             away[valid].sum() / valid.sum()
         ),
         "L1 is the absolute error, not its square": (away[valid] ** 2).mean(),
+        "errors of both signs cancel: take `np.abs` first": (predicted - actions)[valid].mean(),
     }
     found = attempt(predicted.copy(), actions.copy(), valid.copy())
     compare(found, away[valid].mean(), mistakes, "the mean of |error| over all valid numbers")
@@ -79,7 +84,7 @@ def check_dead(attempt: Attempt, seed: int = 0) -> None:
     """Check `dead(gradients)`: arrays or None by name to the set of names that do not learn."""
     rng = np.random.default_rng(seed)
     sparse = np.zeros(5)
-    sparse[rng.integers(5)] = -1e-3
+    sparse[rng.integers(5)] = -1e-9
     gradients = {
         "encoder.weight": rng.normal(size=(3, 3)),
         "decoder.1.weight": np.zeros((3, 3)),
@@ -87,9 +92,7 @@ def check_dead(attempt: Attempt, seed: int = 0) -> None:
         "embedding.weight": sparse,
         "balanced.bias": np.array([0.5, -0.5]),
     }
-    found = attempt({k: None if v is None else v.copy() for k, v in gradients.items()})
-    expect(found is not None, "the function returned nothing: is there a `return`?")
-    names = set(found)
+    names = named(attempt({k: None if v is None else v.copy() for k, v in gradients.items()}))
     expect(
         "padding_head.weight" in names,
         "a gradient of None means that the weight never entered the loss: that is dead too",
@@ -99,7 +102,7 @@ def check_dead(attempt: Attempt, seed: int = 0) -> None:
         "balanced.bias" not in names,
         "a gradient may sum to zero and still be alive: look at every number",
     )
-    expect("embedding.weight" not in names, "one number that is not zero is enough to be alive")
+    expect("embedding.weight" not in names, "one number that is not zero is enough, however small")
     expect(names == {"decoder.1.weight", "padding_head.weight"}, f"you found {sorted(names)}")
     passed("weights that nothing teaches are found by name")
 
@@ -116,8 +119,14 @@ def check_decode(attempt: Attempt, seed: int = 0) -> None:
             return 2 * value
 
         out, outputs, side = queries, [], []
-        for layer in layers:
+        normed, read, back = queries, memory, queries
+        for layer, other in zip(layers, layers[::-1], strict=True):
             side.append(layer(queries, memory))
+            normed, read, back = (
+                norm(layer(normed, memory)),
+                layer(queries, read),
+                other(back, memory),
+            )
             out = layer(out, memory)
             outputs.append(out)
         mistakes = {
@@ -126,6 +135,9 @@ def check_decode(attempt: Attempt, seed: int = 0) -> None:
             ),
             "each layer reads what the layer before it wrote, not the queries": norm(side[-1]),
             "the norm at the end is missing": outputs[-1],
+            "the norm comes once, after the last layer, not after each": normed,
+            "it is the *queries* that go from layer to layer; the memory stays": norm(read),
+            "the first layer comes first": norm(back),
             "all layers are averaged: only the last one speaks": norm(np.mean(outputs, axis=0)),
         }
         found = attempt(layers, norm, queries.copy(), memory.copy())
@@ -138,7 +150,6 @@ def check_kl(attempt: Attempt, seed: int = 0) -> None:
     """Check `kl(mean, log_variance)`: (B, Z) twice to a number."""
     rng = np.random.default_rng(seed)
     mean, log_variance = rng.normal(size=(2, 3, 5))
-    close(attempt(np.zeros((3, 5)), np.zeros((3, 5))), 0.0, "of the prior itself it is 0")
     terms = 0.5 * (np.exp(log_variance) + mean**2 - 1 - log_variance)
     mistakes = {
         "sum over the Z numbers of z, mean over the batch: else the weight depends on Z": (
@@ -157,8 +168,19 @@ def check_kl(attempt: Attempt, seed: int = 0) -> None:
         .sum(1)
         .mean(),
     }
+    mistakes |= {
+        "a distance is never negative: the sign": -terms.sum(1).mean(),
+        "log_variance is log σ², not log σ: its exp is σ² already": (
+            (0.5 * (np.exp(2 * log_variance) + mean**2 - 1 - 2 * log_variance)).sum(1).mean()
+        ),
+        "σ² is the exp of log_variance, not of half of it": (
+            (0.5 * (np.exp(log_variance / 2) + mean**2 - 1 - log_variance)).sum(1).mean()
+        ),
+        "NaN: log_variance is a logarithm already, and may be negative: take its exp": np.nan,
+    }
     found = attempt(mean.copy(), log_variance.copy())
     compare(found, terms.sum(1).mean(), mistakes, "½ (var + mean² - 1 - log var), summed over z")
+    close(attempt(np.zeros((3, 5)), np.zeros((3, 5))), 0.0, "of the prior itself it is 0")
     passed("how far the style strays from what inference will use")
 
 
@@ -179,6 +201,7 @@ def check_soft_argmax(attempt: Attempt, seed: int = 0) -> None:
             np.array([columns[column], rows[row]])
         ),
         "as shares of the picture, not in cells": wanted * [8, 6],
+        "shares of the picture, not numbers of cells": wanted * [8, 6] - 0.5,
         "from 0 to 1 over the cells' middles, as `linspace` does, shifts all but the centre": (
             np.array([weights.sum(0) @ np.linspace(0, 1, 8), weights.sum(1) @ np.linspace(0, 1, 6)])
         ),
@@ -187,6 +210,8 @@ def check_soft_argmax(attempt: Attempt, seed: int = 0) -> None:
         ),
     }
     compare(attempt(heat.copy()), wanted, mistakes, "softmax over all cells, mean of their middles")
+    large = np.asarray(attempt(100 * heat), float)
+    expect(np.isfinite(large).all(), "large scores overflow in exp: subtract the largest one first")
     passed("a place between the cells, with a gradient")
 
 
@@ -205,6 +230,9 @@ def check_film(attempt: Attempt, seed: int = 0) -> None:
         ),
         "the shift is not scaled: (1 + scale) x + shift": (
             (1 + scale[..., None, None]) * (maps + shift[..., None, None])
+        ),
+        "each sample has its own scale and shift: these are the first one's for all": (
+            (1 + scale[0, :, None, None]) * maps + shift[0, :, None, None]
         ),
         "one number a channel of the same sample, not of the batch": (
             (1 + scale[None, :, :, None]) * maps + shift[None, :, :, None]
@@ -240,15 +268,25 @@ def check_ensemble(attempt: Attempt, seed: int = 0) -> None:
             old[: kept.sum()] @ rows[kept] / old[: kept.sum()].sum()
         ),
         "a plain mean: use the weights": rows.mean(0),
+        "i numbers the chunks, 0 for the oldest; it is no age in steps": (
+            _weighted(np.exp(-0.5 * np.array([4, 2, 1, 0])), rows)
+        ),
+        "all chunks that reach the step speak, not the newest alone": rows[-1],
         "row step - first of each chunk speaks about `step`": (
             old @ np.stack([chunk[0] for _, chunk in chunks]) / old.sum()
         ),
     }
     copies = [(first, chunk.copy()) for first, chunk in chunks]
     compare(attempt(copies, 4, 0.5), wanted, mistakes, "weigh what each chunk says about this step")
-    later = attempt([(first, chunk.copy()) for first, chunk in chunks], 6, 0.5)
-    rows = np.stack([chunk[6 - first] for first, chunk in chunks if 6 - first < 5])
-    weights = np.exp(-0.5 * np.arange(len(rows)))
     hint = "at step 6 the first chunk has ended: only those that reach the step speak"
-    close(later, weights @ rows / weights.sum(), hint)
+    try:
+        later = attempt([(first, chunk.copy()) for first, chunk in chunks], 6, 0.5)
+    except IndexError:
+        raise CheckFailed(hint) from None
+    rows = np.stack([chunk[6 - first] for first, chunk in chunks if 6 - first < 5])
+    close(later, _weighted(np.exp(-0.5 * np.arange(len(rows))), rows), hint)
     passed("every chunk that reaches the step has its say, the oldest most")
+
+
+def _weighted(weights: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    return np.asarray(weights @ rows / weights.sum())

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from genima_lite.checks.verdict import close, compare, expect, passed
+from genima_lite.checks.verdict import bools, close, compare, expect, named, passed
 from genima_lite.diffusion.prompts import task_prompt
 
 Attempt = Callable[..., Any]
@@ -27,6 +27,9 @@ def check_caption_faults(attempt: Attempt, seed: int = 0) -> None:
 
     def half(instruction: str) -> str:
         return task_prompt(instruction if instruction != asked[-1] else asked[0])
+
+    def of_the_next(instruction: str) -> str:
+        return task_prompt(asked[(asked.index(instruction) + 1) % len(asked)])
 
     cases: tuple[tuple[Any, Any, set[str], str], ...] = (
         (task_prompt, task_prompt, set(), "training and evaluation agree and tell apart: no fault"),
@@ -49,11 +52,23 @@ def check_caption_faults(attempt: Attempt, seed: int = 0) -> None:
             {"blind"},
             "only two of five instructions share a prompt: compare all with all, not neighbours",
         ),
+        (
+            task_prompt,
+            half,
+            {"mismatch"},
+            "one instruction of five has another prompt in evaluation: compare all five",
+        ),
+        (
+            task_prompt,
+            of_the_next,
+            {"mismatch"},
+            "the same five prompts, dealt to other instructions: compare one instruction at a time",
+        ),
+        (str.upper, str.upper, set(), "prompts may look like anything that tells them apart"),
     )
     for train, evaluation, wanted, said in cases:
-        found = attempt(train, evaluation, list(asked))
-        expect(found is not None, "the function returned nothing: is there a `return`?")
-        expect(set(found) == wanted, f"{said}; you found {sorted(found) or 'none'}")
+        found = named(attempt(train, evaluation, list(asked)))
+        expect(found == wanted, f"{said}; you found {sorted(found) or 'none'}")
     passed("this test would have found the bug on the first day")
 
 
@@ -67,6 +82,7 @@ def check_zero_gradients(attempt: Attempt, seed: int = 0) -> None:
         "return two things: the gradient of W, then that of x",
     )
     mistakes = {
+        "the gradient of W comes first, then that of x": np.zeros(4),
         "W being zero does not make its gradient zero: y changes as soon as W does": np.zeros(
             (3, 4)
         ),
@@ -75,7 +91,8 @@ def check_zero_gradients(attempt: Attempt, seed: int = 0) -> None:
     }
     compare(found[0], np.outer(g, x), mistakes, "dL/dW is the outer product of g and x")
     hint = "x enters the loss through W alone, and W is zero: its gradient is Wᵀ g = 0"
-    close(found[1], np.zeros(4), hint)
+    shapes = {"the gradient in x has x's shape, (I,), not that of g": np.zeros(3)}
+    compare(found[1], np.zeros(4), shapes, hint)
     passed("the weights learn at once, what lies behind them a step later")
 
 
@@ -115,6 +132,12 @@ def check_controlled(attempt: Attempt, seed: int = 0) -> None:
             "what the copy says must be *added* to what the base says": (
                 zero_out(copy(x + zero_in(condition)))
             ),
+            "zero_in gets the condition alone; x goes into the copy as it is": (
+                base(x) + zero_out(copy(zero_in(x + condition)))
+            ),
+            "the condition goes through `copy`, not through `base` a second time": (
+                base(x) + zero_out(base(x + zero_in(condition)))
+            ),
             "the condition is left out: the copy must see it": base(x) + zero_out(copy(x)),
         }
         mistakes = mistakes if in_scale and out_scale else {}
@@ -127,13 +150,15 @@ def check_weighted_loss(attempt: Attempt, seed: int = 0) -> None:
     rng = np.random.default_rng(seed)
     error, changed = rng.uniform(size=(2, 6, 6)), rng.random((2, 6, 6)) < 0.1
     changed[0, 0, 0] = True
-    for weight in (0.0, 8.0, 30.0):
+    for weight in (8.0, 30.0, 0.0):
         w = 1 + weight * changed
         mistakes = {
             "divide by the sum of the weights, else a larger weight also makes larger steps": (
                 (error * w).mean()
             ),
             "the others count too, with weight 1": error[changed].mean(),
+            "that is the plain mean: pixels that change count more": error.mean(),
+            "`error` is the error already: do not square it": (error**2 * w).sum() / w.sum(),
             "the weight is *added* to 1: changed pixels count 1 + weight": (
                 (error * np.where(changed, max(weight, 1e-9), 1)).sum()
                 / np.where(changed, max(weight, 1e-9), 1).sum()
@@ -152,7 +177,6 @@ def check_weighted_loss(attempt: Attempt, seed: int = 0) -> None:
 def check_drawn_strength(attempt: Attempt, seed: int = 0) -> None:
     """Check `drawn_strength(p, weight)`: the best constant drawing of an unsure pixel."""
     for p in np.random.default_rng(seed).uniform(0.05, 0.95, 4):
-        close(attempt(float(p), 0.0), p, "without a weight the best drawing is the mean, p", 1e-6)
         for weight in (3.0, 8.0):
             wanted = (1 + weight) * p / (1 + weight * p)
             mistakes = {
@@ -160,35 +184,51 @@ def check_drawn_strength(attempt: Attempt, seed: int = 0) -> None:
                     weight * p / (weight * p + 1 - p)
                 ),
                 "a strength beyond 1? Divide by the weights' sum": (1 + weight) * p,
+                "1 is no mean of 0 and 1: cut nothing, divide by the weights' sum": (
+                    min(1.0, (1 + weight) * p)
+                ),
                 "that is the mean: the weight pulls it up": p,
+                "0 or 1 is best for the error's size; for its square a mean is": (
+                    float(p > 1 / (2 + weight))
+                ),
             }
             hint = "weigh 1 with (1 + weight) p and 0 with 1 - p, and divide by both together"
             compare(attempt(float(p), weight), wanted, mistakes, hint)
+        close(attempt(float(p), 0.0), p, "without a weight the best drawing is the mean, p", 1e-6)
     passed("the weight makes the network bolder, in a way that one can compute")
 
 
 def check_missed(attempt: Attempt, seed: int = 0) -> None:
     """Check `missed(found, true, radii, shares)`: (S, 2), (S, 2), (S,), (S,) to (S,) bool."""
     rng = np.random.default_rng(seed)
-    true, radii = rng.uniform(10, 50, (7, 2)), np.array([3.0, 3.0, 3.0, 0.4, 4.0, 4.0, 2.0])
-    around = rng.uniform(0, 2 * np.pi, 7)
-    away = np.array([0.5, 3.4, np.nan, 0.8, 9.0, np.nan, 1.9])
+    true = rng.uniform(10, 50, (9, 2))
+    radii = np.array([3.0, 3.0, 3.0, 0.4, 4.0, 4.0, 2.0, 3.0, 4.0])
+    around = rng.uniform(0, 2 * np.pi, 9)
+    around[[1, 7]] = np.pi / 4  # column and row are off by the same
+    away = np.array([0.5, 3.4, np.nan, 0.8, 9.0, np.nan, 1.9, 5.0, 9.0])
     found = true + away[:, None] * np.stack([np.cos(around), np.sin(around)], 1)
-    shares = np.array([1.0, 0.6, 0.9, 1.0, 0.2, 0.1, 0.3])
-    wanted = np.array([False, True, True, False, False, False, False])
+    shares = np.array([1.0, 0.6, 0.9, 1.0, 0.2, 0.1, 0.3, 0.8, 0.25])
+
+    def only(*numbers: int) -> np.ndarray:
+        return np.isin(np.arange(9), numbers)
+
+    wanted = only(1, 2, 7, 8)
     given = attempt(found.copy(), true.copy(), radii.copy(), shares.copy())
     mistakes = {
         "a sphere that was not found is NaN, and NaN > r is False: ask for `not (distance <= r)`": (
-            np.array([False, True, False, False, False, False, False])
+            only(1, 7, 8)
         ),
         "spheres of which less than a quarter shows do not count as missed": (
-            np.array([False, True, True, False, True, True, False])
+            only(1, 2, 4, 5, 7, 8)
         ),
-        "a tiny sphere may be a pixel off: at least 1 pixel is allowed": (
-            np.array([False, True, True, True, False, False, False])
-        ),
+        "a tiny sphere may be a pixel off: at least 1 pixel is allowed": (only(1, 2, 3, 7, 8)),
+        "a quarter is enough: only *less* than a quarter does not count": only(1, 2, 7),
+        "`radii` are radii, not diameters": only(2, 8),
+        "the distance is a norm over column and row, not the larger of the two": only(2, 7, 8),
         "the other way round: true means missed": ~wanted,
+        "true means missed, not found": only(0, 3, 6),
     }
+    bools(given, "return bools: the mask itself")
     compare(given, wanted, mistakes, "missed: visible to a quarter, and not found within a radius")
     passed("not found is missed, and rims do not count")
 
@@ -200,15 +240,21 @@ def check_copies(attempt: Attempt, seed: int = 0) -> None:
     way = rng.normal(size=(10, 3))
     way /= np.linalg.norm(way, axis=1, keepdims=True)
     far = np.array([0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.1, 0.01])
-    share = np.array([0.1, 0.2, 0.9, 0.95, 1.1, 0.8, 0.0, 0.1, np.nan, np.nan])
+    share = np.array([0.1, 0.25, 0.9, 0.95, 1.1, 0.8, 3.0, 0.1, np.nan, np.nan])
     goal = arm + far[:, None] * way
     drawn = arm + (far * share)[:, None] * way
     mistakes = {
         "drawings in which no gripper was found are no evidence: leave them out": 2 / 7,
-        "where the goal is nearer than `least`, copying and drawing right look the same": 4 / 8,
+        "where the goal is nearer than `least`, copying and drawing right look the same": 3 / 8,
         "a drawing is a copy if it lies nearer to the *arm* than to the goal": 4 / 6,
         "a share of the ways that count, not of all": 2 / 10,
+        "it is the *goal* that must be `least` away from the arm, not the drawing": 1 / 6,
     }
     found = attempt(drawn.copy(), arm.copy(), goal.copy(), 0.02)
-    compare(found, 2 / 6, mistakes, "of the ways of `least` or more: the share nearer to the arm")
+    compare(
+        found,
+        2 / 6,
+        mistakes,
+        "norms with axis=1; of the ways of `least` or more, the share nearer to the arm",
+    )
     passed("a number for causal confusion")

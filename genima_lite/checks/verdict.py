@@ -40,6 +40,21 @@ def close(found: Any, wanted: Any, hint: str, tolerance: float = 1e-6) -> None:
     expect(np.allclose(found, wanted, rtol=0, atol=tolerance, equal_nan=True), hint)
 
 
+def named(found: Any) -> set[str]:
+    """Return an attempt's set of names; raise `CheckFailed` if it returned something else."""
+    expect(found is not None, "the function returned nothing: is there a `return`?")
+    expect(
+        isinstance(found, set | frozenset),
+        f"return a set, `set()` if there is nothing in it, not a {type(found).__name__}",
+    )
+    return set(found)
+
+
+def bools(found: Any, hint: str) -> None:
+    """Raise `CheckFailed` with a hint unless an array holds bools."""
+    expect(np.asarray(found).dtype == bool, hint)
+
+
 def passed(praise: str) -> None:
     """Print that an attempt is right."""
     print(f"\N{CHECK MARK} {praise}")
