@@ -294,7 +294,7 @@ def _wrong_way(state: float) -> float:
 def check_unfair(attempt: Attempt, seed: int = 0) -> None:
     """Check `unfair(one, other)`: two runs' facts to the set of what makes them unfair."""
     rng = np.random.default_rng(seed)
-    seeds = [2 * int(x) + 1 for x in rng.permutation(50)[:6]]
+    seeds = [2 * int(x) + 2001 for x in rng.permutation(50)[:6]]
     facts = {
         "tasks": ["push_button", "lamp_on"],
         "seeds": seeds,
