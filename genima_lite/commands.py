@@ -76,21 +76,49 @@ def _episodes(folder: Path) -> int:
     return sum(1 for _ in iterate_episodes(folder)) if folder.is_dir() else 0
 
 
+def record(_: list[str]) -> Command:
+    """Record demonstrations that a person leads an arm through, or its twin."""
+    from genima_lite.demos.record import RecordConfig, Recorder
+
+    def run(out: Path, config: Annotated[RecordConfig, FLAT]) -> int:
+        """Killed and started again with the same arguments, it goes on.
+
+        Args:
+            out: the dataset's folder.
+            config: what is recorded, how, and on which arm.
+        """
+        recorder = Recorder(out, config)
+
+        def said() -> str:
+            return f"{out}: {_episodes(out)} whole episodes are kept; {GOES_ON}"
+
+        with stopped(said):
+            for path in recorder.rescued():
+                say(f"{path}: a demonstration that was cut off; `view` shows it")
+            done = sum(1 for _ in progress(recorder.run(), config.total, "recording"))
+        say(f"{out}: {done} episodes")
+        return 0
+
+    return run
+
+
 def replay(_: list[str]) -> Command:
     """Execute the stored actions of every episode again and count the successes."""
     from genima_lite.demos.layout import iterate_episodes
     from genima_lite.demos.replay import replay as again
     from genima_lite.envs.api import BENCH
+    from genima_lite.envs.arm.settings import ArmSettings
 
-    def run(folder: Folder, backend: str = BENCH) -> int:
+    def run(folder: Folder, backend: str = BENCH, arm: ArmSettings = ArmSettings()) -> int:  # noqa: B008
         """It fails where an episode does.
 
         Args:
-            folder: a dataset made by collect, or recorded in RLBench.
-            backend: where it was recorded: bench, or rlbench.
+            folder: a dataset made by collect or record, or recorded in RLBench.
+            backend: where it was recorded: bench, rlbench, or arm.
+            arm: with backend arm: which, and how it may move; by default a rehearsal on the twin.
         """
         total = sum(1 for _ in iterate_episodes(folder))
-        results = list(progress(again(folder, backend), total, "replaying"))
+        results = list(progress(again(folder, backend, arm), total, "replaying"))
         failed = [result for result in results if not result.success]
         worst = max((result.deviation for result in results), default=0.0)
         for result in failed:
@@ -505,6 +533,7 @@ def _show_report(page: Path) -> int:
 COMMANDS: dict[str, Callable[[list[str]], Command]] = {
     "doctor": doctor,
     "collect": collect,
+    "record": record,
     "replay": replay,
     "inspect": inspect,
     "convert": convert,

@@ -184,6 +184,18 @@ class HasDemonstrations(Protocol):
 
 
 @runtime_checkable
+class HasReplay(Protocol):
+    """Executes demonstrations again from their scene, which may need a person."""
+
+    def reset_to(self, demo: Demo) -> None:
+        """Start an episode in a demonstration's scene.
+
+        Raises:
+            UserError: another robot's, or a scene that cannot be set up.
+        """
+
+
+@runtime_checkable
 class HasSnapshot(Protocol):
     """Can be brought into a state it was in, and its arm anywhere."""
 

@@ -75,7 +75,7 @@ class Playground:
         except Exception as error:  # elsewhere only a browser's log would tell
             self.text.value = f"{type(error).__name__}: {error}"
             raise
-        self.image.value, self.text.value = _png(picture), text
+        self.image.value, self.text.value = png_bytes(picture), text
 
     def _ipython_display_(self) -> None:
         """Show the widget where one can, else its picture."""
@@ -239,7 +239,8 @@ def wide(name: str) -> dict[str, Any]:
     }
 
 
-def _png(picture: np.ndarray) -> bytes:
+def png_bytes(picture: np.ndarray) -> bytes:
+    """Return a picture (H, W, 3) uint8 as a PNG file."""
     buffer = BytesIO()
     Image.fromarray(picture).save(buffer, "png", compress_level=1)
     return buffer.getvalue()

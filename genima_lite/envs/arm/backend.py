@@ -33,6 +33,9 @@ class Table(Protocol):
     def reset(self, seed: int | None, options: dict[str, Any]) -> int:
         """Set the scene up, the arm out of the way; return the variation."""
 
+    def restore(self, scene: dict[str, Any] | None, variation: int) -> int:
+        """Set the scene of a demonstration up, the arm out of the way; return the variation."""
+
     def instructions(self, variation: int) -> list[str]:
         """Return sentences that ask for a variation."""
 

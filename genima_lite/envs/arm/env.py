@@ -31,7 +31,7 @@ from genima_lite.envs.arm.settings import ArmSettings
 from genima_lite.envs.arm.twin.itself import Itself
 from genima_lite.envs.arm.workspace import Workspace
 from genima_lite.errors import UserError
-from genima_lite.observation import CAMERAS, Observation
+from genima_lite.observation import CAMERAS, CONTROL_PERIOD, Demo, Observation
 from genima_lite.transforms import pose_vector
 
 _OPEN = 0.9 * 2 * panda.FINGER_STROKE
@@ -134,6 +134,34 @@ class ArmEnv:
             "success": self.success,
         }
 
+    def reset_to(self, demo: Demo) -> None:
+        """Start an episode in a demonstration's scene, to execute its actions again.
+
+        Raises:
+            UserError: it was recorded on another arm, or its joints are outside what this one
+                allows; or a scene that cannot be restored.
+        """
+        self._refuse_other_arm(demo)
+        self._finish()
+        variation = demo[0].misc.get("variation_index", 0)
+        self._begin(self._parts.table.restore(demo.scene_state, variation))
+        if self.halted is not None:
+            raise UserError(f"the arm cannot start: {self.halted}")
+        self.log("replay", {"task": self.task_name, "variation": variation})
+
+    def scene_state(self) -> dict[str, Any] | None:
+        """Return the twin's scene, JSON-able, for `reset_to`; `None` on a real table."""
+        return None if self._parts.extra is None else self._parts.extra.state()
+
+    def happened(self, success: bool) -> bool:
+        """Return whether the episode that ended was a success; a person may be asked."""
+        return self._parts.table.ended(success)
+
+    @property
+    def now(self) -> float:
+        """Seconds on the backend's clock."""
+        return self._parts.clock.now()
+
     def execute(
         self, actions: np.ndarray, on_step: Callable[[RobotEnv], None] | None = None
     ) -> Outcome:
@@ -158,6 +186,28 @@ class ArmEnv:
             success = self._parts.table.ended(success)
             self.log("ended", {"success": success, "steps": self._steps, "halted": self.halted})
         return Outcome(self._steps - before, success, done)
+
+    def stream(
+        self, rows: Iterator[np.ndarray], on_step: Callable[[RobotEnv], None] | None = None
+    ) -> Outcome:
+        """Follow rows (8,) as a hand gives them, each one row later, so that motions do not stop in
+        between; neither success nor the time limit ends it.
+
+        Raises:
+            UserError: what the hand raises.
+        """
+        return self._led(self._streamed, rows, on_step)
+
+    def guide(
+        self, rows: Iterator[np.ndarray], on_step: Callable[[RobotEnv], None] | None = None
+    ) -> Outcome:
+        """Let a person lead the arm, in its teaching mode, while rows (8,) come: their last value
+        is for the gripper. The twin is pushed to their joints. Nothing is sent to a robot.
+
+        Raises:
+            UserError: this robot cannot, or what the hand raises.
+        """
+        return self._led(self._guided, rows, on_step)
 
     def expert_stretches(self) -> Iterator[np.ndarray]:
         """Yield the bench's expert's commands, on the twin.
@@ -190,6 +240,86 @@ class ArmEnv:
         if self._parts.extra is not None:
             self._parts.extra.close()
         self.log.close()
+
+    def _led(
+        self,
+        lead: Callable[[Iterator[np.ndarray]], None],
+        rows: Iterator[np.ndarray],
+        on_step: Callable[[RobotEnv], None] | None,
+    ) -> Outcome:
+        """Let a hand lead; what halts it ends it, which the outcome calls done."""
+        before, self._on_step, halted = self._steps, on_step, True
+        try:
+            lead(rows)
+            halted = False
+        except Halted as halt:
+            self._hold(str(halt))
+        except ArmError as error:
+            self._lost(str(error))
+        finally:
+            self._coast()
+        self._seen = None
+        return Outcome(max(1, self._steps - before), self.success, halted)
+
+    def _streamed(self, rows: Iterator[np.ndarray]) -> None:
+        coming = self._checked_rows(rows)
+        row = next(coming, None)
+        while row is not None:
+            after = next(coming, None)
+            changes = (row[7] > 0.5) != (self._opening > 0.5)
+            self._looked = self._parts.clock.now()
+            self._play(
+                self._filter.follow(row[:7], None if changes or after is None else after[:7])
+            )
+            if changes:
+                self._grip(row[7])
+            self._stepped(row)
+            row = after
+
+    def _checked_rows(self, rows: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yield rows (8,) of Franka's angles, each checked beside the one before."""
+        before = None
+        for asked in rows:
+            row = np.append(panda.to_franka(asked[:7]), asked[7])
+            given = self._filter.check(
+                row[None] if before is None else np.vstack([before, row]), self._measured()
+            )
+            self.log("led", {"asked": row.tolist()})
+            before = given[-1]
+            yield before
+
+    def _guided(self, rows: Iterator[np.ndarray]) -> None:
+        arm, clock = self._parts.arm, self._parts.clock
+        arm.guide(True)
+        try:
+            for row in rows:
+                if (row[7] > 0.5) != (self._opening > 0.5):
+                    self._grip(row[7])
+                self._time += CONTROL_PERIOD
+                if self._parts.extra is not None:
+                    self._parts.extra.push(row[:7])
+                clock.sleep_until(self._time)
+                self._stepped(np.append(arm.read().joints, self._opening))
+        finally:
+            arm.guide(False)
+            self._start_filter()
+
+    def _refuse_other_arm(self, demo: Demo) -> None:
+        model = self.settings.model
+        if demo.recording is not None and demo.recording.arm != model:
+            raise UserError(
+                f"recorded on a {demo.recording.arm}, and this arm is a {model}: their joints have "
+                "other ranges, so it is not replayed"
+            )
+        limits = limits_of(model)
+        joints = np.array([seen.joint_positions for seen in demo] + list(demo.actions()[:, :7]))
+        outside = panda.to_franka(joints)
+        wrong = np.maximum(limits.lower - outside, outside - limits.upper).max(axis=0)
+        if (worst := int(wrong.argmax())) >= 0 and wrong[worst] > 0:
+            raise UserError(
+                f"joint {worst + 1} goes {wrong[worst]:.3f} rad beyond what a {model} allows; was "
+                "it recorded on another arm?"
+            )
 
     def _twin(self, what: str) -> Any:
         if self._parts.extra is None:

@@ -205,7 +205,7 @@ class SafetyFilter:
         if self.rest is None:
             return []
         rest, self.rest = self.rest, None
-        self.state = rest.at(rest.seconds)
+        self.state = MotionState.rest(rest.at(rest.seconds).joints)
         return [(rest, 0.0)]
 
     def halt(self, why: str) -> Halted:

@@ -76,6 +76,10 @@ class SetTable:
             raise UserError("the operator is not ready: the run ends here")
         return int(variation)
 
+    def restore(self, scene: dict[str, Any] | None, variation: int) -> int:
+        """Ask a person to set the scene up. Errors: `reset`."""
+        return self.reset(None, {"variation": variation})
+
     def instructions(self, variation: int) -> list[str]:
         """Return the task's sentences."""
         return list(self._sentences[variation])

@@ -14,6 +14,7 @@ from genima_lite.envs.arm.backend import Backend
 from genima_lite.envs.arm.settings import ArmSettings
 from genima_lite.envs.arm.twin.world import TwinWorld
 from genima_lite.envs.bench.observe import scene_camera
+from genima_lite.errors import UserError
 
 PERIOD = 0.005
 """Seconds between two commands to the twin."""
@@ -136,6 +137,17 @@ class TwinTable:
         """Draw the seed's scene; the arm is at home."""
         _, info = self._world.reset(seed=seed, options=options)
         return int(info["variation"])
+
+    def restore(self, scene: dict[str, Any] | None, variation: int) -> int:
+        """Set the scene up as it was.
+
+        Raises:
+            UserError: there is none, or one that cannot be restored.
+        """
+        if scene is None:
+            raise UserError("no scene_state.json, so its scene cannot be restored")
+        self._world.set_up(scene)
+        return variation
 
     def instructions(self, variation: int) -> list[str]:
         """Return the task's sentences."""

@@ -27,6 +27,7 @@ class TwinWorld(BenchEnv):
         given = {k: v for k, v in vars(spec).items() if k not in ("backend", "arm")}
         super().__init__(**given)
         self.settings = settings
+        self._followed = np.zeros(7)
         self._before = self._wall = 0.0
         self._begin_clock()
 
@@ -39,6 +40,13 @@ class TwinWorld(BenchEnv):
         self._before = before - float(self.scene.data.time)
         self._begin_clock()
         return found
+
+    def set_up(self, scene: dict[str, Any]) -> None:
+        """Restore a scene's state; time goes on."""
+        before = self.now()
+        self.restore(scene)
+        self._before = before - float(self.scene.data.time)
+        self._begin_clock()
 
     def now(self) -> float:
         """Return simulated seconds since the twin was made."""
@@ -55,6 +63,15 @@ class TwinWorld(BenchEnv):
     def command(self, joints: np.ndarray, velocities: np.ndarray) -> None:
         """Send joints (7,) and velocities (7,); they take effect after the latency."""
         self._queue.append((self.now() + self.settings.latency, joints.copy(), velocities.copy()))
+
+    def push(self, joints: np.ndarray) -> None:
+        """Let a hand bring the arm to joints (7,) within 50 ms."""
+        start = self._followed.copy()
+        steps = round(CONTROL_PERIOD / self._step)
+        for k in range(steps):
+            self._followed = start + (joints - start) * (k + 1) / steps
+            self._aim, self._speed = self._followed, np.zeros(7)
+            self._advance()
 
     def task_state(self) -> np.ndarray:
         """Return the task's state, (n,) float64, opaque as in RLBench."""
