@@ -188,6 +188,17 @@ def test_names_of_files_in_the_text_exist(committed):
             assert (ROOT / name).exists(), name
 
 
+def test_the_table_for_teachers_counts_right():
+    page = (ROOT / "docs/instructors.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d\d) [^|]+\| (\d+) \| (\d+) \|", page, re.MULTILINE)
+    assert len(rows) > 7
+    for number, exercises, points in rows:
+        (source,) = (path for path in SOURCES if path.name.startswith(number))
+        checks = [c.metadata for c in jupytext.read(source).cells if "check" in c.metadata]
+        worth = sum(each["points"] for each in checks)
+        assert (len(checks), worth) == (int(exercises), int(points)), source.name
+
+
 PAPER = {"3", "3.1", "3.2", "4", "5"}
 """The paper's sections that the course may point to: method, diffusion agent, controller,
 experiments, limitations."""
