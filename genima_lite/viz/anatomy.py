@@ -123,9 +123,15 @@ def attention_figure(
     )
 
 
-def overlaid(picture: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return a picture (H, W, 3) uint8, dark where weights (h, w) are small."""
+def overlaid(picture: np.ndarray, weights: np.ndarray, least: float = 0.15) -> np.ndarray:
+    """Return a picture (H, W, 3) uint8, dark where weights (h, w) are small.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        weights: (h, w), whose sides divide the picture's.
+        least: the share of its brightness that the darkest place keeps.
+    """
     each = picture.shape[0] // weights.shape[0]
     bright = (weights - weights.min()) / max(float(np.ptp(weights)), 1e-9)
     mask = np.kron(bright, np.ones((each, each)))[..., None]
-    return np.rint(picture * (0.15 + 0.85 * mask)).astype(np.uint8)
+    return np.rint(picture * (least + (1 - least) * mask)).astype(np.uint8)

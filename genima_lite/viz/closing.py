@@ -141,7 +141,8 @@ def visited_figure(places: Mapping[str, np.ndarray]) -> Figure:
         axes.tick_params(labelsize=8)
     panels[0].set_title("from above", fontsize=9.5)
     panels[1].set_title("from the front", fontsize=9.5)
-    panels[1].legend(fontsize=8.5)
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=8.5)
     return figure.saying(
         "Places of the gripper from above and from the front, for: " + ", ".join(places)
     )

@@ -7,6 +7,7 @@ from itertools import cycle
 
 import numpy as np
 import torch
+from matplotlib.ticker import MaxNLocator
 from torch import nn
 
 from genima_lite import panda
@@ -59,13 +60,13 @@ def heat_figure(model: ACT, views: Mapping[str, np.ndarray], found: Found, joint
         shown = float(found.visible[0, column, sphere].sigmoid())
         place = size * found.keypoints[0, column, sphere].numpy() - 0.5
         rows[0, column].imshow(view, interpolation="nearest")
-        rows[1, column].imshow(overlaid(view, share.numpy()), interpolation="nearest")
+        rows[1, column].imshow(overlaid(view, share.numpy(), least=0.4), interpolation="nearest")
         if shown > 0.5:
             rows[0, column].plot(*place, "+", color="white", ms=14, mew=3)
             rows[0, column].plot(*place, "+", color="black", ms=12, mew=1.2)
         name = camera.replace("_", " ")
         rows[0, column].set_title(name, fontsize=9.5, color=TEXT_COLOUR)
-        rows[1, column].set_title(f"there: {100 * shown:.0f} %", fontsize=9, color=TEXT_COLOUR)
+        rows[1, column].set_title(f"in view: {100 * shown:.0f} %", fontsize=9, color=TEXT_COLOUR)
     for axes in rows.flat:
         axes.set_axis_off()
     return figure.saying(
@@ -81,17 +82,17 @@ def spread_figure(groups: Mapping[str, Sequence[float]], name: str) -> Figure:
         groups: numbers by name.
         name: of the numbers, with their unit.
     """
-    figure = Figure(figsize=(7.2, 0.5 + 0.42 * len(groups)), layout="constrained")
+    figure = Figure(figsize=(7.2, 0.5 + 0.5 * len(groups)), layout="constrained")
     axes = figure.add_subplot()
     for row, ((_, values), colour, marker) in enumerate(
         zip(groups.items(), cycle(JOINT_COLOURS), cycle(MARKERS), strict=False)
     ):
         axes.plot(values, np.full(len(values), row), marker, color=colour, ms=5, alpha=0.6, ls="")
         middle = float(np.median(values))
-        axes.plot([middle, middle], [row - 0.35, row + 0.35], color="black", lw=2)
-        axes.text(middle, row - 0.4, f"{middle:.0f}", ha="center", va="bottom", fontsize=8.5)
+        axes.plot([middle, middle], [row - 0.25, row + 0.25], color="black", lw=2)
+        axes.text(middle, row - 0.28, f"{middle:.0f}", ha="center", va="bottom", fontsize=8.5)
     axes.set_yticks(range(len(groups)), list(groups), fontsize=9)
-    axes.set(ylim=(len(groups) - 0.4, -0.85))
+    axes.set(ylim=(len(groups) - 0.6, -0.7))
     axes.set_xlabel(name, fontsize=9)
     axes.tick_params(axis="x", labelsize=8)
     axes.grid(axis="x", lw=0.4, color=QUIET_COLOUR, alpha=0.4)
@@ -121,6 +122,7 @@ def chunks_figure(
         )  # fmt: skip
     axes.plot(mean, color="black", lw=2.2, label="ensemble")
     axes.plot(truth[: len(mean)], color=QUIET_COLOUR, lw=1.4, ls="--", label="expert")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("step of 50 ms", fontsize=9)
     axes.set_ylabel(f"joint {joint} (rad)", fontsize=9)
     axes.tick_params(labelsize=8)

@@ -7,6 +7,7 @@ from itertools import cycle
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import LogLocator
 
 from genima_lite import schema
 from genima_lite.cameras import Camera
@@ -62,6 +63,9 @@ def loss_figure(
     made = np.arange(1, len(losses) + 1)
     axes.plot(made, smooth(losses), color=JOINT_COLOURS[0], lw=2, label="this run")
     axes.set_yscale("log")
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
     axes.set_xlabel("step", fontsize=9)
     axes.set_ylabel(what, fontsize=9)
     axes.tick_params(labelsize=8, which="both")

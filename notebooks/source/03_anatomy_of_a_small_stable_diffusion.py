@@ -56,7 +56,9 @@ picture_grid(invented).saying("Four tiled scenes that the base model invented, e
 # Soft and small, but there is a table, an arm in each view, and something of the colour that was
 # asked for. Each picture is four camera views tiled two by two, 128 × 128 pixels in all.
 #
-# Now open the box. Five parts, of which one is only book-keeping:
+# Now open the box. Five parts: the four machines, and a tokenizer that cuts captions into words.
+# (VAE means *variational autoencoder*; it packs pixels. UNet is the name of a network that shrinks
+# a grid in stages and enlarges it again. The scheduler keeps account of the noise.)
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -125,10 +127,10 @@ check_to_latents(to_latents, seed=1)
 # paint it. That is one reason why our samples look soft.
 
 # %% [markdown]
-# The library's autoencoder is a stock diffusers class with weights that were set by hand
-# (`genima_lite/diffusion/autoencoder.py`). Does it really lose nothing? There and back, compared
-# level by level. (Scaled latents: Stable Diffusion multiplies by 0.18 to give them unit variance,
-# ours by 1.)
+# The library's autoencoder is a stock diffusers class whose 1.1 million weights were set by hand to
+# do just that (`genima_lite/diffusion/autoencoder.py`). Does it really lose nothing? There and back,
+# compared level by level. (Scaled latents: Stable Diffusion multiplies by 0.18 to give them unit
+# variance, ours by 1.)
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -179,7 +181,7 @@ likeness_figure(np.stack(features), words)
 from genima_lite.viz.denoising import kept_share, noised
 
 kept = kept_share(base)
-levels = (0, 250, 500, 750, 999)
+levels = (0, 100, 200, 400, 999)
 noisy = {
     f"t = {t}: {100 * kept[t]:.2g} % kept": as_picture(base, noised(base, invented["blue cup"], t))
     for t in levels
@@ -222,13 +224,13 @@ check_add_noise(add_noise, seed=1)
 # ### The last timestep
 #
 # Sampling starts with *pure* noise. Has training ever seen pure noise? Stable Diffusion's schedule
-# ends with $\sqrt{\bar\alpha} = 0.07$: at the last timestep 7 % of the picture still shows through,
-# above all its mean brightness. The network learns to rely on it, and in sampling it is not there.
-# With fifty steps one gets away with it, at the price of pictures of medium brightness (Lin et al.,
+# ends with $\sqrt{\bar\alpha} = 0.07$: at the last timestep the picture is still there
+# with 7 % of its strength, above all its mean brightness. The network learns to rely on it, and in
+# sampling it is not there. With fifty steps one gets away with it, at the price of pictures of medium brightness (Lin et al.,
 # 2023). With *one* step everything rests on the last timestep.
 #
-# The cure is **zero terminal SNR**: shift $\sqrt{\bar\alpha_t}$ so that it ends at 0, and stretch it
-# so that it begins where it began.
+# The cure is **zero terminal SNR**, a signal-to-noise ratio that ends at zero: shift
+# $\sqrt{\bar\alpha_t}$ so that it ends at 0, and stretch it so that it begins where it began.
 
 # %% [markdown] exercise="zero_terminal" difficulty=2 minutes=10
 # ### Exercise 3: End in pure noise
@@ -284,9 +286,11 @@ schedules = {
 schedule_figure({name: s.alphas_cumprod.double().numpy() for name, s in schedules.items()})
 
 # %% [markdown]
-# Where a curve ends in the void, the noise is infinitely louder than the signal. `mini-turbo` begins
-# with much *more* noise than Stable Diffusion: its latents are pixels, of which a table has
-# thousands that agree, and a thing that large shows through a lot of noise.
+# A point above the line has more noise than signal. Two curves lack their last point: at timestep
+# 999 there is no signal left, and noise divided by nothing is infinite. (`mini-turbo` jumps there from
+# 100.) `mini-turbo` also begins with much *more* noise than Stable Diffusion: in the pictures above a
+# fifth is noise at t = 0. Its latents are pixels, of which a table has thousands that agree, and a
+# thing that large shows through a lot of noise.
 #
 # ## 5 · What should the network predict?
 #
@@ -349,7 +353,7 @@ check_clean_from(clean_from, seed=1)
 
 # %% [markdown]
 # Small errors of the network, in the three languages: how large are they in the picture? Below, each
-# prediction is 1 % off, and the error is carried over to the clean latents.
+# prediction is off by 0.01, and your formulas carry the error over to the clean latents.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -357,14 +361,19 @@ print("error of the clean picture if the prediction is off by 0.01")
 for t in (100, 600, 900, 998):
     signal, loud = kept[t] ** 0.5, (1 - kept[t]) ** 0.5
     factors = {"sample": 1.0, "epsilon": loud / signal, "v_prediction": loud}
-    print(f"t = {t}: ", ", ".join(f"{kind} {0.01 * f:.4f}" for kind, f in factors.items()))
+    print(f"t = {t}:", ", ".join(f"{kind} {0.01 * f:.4f}" for kind, f in factors.items()))
 
 # %% [markdown]
+# Near the end, the noise fills all of $x_t$, and the picture is what is left when the guessed noise is
+# taken away: divided by next to nothing, a small error becomes a hundred times as large. One-step
+# drawing starts at that end. So `mini-turbo` predicts the picture itself.
+#
 # ## 6 · Cross-attention: how a word gets into the picture
 #
 # The UNet's convolutions look at the picture. Words get in by **cross-attention**: each place of the
 # grid asks a question, $q$; each word has a key, $k$, and a value. The place takes a mean of the
-# values, with weights that say how well each word's key answers its question:
+# values, with weights that say how well each word's key answers its question. With $N$ places, $L$
+# words, and questions and keys of $D$ numbers each, a row of $Q$ or $K$:
 #
 # $$W = \mathrm{softmax}\big(Q K^T / \sqrt D\big), \qquad
 # Q \in \mathbb R^{N \times D},\; K \in \mathbb R^{L \times D}.$$
@@ -410,8 +419,10 @@ check_attention(attention, seed=1)
 # no gradient to the words that lost.
 
 # %% [markdown]
-# Now the network's own weights, taken while it samples: means over heads and over the layers with the
-# finest grid, 16 × 16 places. The base is told of a red and a blue cup.
+# Now the network's own weights, taken while it samples: means over heads (attentions side by side) and
+# over the layers with the finest grid, 16 × 16 places. The base is told of a red and a blue cup. A map
+# shows the picture bright where a word is heard and dark where it is not; "at most 32 %" is the share
+# of its attention that the brightest place gives to the word.
 
 # %%
 from genima_lite.viz.anatomy import attention_figure
@@ -424,9 +435,9 @@ maps = word_maps(weights, words_of(base, caption), side=16)
 attention_figure(drawn, {word: maps[word] for word in ("arm", "red", "blue", "cup")})
 
 # %% [markdown]
-# (There are two tokens "cup"; the map is the second one's.) "blue" has something to say where the
-# blue things are. "red" is spread over the table: this picture has hardly any red, and the network
-# seems to know which word it did not obey. A map tells where a word was *heard*, not what it did.
+# (There are two tokens "cup"; the map is the second one's.) "blue" is heard where the blue things are.
+# "red" is spread over the table, and this picture has hardly any red: it heard the word everywhere and
+# obeyed it nowhere. A map tells where a word was *heard*, not what it did.
 #
 # The same in the fine-tuned model that draws actions. Two cups, one instruction:
 
@@ -446,8 +457,11 @@ color = info["instruction"].split()[-2]
 attention_figure(tile(drawn), {word: maps[word] for word in ("robot", color, "cup")})
 
 # %% [markdown]
+# The colour is heard at the cup of that colour, in the three views that show it, and "cup" above all where
+# the gripper's cyan target is drawn.
+#
 # Choose a word. Which words does the network listen to at all, and where? (Without a running kernel
-# you see one word.)
+# you see one word, "cup": left the drawing, right the map.)
 
 # %%
 from genima_lite.viz.model_widgets import look_at_word
@@ -558,8 +572,8 @@ picture_grid(rows, columns=4, each=2.2).saying(
 # ## 8 · One step, and what "turbo" means
 #
 # Pure noise says nothing about the picture. A network that is trained with squared error then does
-# best by guessing the **mean** of all pictures that fit the caption. Let us test that: left, one
-# step; right, the mean of many four-step samples of the same caption.
+# best by guessing the **mean** of all pictures that fit the caption. Let us test that: left one step, in
+# the middle the mean of many four-step samples of the same caption, right one of these.
 
 # %%
 n = 4 if fast() else 32
@@ -575,7 +589,7 @@ picture_grid({**pictures, "one of the samples": many[0]}).saying(
 # %%
 print(f"one step to mean of {n}: {np.abs(one - mean).mean():.0f} levels")
 apart = [np.abs(one - each.astype(float)).mean() for each in many]
-print(f"one step to a sample: {np.mean(apart):.0f} levels")
+print(f"one step to a sample: {np.mean(apart):.0f} levels, to the nearest {min(apart):.0f}")
 
 # %% [markdown]
 # The one-step picture is nearer to the mean than to any sample. So what is a *turbo*?
@@ -590,15 +604,16 @@ print(f"one step to a sample: {np.mean(apart):.0f} levels")
 #   and the mean of one picture is that picture. Where more than one is right, it smears. You saw it
 #   in notebook 00, and will train it in notebook 04.
 #
-# More steps help the base and not the agent: with guidance 3 and four steps a picture whose caption
-# names a colour has more of that hue than one whose caption does not in 69 % of 11,933 pairs, with one
-# step in 54 % (chance 50; `python benchmarks/score_base.py --captions 96`). For the agent that draws
-# actions, four steps solved 52 of 96 episodes and one step 65
-# (`genima-lite eval --policy genima --episodes 24 --seed 1000`, an earlier model; both in
-# `docs/results.md`).
+# More steps help the base and not the agent. Take two pictures of the base at guidance 3, of which only
+# one has a caption that names a colour. Which of them has more of that hue? The right one in 69 % of
+# 11,933 pairs with four steps, and in 54 % with one (chance 50;
+# `python benchmarks/score_base.py --captions 96`). The agent that draws actions solved 52 of 96
+# episodes with four steps and 65 with one (`genima-lite eval --policy genima --episodes 24 --seed
+# 1000`, an earlier model). Both are in `docs/results.md`.
 #
-# Play: at a low noise level the model only cleans the picture up; at a high one it invents. Where on
-# the slider does the caption win over the picture?
+# Play: the slider says how much noise is put on four real views before the model cleans them. With
+# little noise it only cleans up; with much it invents. Where does the caption win over the picture?
+# (Left the noisy picture, right what the model makes of it.)
 
 # %%
 from genima_lite.viz.model_widgets import denoise
