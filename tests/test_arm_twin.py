@@ -174,6 +174,24 @@ def test_a_policy_that_takes_too_long_halts_the_arm():
     assert "the policy's answer is 3.000 s old" in made.halted
 
 
+def test_old_pictures_end_the_episode_and_not_the_run(tmp_path):
+    late = replace(INSTANT, twin=TwinSettings(camera_lag=0.3), watchdog=Watchdog(picture_age=0.2))
+    late = replace(late, log=str(tmp_path / "log.jsonl"))
+    made = ArmEnv(spec(late, cameras=("front",)))
+    made.reset(seed=1)
+    hold = np.repeat(np.append(panda.HOME, 1.0)[None], 10, axis=0)
+    assert not made.execute(hold).done  # the first picture is of the episode's start
+    made.execute(hold)
+    assert made.observation.image("front").shape == (48, 48, 3)
+    assert "the picture of 'front' is 0.3" in made.halted
+    outcome = made.execute(hold)
+    assert (outcome.done, outcome.success, outcome.steps) == (True, False, 1)
+    made.reset(seed=2)
+    assert made.halted is None
+    made.close()
+    assert '"event": "halt", "why": "the picture of' in (tmp_path / "log.jsonl").read_text()
+
+
 def test_ahead_the_arm_moves_while_the_policy_thinks():
     """With 10 rows left and 0.25 s of thought, five rows pass, and five new ones are dropped."""
     made = ArmEnv(spec(replace(INSTANT, ahead=10, think=0.25)))

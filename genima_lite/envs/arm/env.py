@@ -18,7 +18,7 @@ import numpy as np
 from genima_lite import panda
 from genima_lite.envs.actions import checked_actions
 from genima_lite.envs.api import EnvSpec, Outcome, RobotEnv
-from genima_lite.envs.arm.api import ArmError
+from genima_lite.envs.arm.api import ArmError, Picture
 from genima_lite.envs.arm.backend import make_backend
 from genima_lite.envs.arm.chunks import drop_passed, fade
 from genima_lite.envs.arm.limits import limits_of
@@ -102,9 +102,14 @@ class ArmEnv:
 
     @property
     def observation(self) -> Observation:
-        """The present observation; pictures are taken when it is first read after a change."""
+        """The present observation; pictures are taken when it is first read after a change.
+
+        Pictures that are too old, or apart from each other, halt the arm: the next `execute` ends
+        the episode.
+        """
         if self._seen is None:
-            self._seen = self._observe()
+            pictures = self._pictures()
+            self._seen = self._observe(pictures)
             self._looked, self._asked = self._parts.clock.now(), time.perf_counter()
         return self._seen
 
@@ -173,7 +178,8 @@ class ArmEnv:
         rows = checked_actions(actions)
         before, self._on_step = self._steps, on_step
         try:
-            self._carry_out(rows)
+            if self.halted is None:
+                self._carry_out(rows)
         except Halted as halt:
             self._hold(str(halt))
         except ArmError as error:
@@ -485,19 +491,25 @@ class ArmEnv:
             return self._filter.state.joints
         return self._parts.arm.read().joints
 
-    def _observe(self) -> Observation:
-        """Return what arm, gripper and cameras say now.
-
-        Raises:
-            Halted: pictures that are too old, or apart from each other.
+    def _pictures(self) -> dict[str, Picture]:
+        """Return the newest pictures by camera; where they are too old the arm holds, and if a
+        person lets it go on, others are taken.
         """
+        while True:
+            pictures = {each.name: each.picture() for each in self._parts.cameras}
+            taken = {name: each.seconds for name, each in pictures.items()}
+            wrong = self.settings.watchdog.pictures(taken, self._parts.clock.now())
+            if wrong is None or self.halted is not None:
+                return pictures
+            self._filter.halt(wrong)
+            self._hold(wrong)
+            if self.halted is not None:
+                return pictures
+
+    def _observe(self, pictures: dict[str, Picture]) -> Observation:
+        """Return what arm, gripper and cameras say now."""
         state = self._parts.arm.read()
         joints = panda.from_franka(state.joints)
-        pictures = {each.name: each.picture() for each in self._parts.cameras}
-        taken = {name: each.seconds for name, each in pictures.items()}
-        wrong = self.settings.watchdog.pictures(taken, self._parts.clock.now())
-        if wrong is not None:
-            raise self._filter.halt(wrong)
         poses, tip = panda.forward_kinematics(joints)
         width = self._parts.gripper.width()
         return Observation(
