@@ -503,8 +503,6 @@ class ArmEnv:
                 return pictures
             self._filter.halt(wrong)
             self._hold(wrong)
-            if self.halted is not None:
-                return pictures
 
     def _observe(self, pictures: dict[str, Picture]) -> Observation:
         """Return what arm, gripper and cameras say now."""

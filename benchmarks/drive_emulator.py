@@ -1,0 +1,145 @@
+"""Drive an emulated FR3 with our driver: connect, home, stream chunks, stop, recover, kill.
+
+    python benchmarks/drive_emulator.py --server 'franky-sim -s mujoco' --seconds 60
+
+Runs where `franky-control` and the emulator are installed, `franky-sim` or `franka-sim`. Time is
+the robot's own: an emulator on a busy machine is slower than the wall, and targets sent by the
+wall's clock would run away from it. Ends with exit code 1 if anything is not as it should be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from genima_lite.envs.arm.api import ArmError
+from genima_lite.envs.arm.drivers.franky_arm import FrankyArm
+from genima_lite.envs.arm.drivers.wall import WallClock
+from genima_lite.envs.arm.limits import FR3
+from genima_lite.envs.arm.safety import SafetyFilter, Stream
+from genima_lite.errors import UserError
+
+READY = np.array([0.0, -0.5, 0.0, -2.0, 0.0, 1.6, 0.785])
+
+
+class RobotClock(WallClock):
+    """Seconds of the robot's own clock, once it is connected."""
+
+    robot = None
+
+    def now(self) -> float:
+        return time.monotonic() if self.robot is None else self.robot.state.time.to_sec()
+
+    def sleep_until(self, seconds: float) -> None:
+        last, since = self.now(), time.monotonic()
+        while (now := self.now()) < seconds:
+            time.sleep(0.0005)
+            if now > last:
+                last, since = now, time.monotonic()
+            if time.monotonic() - since > 10:
+                raise ArmError("the emulator stands still")
+
+
+def connected(address: str) -> tuple[FrankyArm, RobotClock]:
+    """Return the arm as soon as the emulator answers."""
+    for _ in range(60):
+        clock = RobotClock()
+        arm = FrankyArm(address, clock, realtime=False)
+        try:
+            arm.connect()
+        except UserError as error:
+            wrong = error
+            time.sleep(1)
+            continue
+        clock.robot = arm._robot
+        return arm, clock
+    raise wrong
+
+
+def follow(arm: FrankyArm, clock: RobotClock, found: SafetyFilter, way: np.ndarray) -> list[float]:
+    """Send joints (n, 7), 50 ms each, through the filter; return by how much each is missed."""
+    rows = found.check(np.column_stack([way, np.ones(len(way))]), arm.read().joints)
+    stream, start, off = Stream(arm.period), clock.now(), []
+    for k, row in enumerate(rows):
+        motion = found.follow(row[:7], rows[k + 1, :7] if k + 1 < len(rows) else None)
+        times, states = stream.samples(motion)
+        for at, state in zip(times, states, strict=True):
+            clock.sleep_until(start + at)
+            arm.send(state[0], state[1])
+        start += motion.seconds
+        off.append(float(np.abs(arm.read().joints - row[:7]).max()))
+    return off
+
+
+def drive(arm: FrankyArm, clock: RobotClock, seconds: float, seed: int) -> dict[str, float]:
+    """Go to the ready posture, stream random chunks of 20 rows, stop once and recover."""
+    found, rng = SafetyFilter(FR3), np.random.default_rng(seed)
+    found.begin(arm.read().joints)
+    count = int(np.ceil(np.abs(READY - found.state.joints).max() / 0.03)) + 1
+    follow(arm, clock, found, np.linspace(found.state.joints, READY, count + 1)[1:])
+    off, faults, here = [], 0, READY
+    begun, wall = clock.now(), time.monotonic()
+    ease = np.linspace(0, 1, 21)[1:, None]
+    while clock.now() - begun < seconds:
+        goal = READY + rng.uniform(-0.3, 0.3, 7)
+        off += follow(
+            arm, clock, found, here + (10 - 15 * ease + 6 * ease**2) * ease**3 * (goal - here)
+        )
+        here, faults = goal, faults + (arm.read().fault is not None)
+    lasted = clock.now() - begun
+    speed = lasted / (time.monotonic() - wall)
+    arm.stop()
+    stopped = arm.read().fault is not None
+    arm.recover()
+    found.begin(arm.read().joints)
+    again = follow(arm, clock, found, np.repeat(found.state.joints[None], 3, axis=0))
+    return {
+        "rows": len(off), "seconds": lasted, "of real time": speed, "faults": faults,
+        "tracking mean": float(np.mean(off)), "tracking max": float(np.max(off)),
+        "stopped": float(stopped), "after recovery": max(again),
+    }  # fmt: skip
+
+
+def killed(arm: FrankyArm, server: subprocess.Popen) -> tuple[float, str]:
+    """Kill the emulator; return after how many seconds of the wall the driver says so, and how."""
+    held = arm.read().joints
+    server.kill()
+    since = time.monotonic()
+    while time.monotonic() - since < 20:
+        try:
+            arm.send(held, np.zeros(7))
+            arm.read()
+        except ArmError as error:
+            return time.monotonic() - since, str(error)
+        time.sleep(0.02)
+    return float("nan"), "no error within 20 s"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--server", default="franky-sim -s mujoco")
+    parser.add_argument("--address", default="127.0.0.1")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of the robot's time")
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args()
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    server = subprocess.Popen(shlex.split(chosen.server), **quiet)
+    try:
+        arm, clock = connected(chosen.address)
+        result = drive(arm, clock, chosen.seconds, chosen.seed)
+        after, words = killed(arm, server)
+    finally:
+        server.kill()
+    print(json.dumps({**result, "told after": after, "words": words}, indent=1))
+    good = result["faults"] == 0 and result["stopped"] and after < 20
+    return 0 if good and result["tracking max"] < 0.15 and result["after recovery"] < 0.02 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
