@@ -20,6 +20,9 @@ NAMES = {
         *("set_matrix", "get_matrix", "get_near_clipping_plane", "get_far_clipping_plane"),
         *("get_intrinsic_matrix", "remove", "still_exists"),
     ),
+    "pyrep.objects.object.Object": ("__init__", "exists", "get_name", "get_objects_in_tree"),
+    "pyrep.objects.shape.Shape": ("get_color", "set_color"),
+    "pyrep.objects.light.Light": (*("get_diffuse", "set_diffuse", "get_specular", "set_specular"),),
     "rlbench.environment.Environment": ("__init__", "launch", "get_task", "shutdown"),
     "rlbench.task_environment.TaskEnvironment": (
         *("__init__", "get_name", "sample_variation", "set_variation", "variation_count"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from genima_lite.envs.rlbench.catalogue import VARIATIONS
+from genima_lite.envs.rlbench.perturbed import NAMES
 
 if TYPE_CHECKING:
     from genima_lite.envs.api import EnvSpec
     from genima_lite.envs.rlbench.client import RLBenchEnv
 
-__all__ = ["make", "task_names"]
+__all__ = ["make", "perturbation_names", "task_names"]
 
 
 def make(spec: EnvSpec) -> RLBenchEnv:
@@ -27,3 +28,8 @@ def make(spec: EnvSpec) -> RLBenchEnv:
 def task_names() -> list[str]:
     """Return the names of the paper's 25 tasks."""
     return list(VARIATIONS)
+
+
+def perturbation_names(_: str | None = None) -> list[str]:
+    """Return the names of what PyRep can change of a scene's looks; every task can have each."""
+    return list(NAMES)

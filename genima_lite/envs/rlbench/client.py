@@ -52,6 +52,10 @@ class RLBenchEnv:
         self.variations = VARIATIONS[spec.task]
         self.random_state: tuple | None = None
         self._pictures = Pictures(spec.cameras, spec.image_size, spec.depth, spec.mask)
+        self._looks: dict[str, Any] = {
+            "perturbations": sorted(spec.perturbations),
+            "strength": spec.strength,
+        }
         self._seconds = seconds
         self._worker: WorkerProcess | None = None
         self._sentences: dict[int, list[str]] = {}
@@ -129,6 +133,8 @@ class RLBenchEnv:
             "instructions": sentences,
             "variation": self._variation,
             "success": False,
+            "perturbations": tuple(self._looks["perturbations"]),
+            "strength": self._looks["strength"],
         }
 
     def execute(
@@ -261,7 +267,7 @@ class RLBenchEnv:
         """Ask the worker; after an error the episode is over and the worker gone."""
         if do in ("reset", "reset_to_demo") and (self._worker is None or not self._worker.alive):
             self.close()
-            self._worker = WorkerProcess(self.task_name, self._pictures, self._seconds)
+            self._worker = WorkerProcess(self.task_name, self._pictures, self._seconds, self._looks)
             self.variations = self._worker.started["variations"]
         try:
             return self._running.ask(do, seconds, **arguments)

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import genima_lite
@@ -78,6 +79,7 @@ class WorkerProcess:
         task: its name.
         pictures: which ones observations have.
         seconds: how long it may take for what.
+        looks: perturbations and strength (`genima_lite.envs.rlbench.simulator.Simulator`).
 
     Attributes:
         memory: where it puts pictures.
@@ -89,7 +91,13 @@ class WorkerProcess:
         SimulatorError: RLBench refused the task.
     """
 
-    def __init__(self, task: str, pictures: Pictures, seconds: Seconds):
+    def __init__(
+        self,
+        task: str,
+        pictures: Pictures,
+        seconds: Seconds,
+        looks: Mapping[str, Any] = MappingProxyType({}),
+    ):
         self._seconds, self._ids = seconds, itertools.count()
         length = max(pictures.length, FILM_BYTES)
         memory = os.memfd_create("pictures")
@@ -111,7 +119,8 @@ class WorkerProcess:
         os.close(memory)
         self._line = Line(ours)
         try:
-            self.started = self.ask("start", seconds.start, task=task, pictures=asdict(pictures))
+            wanted = {"task": task, "pictures": asdict(pictures), **looks}
+            self.started = self.ask("start", seconds.start, **wanted)
         except SimulatorError as error:
             if error.kind in _NEEDED:
                 raise NotReady(

@@ -18,12 +18,24 @@ import numpy as np
 
 from genima_lite.cameras import RLBENCH_MOUNTS, Camera, intrinsics_of
 from genima_lite.envs.rlbench.messages import Pictures
+from genima_lite.envs.rlbench.perturbed import Parts, Perturbed
 from genima_lite.observation import CAMERAS
 
 ARM_VELOCITY, ARM_ACCELERATION = 2.0, 8.0
 """rad/s and rad/s^2 of demonstrations: Genima's; RLBench's defaults are 1.0 and 4.0."""
 
 FILM_CAMERA = "front"
+
+SENSORS = {
+    "left_shoulder": "cam_over_shoulder_left",
+    "right_shoulder": "cam_over_shoulder_right",
+    "overhead": "cam_overhead",
+    "front": "cam_front",
+}
+"""The cameras that stand in the room, by their names in RLBench's scene."""
+LIGHTS = tuple(f"DefaultLight{letter}" for letter in "ABCD")
+TABLE, WALLS = ("diningTable_visible",), ("Wall1", "Wall2", "Wall3", "Wall4")
+"""Names in RLBench's scene."""
 
 
 class NoDemonstration(RuntimeError):
@@ -40,9 +52,18 @@ class Simulator:
     Args:
         task: its name.
         pictures: which ones `look` takes.
+        perturbations: what of the scene's looks changes for each episode
+            (`genima_lite.envs.rlbench.perturbed`).
+        strength: of these, 0 to 1.
     """
 
-    def __init__(self, task: str, pictures: Pictures):
+    def __init__(
+        self,
+        task: str,
+        pictures: Pictures,
+        perturbations: Sequence[str] = (),
+        strength: float = 1.0,
+    ):
         from rlbench.action_modes.action_mode import MoveArmThenGripper
         from rlbench.action_modes.arm_action_modes import JointPosition
         from rlbench.action_modes.gripper_action_modes import Discrete
@@ -60,6 +81,9 @@ class Simulator:
         )
         self._environment.launch()
         self._task = self._environment.get_task(name_to_task_class(task))
+        self._perturbed = None
+        if perturbations:
+            self._perturbed = Perturbed(_parts(task, pictures), perturbations, strength)
         self._film: dict[int, Any] = {}
         self._variation = 0
         self._task.set_variation(0)
@@ -80,12 +104,11 @@ class Simulator:
         Raises:
             rlbench.backend.exceptions.TaskEnvironmentError: no such variation, or no room.
         """
-        self._show(False)
-        self._variation = variation
+        self._begin(variation)
         self._task.set_variation(variation)
         np.random.set_state(state)  # noqa: NPY002  RLBench draws from it
         sentences, observation = self._task.reset()
-        return list(sentences), observation
+        return self._begun(sentences, observation, state)
 
     def reset_to_demo(
         self, variation: int, state: tuple[Any, ...], attempts: int | None
@@ -99,10 +122,25 @@ class Simulator:
         """
         from rlbench.demo import Demo
 
-        self._show(False)
-        self._variation = variation
+        self._begin(variation)
         first = SimpleNamespace(misc={"variation_index": variation})
         sentences, observation = self._task.reset_to_demo(Demo([first], state, attempts))
+        return self._begun(sentences, observation, state)
+
+    def _begin(self, variation: int) -> None:
+        """Get ready for another episode."""
+        self._show(False)
+        self._variation = variation
+        if self._perturbed is not None:
+            self._perturbed.restore()
+
+    def _begun(
+        self, sentences: Sequence[str], observation: Any, state: tuple[Any, ...]
+    ) -> tuple[list[str], Any]:
+        """Change the looks of a scene that was drawn, and return how it is then."""
+        if self._perturbed is not None:
+            self._perturbed.apply(state, sentences)
+            observation = self._task.get_observation()
         return list(sentences), observation
 
     def step(self, action: Sequence[float]) -> tuple[Any, bool, bool]:
@@ -190,6 +228,30 @@ class Simulator:
             camera = getattr(self._config, f"{name}_camera")
             camera.rgb = on
             camera.depth, camera.mask = on and self._pictures.depth, on and self._pictures.mask
+
+
+def _parts(task: str, pictures: Pictures) -> Parts:
+    """Return what of the loaded scene and task can be changed."""
+    from pyrep.const import ObjectType
+    from pyrep.objects.dummy import Dummy
+    from pyrep.objects.light import Light
+    from pyrep.objects.shape import Shape
+    from pyrep.objects.vision_sensor import VisionSensor
+
+    def camera(name: str) -> Any:
+        return VisionSensor(SENSORS[name]) if name in pictures.cameras else None
+
+    def shapes(names: Sequence[str]) -> list[Any]:
+        return [Shape(name) for name in names if Shape.exists(name)]
+
+    pieces = Dummy(task).get_objects_in_tree(object_type=ObjectType.SHAPE)
+    return Parts(
+        [Light(name) for name in LIGHTS if Light.exists(name)],
+        pieces,
+        shapes(TABLE),
+        shapes(WALLS),
+        {name: camera(name) for name in SENSORS},
+    )
 
 
 def _observation_config(pictures: Pictures) -> Any:

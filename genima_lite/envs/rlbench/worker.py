@@ -38,11 +38,12 @@ class Worker:
         task: its name.
         pictures: which ones observations have.
         memory: where pictures go.
+        looks: see `Simulator`: perturbations and strength.
     """
 
-    def __init__(self, task: str, pictures: Pictures, memory: mmap.mmap):
+    def __init__(self, task: str, pictures: Pictures, memory: mmap.mmap, **looks: Any):
         self._pictures, self._memory = pictures, memory
-        self._simulator = Simulator(task, pictures)
+        self._simulator = Simulator(task, pictures, **looks)
         self._demo: Any = None
 
     def start(self) -> dict[str, Any]:
@@ -127,11 +128,11 @@ def serve(line: Line, memory: mmap.mmap) -> None:
         line.send({"id": number, **answer})
 
 
-def _started(memory: mmap.mmap, task: str, pictures: dict[str, Any]) -> Worker:
+def _started(memory: mmap.mmap, task: str, pictures: dict[str, Any], **looks: Any) -> Worker:
     """Find or start a display, then the simulator."""
     _SERVERS.append(ensure_display())
     cameras = tuple(pictures.pop("cameras"))
-    return Worker(task, Pictures(cameras, **pictures), memory)
+    return Worker(task, Pictures(cameras, **pictures), memory, **looks)
 
 
 def end_with(end: socket.socket) -> None:

@@ -8,3 +8,8 @@ class RenderMode(Enum):
 
 class Verbosity(Enum):
     NONE = "none"
+
+
+class ObjectType(Enum):
+    SHAPE = 0
+    LIGHT = 7

@@ -4,6 +4,10 @@ from pyrep.const import RenderMode
 from pyrep.world import event
 
 
+_POSES = {}
+"""Of the scene's cameras: whoever finds one by its name finds the same."""
+
+
 class VisionSensor:
     """A camera that sees the arm's first joint as a shade, its own name as another."""
 
@@ -11,6 +15,8 @@ class VisionSensor:
         self.name, self.size = str(name_or_handle), (128, 128)
         self.world, self._exists, self.matrix = None, True, np.eye(4)
         self.near, self.far, self.angle = 0.01, 3.5, 40.0
+        if self.name in _POSES:
+            self.matrix = _POSES[self.name]
 
     @staticmethod
     def create(resolution, explicit_handling=False, perspective_mode=True,
@@ -52,7 +58,7 @@ class VisionSensor:
         pass
 
     def set_matrix(self, matrix, relative_to=None):
-        self.matrix = np.array(matrix)
+        self.matrix[...] = matrix
 
     def get_matrix(self, relative_to=None):
         return self.matrix.copy()

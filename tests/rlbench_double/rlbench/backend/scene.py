@@ -3,7 +3,7 @@ import numpy as np
 from genima_lite.cameras import RLBENCH_MOUNTS, mounted_camera
 from genima_lite.panda import forward_kinematics
 from genima_lite.transforms import pose_vector
-from pyrep.objects import VisionSensor
+from pyrep.objects import VisionSensor, vision_sensor
 from rlbench.backend.exceptions import BoundaryError, DemoError
 from rlbench.backend.observation import Observation
 from rlbench.demo import Demo
@@ -21,6 +21,8 @@ class Scene:
         self._sensors = {name: self._sensor(name, full) for name, full in CAMERAS.items()}
 
     def _sensor(self, name, full):
+        mounted = mounted_camera(name, 64, np.eye(4)).to_rlbench()[0]
+        vision_sensor._POSES.setdefault(full, mounted.copy())
         sensor, config = VisionSensor(full), getattr(self._obs_config, f"{name}_camera")
         if not (config.rgb or config.depth or config.point_cloud):
             sensor.remove()
@@ -96,7 +98,9 @@ class Scene:
         misc = {}
         for name, sensor in self._sensors.items():
             if sensor.still_exists():
-                extrinsics, _ = mounted_camera(name, sensor.size[0], tip).to_rlbench()
+                extrinsics = sensor.get_matrix()
+                if name == "wrist":
+                    extrinsics, _ = mounted_camera(name, sensor.size[0], tip).to_rlbench()
                 misc |= {f"{name}_camera_extrinsics": extrinsics,
                          f"{name}_camera_intrinsics": sensor.get_intrinsic_matrix(),
                          f"{name}_camera_near": sensor.get_near_clipping_plane(),

@@ -1,5 +1,6 @@
 import numpy as np
 
+from pyrep.objects.shape import Shape
 from pyrep.world import HOME, event
 from rlbench.backend.exceptions import BoundaryError
 
@@ -28,6 +29,7 @@ class Task:
     def init_episode(self, index):
         self.goal = HOME + np.random.uniform(-0.3, 0.3, 7)  # noqa: NPY002
         self.goal[5] = HOME[5] + 0.05 * index
+        Shape("painted").set_color([1.0, 0.0, 0.0])
         return [f"do {self.name.replace('_', ' ')} {index}", f"please do {index}"]
 
     def validate(self):

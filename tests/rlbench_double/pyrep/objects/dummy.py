@@ -1,0 +1,5 @@
+from pyrep.objects.object import Object
+
+
+class Dummy(Object):
+    pass
