@@ -16,7 +16,7 @@
 #
 # | | |
 # |---|---|
-# | time to read and solve | about 110 minutes |
+# | time to read and solve | about 100 minutes |
 # | time to run | about a minute on two cores; a GPU is not needed |
 # | reads | the shipped controllers in `data/genima` and `data/act` |
 # | writes | a short training run in the system's folder for temporary files |
@@ -32,9 +32,9 @@ rng = begin(seed=0)
 # %% [markdown]
 # ## 1 · What it does
 #
-# In: four views with spheres, seven joint angles, is the gripper open. Out: the next $K = 20$ commands.
-# We record three demonstrations and draw the *true* targets on one of their decisions: the expert stands in
-# for stage 1.
+# In: four views with spheres, seven joint angles, and whether the gripper is open. Out: the next $K = 20$
+# commands, one every 50 ms. We record three demonstrations and draw the *true* targets on one of their
+# decisions: the expert stands in for stage 1, the diffusion model.
 
 # %%
 import numpy as np
@@ -61,7 +61,8 @@ from genima_lite.viz.method import method_figure
 
 away = 1000 * np.linalg.norm(tip_after(actions) - targets.joints.positions[0])
 reached = demos[0][20]
-method_figure(views_of(seen), targets.views, actions, views_of(reached), "true targets").saying(
+said = env.task.instructions(0)[0]
+method_figure(views_of(seen), targets.views, actions, views_of(reached), said).saying(
     "Four views; the same with spheres; seven curves of joint angles; the expert's views a second later"
 )
 
@@ -127,7 +128,8 @@ check_chunk(chunk, seed=1)
 #
 # <details><summary>Hint 1</summary>
 #
-# Multiply by the mask and sum. What must you divide by so that padding does not dilute the mean?
+# Multiply by the mask (`valid[..., None]` fits it to seven joints) and sum. What must you divide by so that
+# padding does not dilute the mean?
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -160,9 +162,10 @@ check_masked_l1(masked_l1, seed=1)
 # %% [markdown]
 # ## 3 · The transformer, and who learns in it
 #
-# Tokens of all views, of the spheres and of the state go through an encoder. K learned *queries*, one an
-# action, then read from the result in a decoder: layer after layer. Here is a small one of our own, with
-# two bugs that ACT's first release had. Find them before you read on.
+# A transformer works on *tokens*, vectors of one length, here of 128 numbers. Tokens of all views, of the
+# spheres and of the state go through an encoder; what comes out is the *memory*. Then K learned tokens, the
+# *queries*, one for each action, read from the memory in a decoder, layer after layer. Here is a small
+# decoder of our own, with two bugs that ACT's first release had. Find them before you read on.
 
 # %%
 import torch
@@ -326,7 +329,8 @@ check_kl(kl, seed=1)
 
 # %% [markdown]
 # What did the shipped controller make of it? We let its style encoder read true actions, and compare: the
-# error with that style, and with $z = 0$ as in use.
+# error with that style, and with $z = 0$ as in use. (You need not read the next cell: it only brings a
+# demonstration into the network's form and asks it twice.)
 
 # %%
 from genima_lite.controller.normalise import ACTION_SCALE, normalise_actions, normalise_state
@@ -368,8 +372,11 @@ print(
 #
 # ## 5 · Eyes: a heatmap a sphere
 #
-# The controller finds each sphere with a heatmap over the view. The place is not the best cell (that would
-# be rough, and has no gradient) but the *mean* of all cells, weighted by a softmax: **soft-argmax**.
+# The controller finds each sphere with a heatmap: a coarse grid of scores over the view, one a cell. The
+# sphere's place, its *keypoint*, is not the best cell (that would be rough, and has no gradient) but the
+# *mean* of all cells, weighted by a softmax: **soft-argmax**. Below, for the gripper's sphere: above a
+# cross at the keypoint, below the cells that have weight, left bright. "In view" is how sure the
+# controller is that this camera shows the sphere at all.
 
 # %%
 from genima_lite.viz.following import find, heat_figure
@@ -385,7 +392,8 @@ heat_figure(follower, targets.views, eyes, "gripper")
 #
 # <details><summary>Hint 1</summary>
 #
-# One softmax over all $h \cdot w$ cells. Then sum over rows to get weights of columns.
+# One softmax over all $h \cdot w$ cells; subtract the largest score first, or `np.exp` overflows. Then sum
+# over rows to get weights of columns.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -418,7 +426,8 @@ check_soft_argmax(soft_argmax, seed=1)
 # somebody trains at another size.
 
 # %% [markdown]
-# Four heatmaps are four rays, and rays meet in a point (notebook 02). How well do these eyes see in space?
+# A place in a view is a ray in space, and rays of several cameras meet in a point (notebook 02). How well
+# do these eyes see in space?
 
 # %%
 from genima_lite.cameras import Camera
@@ -438,9 +447,9 @@ for number, joint in enumerate(JOINTS):
 
 # %% [markdown]
 # The network is never told to triangulate. But it has the numbers to do so, and a shortcut that needs no
-# picture: a perceptron from these keypoints straight to actions. It trains on millions of samples without
-# a single pixel, since where spheres lie follows from kinematics. That is *keypoint pretraining*, and it is
-# quick enough to do here.
+# picture: a perceptron (a few dense layers) from these keypoints straight to actions. It trains without a
+# single pixel, since where spheres lie follows from kinematics: pose the arm, and project its joints into
+# the cameras. That is *keypoint pretraining*, and it is quick enough to do here.
 
 # %%
 from genima_lite.controller.augment import AugmentConfig
@@ -511,7 +520,8 @@ ends["no spheres at all"] = [distance(follower, views_of(d[t]), d, t) for d, t i
 spread_figure(ends, "controller that follows spheres: tip to target (mm)")
 
 # %% [markdown]
-# The scene may go, the spheres may not. That is a *control* that any policy should be put through: remove
+# A mark is a decision, a bar and its number the median. The scene may go, the spheres may not. That is a
+# *control* that any policy should be put through: remove
 # what it claims to use, and remove what it claims not to use.
 #
 # The baseline `act` is the same network without spheres: it sees plain views and reads the instruction.
@@ -522,7 +532,6 @@ spread_figure(ends, "controller that follows spheres: tip to target (mm)")
 from genima_lite.textures import random_texture
 
 baseline = load_controller(shipped("act"))
-said = env.task.instructions(0)[0]
 
 
 def textured(demo, frame: int, share: float) -> dict:
@@ -542,7 +551,7 @@ without = {
 spread_figure(without, "baseline without spheres: tip to target (mm)")
 
 # %% [markdown]
-# Both are as they should be. The baseline has to look at the scene, for it has nothing else. (Its own state,
+# Both controllers are as they should be. The baseline has to look at the scene, for it has nothing else. (Its own state,
 # though, it should not rely on: seven joint angles of a demonstration tell where in the episode one is, and
 # so what comes next, without any look at the world. That is why a tenth of its training samples had the
 # state hidden: `proprio_dropout` in `ControllerConfig`.)
@@ -555,7 +564,7 @@ spread_figure(without, "baseline without spheres: tip to target (mm)")
 # %% [markdown] exercise="film" difficulty=1 minutes=6
 # ### Exercise 7: Modulate
 #
-# Return $(1 + \text{scale})\,x + \text{shift}$, one number a channel and sample.
+# Return $(1 + \text{scale})\,x + \text{shift}$, with one scale and one shift for each channel of each sample.
 #
 # <details><summary>Hint</summary>
 #
@@ -598,6 +607,10 @@ from genima_lite.viz.learning import curves_figure
 scales = {sentence: part.numpy() for sentence, part in zip(sentences, parts, strict=True)}
 curves_figure(scales, range(32), ("channel of the first stage", "scale (0 = unchanged)"))
 
+# %% [markdown]
+# The two sentences about cups turn the channels almost alike, the one about a drawer differently. Is the small
+# difference enough to tell two cups apart?
+
 # %%
 cups = BenchEnv("pick_up_cup", TILE_ORDER, 64)
 cups.reset(seed=4007, options={"variation": 6})
@@ -613,8 +626,8 @@ print(
 # ## 8 · When several chunks speak about one step
 #
 # A policy may decide anew before its chunk has ended. Then several chunks speak about the same step, and
-# **temporal ensembling** averages them. Chunk $i$, counted from the *oldest* that still reaches the step,
-# has the weight $e^{-m i}$.
+# **temporal ensembling** averages them. Chunk $i$, counted from the *oldest* that still reaches the step
+# ($i = 0$), has the weight $e^{-m i}$. The larger the `decay` $m$, the more the oldest decides.
 
 # %% [markdown] exercise="ensemble" difficulty=2 minutes=12
 # ### Exercise 8: The mean of all that is said
@@ -669,7 +682,8 @@ for step in range(20):
 chunks_figure(said_so, np.array(mean), 2, demos[0].actions()[:, 1])
 
 # %% [markdown]
-# Does deciding more often help in closed loop? Not here. Executing 10 instead of 20 actions of each decision
+# In the figure the mean does not jump where a new chunk begins, and is nearer to the expert than the newest
+# chunk is. Does deciding more often help in closed loop? Not here. Executing 10 instead of 20 actions of each decision
 # took genima from 357 to 336 of 400 episodes (15 won, 36 lost, sign test p = 0.005) and act from 362 to 344
 # (p = 0.03): `genima-lite eval --policy genima --episodes 50 --seed 1000 --n-action-steps 10`,
 # `docs/results.md`. The data show decisions 20 steps apart, and nothing between. An idea that is right
@@ -677,7 +691,8 @@ chunks_figure(said_so, np.array(mean), 2, demos[0].actions()[:, 1])
 #
 # ## 9 · Play
 #
-# Move the gripper's sphere: the controller says how to get there. Where does it stop obeying?
+# Move the gripper's sphere: the controller says how to get there. Left the views that it gets, right the arm
+# after its last command, with the spheres where they were. Where does it stop obeying?
 
 # %%
 from genima_lite.viz.playground import Stage
