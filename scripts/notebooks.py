@@ -70,6 +70,13 @@ c.ExecutePreprocessor.timeout = 600
 """
 """Where the course and the folder lie through which assignments go to students and come back."""
 
+AFRESH = """\
+import sys
+
+for name in [each for each in sys.modules if each.startswith("genima_lite.checks")]:
+    del sys.modules[name]"""
+"""Forgets the checks as they may have become."""
+
 CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
 MOST_BYTES = 1_500_000
 """Of a committed notebook."""
@@ -201,9 +208,19 @@ def student(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def nbgrader_source(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return the notebook from which nbgrader makes an assignment: everything but the reasons."""
+    """Return the notebook from which nbgrader makes an assignment: everything but the reasons.
+
+    Hidden tests read the checks anew from their files, so that a submission that puts others in
+    their place gets no marks for it.
+    """
     made = copy.deepcopy(notebook)
     made.cells = [cell for cell in made.cells if "why" not in cell.metadata]
+    for cell in made.cells:
+        imports = re.findall(r"^from genima_lite\.checks.*$", cell.source, re.MULTILINE)
+        if "check" in cell.metadata and imports:
+            begin = "### BEGIN HIDDEN TESTS\n"
+            afresh = "\n".join([AFRESH, *imports, ""])
+            cell.source = cell.source.replace(begin, begin + afresh)
     return made
 
 

@@ -161,6 +161,7 @@ def rigid(turn, position):
         (lambda pose: np.vstack([inverse(pose)[:3], np.zeros(4)]), "last row is"),
         (lambda pose: inverse(pose)[:3], "shape"),
         (lambda pose: pose, "identity"),
+        (lambda pose: np.linalg.inv(pose), "without np.linalg.inv"),
     ],
 )
 def test_wrong_inverses_are_named(wrong, word):
@@ -230,6 +231,12 @@ def point(half=0.5, swap=False, depth="metres", ray=False, frame="world"):
         (point(frame="turned"), "not added"),
         (point(frame="inverse"), "already is camera to world"),
         (lambda camera, row, column, fraction: np.zeros(3), "elsewhere"),
+        (
+            lambda camera, row, column, fraction: camera.unproject(
+                np.array([column + 0.5, row + 0.5]), np.array(fraction)
+            ),
+            "is the answer",
+        ),
     ],
 )
 def test_wrong_points_are_named(wrong, word):
@@ -318,6 +325,7 @@ def files(folder="front_rgb", key=str):
         (files(folder="front", key=int), "no files"),
         (files(key=int), "wrist_depth"),
         (lambda *given: [path.name for path in files(key=int)(*given)], "whole path"),
+        (lambda *given: [str(path) for path in files(key=int)(*given)], "strings"),
     ],
 )
 def test_wrong_files_are_named(wrong, word):
@@ -328,6 +336,6 @@ def test_wrong_files_are_named(wrong, word):
 def test_files_may_be_made_from_numbers():
     def counted(root, task, variation, episode, camera, kind):
         folder = episode_folder(root, task, variation, episode)
-        return (str(image_path(folder, camera, kind, frame)) for frame in range(23))
+        return (image_path(folder, camera, kind, frame) for frame in range(23))
 
     robot.check_image_files(counted)

@@ -123,6 +123,12 @@ def two_statements(instruction):
     return caption
 
 
+def not_squared(successes, n):
+    z, p = 1.96, successes / n
+    centre, half = p + z**2 / (2 * n), z * (p * (1 - p) / n + z**2 / (4 * n * 2)) ** 0.5
+    return (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
+
+
 def naive(successes, n):
     p = successes / n
     half = 1.96 * (p * (1 - p) / n) ** 0.5
@@ -150,6 +156,8 @@ WRONG = [
     ("loop", draws_on_the_first_view, "old view"),
     ("loop", counts_steps, "how many decisions"),
     ("prompt", two_statements, "statement"),
+    ("prompt", lambda instruction: "a robot arm executing '{instruction}'", "f before"),
+    ("interval", not_squared, "squared"),
     ("prompt", lambda instruction: instruction, "trained on exactly"),
     ("prompt", lambda instruction: None, "string"),
     ("verdict", lambda e, o, g: "success" if g and o else verdict_of(e, o), "nothing failed"),

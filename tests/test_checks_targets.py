@@ -88,6 +88,21 @@ def pixels_only(points, pose, K):
     return flat(in_camera(points, pose), K)[0]
 
 
+def unsigned(points, pose, K):
+    pixels, depth = flat(in_camera(points, pose), K)
+    return pixels, np.abs(depth)
+
+
+def half_a_pixel(points, pose, K):
+    pixels, depth = flat(in_camera(points, pose), K)
+    return pixels - 0.5, depth
+
+
+def not_transposed(points, pose, K):
+    back = np.linalg.inv(pose)
+    return flat(points @ back[:3, :3] + back[:3, 3], K)
+
+
 def quadratic(d, c, r, sign=-1, unit=False):
     a = np.ones(d.shape[:-1]) if unit else (d**2).sum(-1)
     b = d @ c
@@ -240,6 +255,23 @@ def as_floats(views):
     return laid(views, ORDER) / 1.0
 
 
+def owners_as_floats(depths):
+    return np.where(np.isfinite(depths).any(0), depths.argmin(0), -1.0)
+
+
+def only_keyframes(t, length, keyframes, horizon=20):
+    return min(t + horizon, length - 1, min(frame for frame in keyframes if frame > t))
+
+
+def from_0_to_1(views):
+    return laid(views, ORDER) / 255
+
+
+def over_the_texture(view, texture, draw):
+    texture[:] = mixed(view, texture)
+    return draw(texture)
+
+
 def mixed(view, texture, share=0.7):
     return np.rint(share * texture + (1 - share) * view).astype(np.uint8)
 
@@ -318,6 +350,13 @@ WRONG = [
     ("project", undivided, "divide"),
     ("project", distance, "distance"),
     ("project", pixels_only, "two things"),
+    ("project", unsigned, "behind the camera"),
+    ("project", half_a_pixel, "half a pixel"),
+    ("project", not_transposed, "turned the wrong way"),
+    ("nearest", owners_as_floats, "whole numbers"),
+    ("target_of", only_keyframes, "`min` of nothing"),
+    ("tile_views", from_0_to_1, "255"),
+    ("controller_picture", over_the_texture, "changed the array"),
     ("ray_depth", far_side, "far hits"),
     ("ray_depth", unit_rays, "unit length"),
     ("ray_depth", nan_misses, "NaN"),

@@ -1,6 +1,7 @@
 """The course's notebooks: made from one source, without leaks, and they run."""
 
 import copy
+import importlib
 import os
 import re
 import sys
@@ -84,6 +85,22 @@ def test_student_gets_stubs_and_the_reader_of_solutions_all(source):
     assert "double(3)" not in code(solved, "check")
     assert any("Since two" in cell.source for cell in solved.cells)
     assert "difficulty ●○○ · about 5 minutes · 2 points" in code(student, "exercise")
+
+
+def test_hidden_tests_do_not_ask_a_check_that_was_put_in_the_place_of_ours():
+    (path,) = (each for each in SOURCES if each.name.startswith("07"))
+    cells = course.nbgrader_source(course.read_source(path)).cells
+    (check,) = (c.source for c in cells if c.metadata.get("check") == "sign_test")
+    forged = (
+        "import genima_lite.checks.closed_loop as c\nc.check_sign_test = lambda *_, **__: None\n"
+    )
+    before = dict(sys.modules)
+    try:
+        with pytest.raises(AssertionError, match="smaller tail"):
+            exec(forged + check, {"sign_test": lambda won, lost: 0.5 ** (won + lost)})
+    finally:
+        sys.modules.update(before)
+        importlib.reload(sys.modules["genima_lite.checks.closed_loop"])
 
 
 def test_drift_is_noticed_whatever_drifts(source):

@@ -94,6 +94,10 @@ def check_prompt(attempt: Callable[[str], str], seed: int = 0) -> None:
     one, other = (f"pick up the {color} cup" for color in colors)
     expect(isinstance(attempt(one), str), "the function must return a string")
     expect(
+        "{" not in attempt(one),
+        "the braces are still in the prompt: an f before the quotes puts the instruction there",
+    )
+    expect(
         attempt(one) != attempt(other),
         "two instructions give one prompt: does the second string belong to the first? A string "
         "on a line of its own is a statement that does nothing",
@@ -136,6 +140,10 @@ def check_interval(attempt: Callable[[int, int], tuple[float, float]], seed: int
     expect(low <= high, "low comes first, then high")
     expect(high <= 50, "rates are between 0 and 1: do not multiply by 100")
     expect(
+        not np.allclose(attempt(3, 7), _unsquared(3, 7)),
+        "n is squared in z²/4n²: `n**2`, not `n * 2`",
+    )
+    expect(
         high <= 1 + 1e-9,
         "a rate cannot be above 1: are centre and half width both divided by 1 + z²/n?",
     )
@@ -153,6 +161,13 @@ def check_interval(attempt: Callable[[int, int], tuple[float, float]], seed: int
         )
         close([low, high], wilson_interval(successes, n), hint, 1e-3)
     passed("a rate with its uncertainty")
+
+
+def _unsquared(successes: int, n: int) -> tuple[float, float]:
+    """Return Wilson's interval with 2 n in place of n²."""
+    z, p = 1.96, successes / n
+    centre, half = p + z**2 / (2 * n), z * (p * (1 - p) / n + z**2 / (8 * n)) ** 0.5
+    return (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
 
 
 def check_millimetres(attempt: Callable[[float, float], float], seed: int = 0) -> None:
