@@ -15,7 +15,7 @@
 #
 # | | |
 # |---|---|
-# | time to read and solve | about 110 minutes |
+# | time to read and solve | about 95 minutes |
 # | time to run | three minutes on two free cores, most of it training; a GPU is not needed |
 # | reads | the shipped models in `data/mini-turbo` and `data/genima` |
 # | writes | a training run in the system's folder for temporary files; run again, it goes on there |
@@ -70,8 +70,9 @@ picture_grid(shown, each=2.8).saying(
 print(f"pixels that change: {100 * changed.mean():.0f} %")
 
 # %% [markdown]
-# Most pixels are to be copied. Only a few must be *decided*, and those hold the whole action. Keep
-# that in mind for section 4.
+# "Drawn on" are the views that the model sees, "to be drawn" is what it should make of them. Most pixels
+# are to be copied. Only a few must be *decided*, and those hold the whole action. Keep that in mind for
+# section 4.
 #
 # ## 2 · The caption that was never used
 #
@@ -94,7 +95,8 @@ asked = {text: agent.draw(seen, text) for text in (one, other, "pick up the cup"
 show_side_by_side(asked).saying("Three drawings on one scene: for either cup, and for no colour")
 
 # %% [markdown]
-# With a colour the cyan gripper goes to one cup; without one it cannot know. A model that was
+# With a colour the cyan sphere, the gripper's, goes to one cup; without one the model cannot know, and smears
+# it. A model that was
 # *trained* without would be there always, and an evaluation on tasks with one goal each would not
 # show it.
 
@@ -106,7 +108,7 @@ show_side_by_side(asked).saying("Three drawings on one scene: for either cup, an
 # - `"blind"`: two different instructions have the same *training* prompt;
 # - `"mismatch"`: for some instruction, training and evaluation build different prompts.
 #
-# The empty set means that all is well.
+# The empty set, `set()`, means that all is well.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -238,7 +240,8 @@ check_zero_gradients(zero_gradients, seed=1)
 
 # %% [markdown]
 # Now diffusers' ControlNet on mini-turbo, and the first steps of its training: gradients of the copy,
-# behind the zero convolutions, and the size of these.
+# behind the zero convolutions, and the size of these. `main` is the copy, `zero` are the zero convolutions;
+# the base is frozen.
 
 # %%
 import torch
@@ -389,6 +392,12 @@ curves_figure(
 )
 
 # %% [markdown]
+# Read off at 0.1: a sphere that is there in one of ten cases is drawn at a tenth of its strength without a
+# weight, and at half of it with weight 8. So a network that hesitates between two places draws two spheres
+# instead of two shadows. The last curve is for $|a - \text{value}|$ in place of the square: then the best $a$
+# is a median, 0 or 1 and nothing between, and it jumps where $p\,(1 + w)$ overtakes $1 - p$. (The library
+# squares unless `StepConfig.beta` is set; the shipped model was finished with `beta` 0.05, nearly the second.)
+#
 # ## 5 · First overfit one picture
 #
 # Before any real training: can the model learn *one* sample by heart? If not, something is broken, and
@@ -427,7 +436,10 @@ shown = {"drawn on": alone.conditions[0], "drawn": drawn, "to be drawn": alone.p
 picture_grid(shown, each=2.8).saying("One sample, drawn by a model that has seen nothing else")
 
 # %% [markdown]
-# Now the loop of the library: `Drawing` is the network with its loss, `Trainer` the only loop in the
+# The spheres are in their places, with their stripes; the background is still rough, and fifty steps are few.
+# So colours, arguments and targets are right.
+#
+# In the cells above you used the loop of the library: `Drawing` is the network with its loss, `Trainer` the only loop in the
 # package. Our adapter is `up-blocks`: the ControlNet learns, and the base's up-blocks along with it. The
 # paper freezes the base; with a base as small as ours that learns more slowly (250 steps, three tasks:
 # 77.7 % of the spheres missed against 55.9 %, `python benchmarks/compare_adapters.py --steps 250`,
@@ -490,7 +502,8 @@ found_on_views(shown["shipped"], found).saying("Circles where spheres were found
 # %% [markdown] exercise="missed" difficulty=2 minutes=8
 # ### Exercise 6: Which spheres are missed?
 #
-# `found` holds pixels, and NaN where a sphere was not found.
+# Return a mask that is true where a sphere is missed, by the rule above. `found` holds pixels, and NaN where a
+# sphere was not found. A sphere of which less than a quarter shows is never missed.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -539,8 +552,8 @@ for name, score in scores.items():
     print(f"{'':8s} {score.pixels:.2f} pixels off, gripper {score.millimetres:.0f} mm off in space")
 
 # %% [markdown]
-# The interval draws whole pictures again, since spheres of one picture are missed together. The shipped
-# model saw thirteen hours of training; on 258 decisions of eight tasks it misses 4.5 %
+# The interval is a bootstrap, which draws whole pictures again, since spheres of one picture are missed together. The
+# shipped model saw thirteen hours of training; on 258 decisions of eight tasks it misses 4.5 %
 # (`genima-lite score --demos H`, `docs/results.md`).
 
 # %% [markdown]
@@ -555,9 +568,9 @@ for name, score in scores.items():
 # %% [markdown] exercise="copies" difficulty=2 minutes=10
 # ### Exercise 7: A number for it
 #
-# A drawing is a copy if the drawn gripper lies nearer to the arm's than to the goal's. Return the share
-# of copies among the decisions that tell: the gripper was found, and goal and arm are at least `least`
-# metres apart.
+# A drawing is a copy if the drawn gripper lies nearer to where the arm's is than to where it should go, the
+# goal. Return the share of copies among the decisions that tell: the gripper was found, and goal and arm are
+# at least `least` metres apart.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -603,18 +616,20 @@ copying_figure(places)
 
 # %% [markdown]
 # Each mark is a new scene in which the arm was set down beside the expert's way. On the diagonal the
-# drawn gripper goes as far as it should; near the dashed line it stays with the arm. Of *yours* most
+# drawn gripper goes as far as it should; near the dashed line it stays with the arm. A cross is a copy by
+# exercise 7, and can lie on the diagonal: as far as it should, but in a wrong direction. In the grey band the
+# goal is too near to tell. Of *yours* most
 # grippers cannot be found at all: a hundred steps are enough for the arm's place, not for a goal, and
 # where no gripper is drawn even the word "copy" is too good. Look at the number not found before you
-# look at the marks. (The first exercise below trains longer.) What cures copying is
+# look at the marks. (The first of "Try it yourself" trains longer.) What cures copying is
 # data, not steps: the shipped model has seen 21,200 and then 39,900 such *perturbed states*. In an
 # earlier version the first of them took Genima from 202 to 251 of 400 solved episodes
 # (`genima-lite eval --policy genima --episodes 50 --seed 1000`, one training run each, `docs/results.md`).
 #
 # ## 9 · Play
 #
-# Compare on the held-out decisions. Where both fail, what is hard? Change the noise: where the drawing
-# changes with it, the model is not sure.
+# Compare on the held-out decisions; from left to right: seen, yours, shipped, true. Where both fail,
+# what is hard? Change the noise: where the drawing changes with it, the model is not sure.
 
 # %%
 from genima_lite.viz.model_widgets import compare_drawings

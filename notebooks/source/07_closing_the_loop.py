@@ -61,7 +61,8 @@ summaries = {name: summarize(episodes) for name, episodes in results.items()}
 success_figure(summaries).saying("Success rates by task and policy, with 95 % intervals")
 
 # %% [markdown]
-# Look at the widths. With so few episodes the jenga row could hide almost any truth. The committed table
+# (A bar is a 95 % interval: which true rates go well with what was seen.) Look at the widths. With so few
+# episodes the jenga row could hide almost any truth. The committed table
 # has fifty a task: play_jenga 30 of 50 for genima, 31 for act, 40 for the oracle (`docs/results.md`,
 # `genima-lite eval --policy genima --episodes 50 --seed 1000`, the same with the others).
 #
@@ -74,7 +75,8 @@ success_figure(summaries).saying("Success rates by task and policy, with 95 % in
 # %% [markdown] exercise="coverage" difficulty=2 minutes=12
 # ### Exercise 1: Coverage, without simulation
 #
-# Return the probability that an interval holds the true rate. `interval(k, n)` returns `(low, high)`.
+# Return the probability that an interval holds the true rate `p`, its ends included. `interval(k, n)` returns
+# `(low, high)` for `k` solved of `n`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -142,11 +144,18 @@ covered = {
 }
 curves_figure(covered, rates, ("true success rate, 25 episodes", "share of intervals that hold it"))
 
+# %% [markdown]
+# The naive interval is the textbook's $\hat p \pm 1.96\sqrt{\hat p(1 - \hat p)/n}$, with the measured rate
+# $\hat p = k/n$. Near 100 % it breaks its promise: of 25 of 25 it makes an interval without any width.
+# Wilson's asks instead which true rates would make a result like this one likely, and stays near 95 %. (The
+# teeth come from $k$ being whole.)
+
 # %% [markdown] exercise="needed" difficulty=1 minutes=6
 # ### Exercise 2: How many episodes?
 #
-# Return the least $n$ for which Wilson's interval at `round(rate * n)` successes is at most
-# `± half_width`. You may use `wilson_interval`.
+# Before an experiment: how many episodes make the interval narrow enough? Return the least $n$ for which
+# half the width of Wilson's interval at `round(rate * n)` successes is at most `half_width`. You may use
+# `wilson_interval(successes, n)`, which returns `(low, high)`.
 #
 # <details><summary>Hint</summary>
 #
@@ -312,7 +321,8 @@ success_figure(ablation).saying("Success of three policies with 20 and with 10 a
 #
 # A success rate says *that* something is wrong. Genima draws before it acts, so each decision has three
 # places in the room: where the gripper **should** go (the expert's target from where the arm is), where it was
-# **drawn** (found in the views and triangulated), and what the arm **reached**.
+# **drawn** (found in the views and triangulated), and what the arm **reached**. Below, a dot is a decision:
+# the error of drawing to the right, the error of following upwards. Which half is worse?
 
 # %%
 from genima_lite.viz.closing import blame_figure, error_places
@@ -402,6 +412,8 @@ from genima_lite.viz.closing import browse_failures
 browse_failures(recordings)
 
 # %% [markdown]
+# (Without a running kernel you see one decision; from left to right seen, drawn, true, seen next.)
+#
 # Questions that help: in which decision do drawn and true first differ? Is the sphere displaced, smeared, or of
 # the wrong colour? Is the next view one that a demonstration would ever have shown?
 #
@@ -412,15 +424,15 @@ browse_failures(recordings)
 #
 # ## 6 · DAgger in ten lines
 #
-# **DAgger** (Ross, Gordon and Bagnell, 2011) gets that data: the *policy* acts, so its own errors decide where one
+# **DAgger**, dataset aggregation (Ross, Gordon and Bagnell, 2011) gets that data: the *policy* acts, so its own errors decide where one
 # comes; the *expert* says, at every step, what would be right there. Now and then the expert acts as well, so that
 # one also comes to what lies behind the first error.
 
 # %% [markdown] exercise="dagger" difficulty=3 minutes=15
 # ### Exercise 6: Write it
 #
-# Run one episode for each seed. At every step, keep the pair of state and *expert's* action; then act: below
-# `helped` (ask `rng.random()` once a step) with the expert's action, else with the policy's.
+# Run one episode for each seed. At every step, keep the pair of state and *expert's* action; then act: with the
+# expert's action if `rng.random() < helped` (ask once a step), else with the policy's.
 #
 # `env.reset(seed)` returns the first state; `env.step(action)` returns the next state and whether the episode is
 # done. `policy` and `expert` are functions from a state to an action.
@@ -490,6 +502,10 @@ from genima_lite.viz.closing import visited_figure
 visited_figure({"expert's demonstrations": shown, "decisions of the policy": visited})
 
 # %% [markdown]
+# In a demonstration the gripper never leaves a narrow path. The policy's crosses lie beside the paths: some
+# because towers stand elsewhere in its scenes, some because its own errors led it there. Only a rollout asks
+# the expert what to do at such a place.
+#
 # ## 7 · A comparison that is unfair
 #
 # On the way to the shipped models the lead changed hands twice. Each time one of the two had just been trained further.
@@ -505,15 +521,15 @@ for one, first_solved, other, second_solved in [*history, ("genima", 723, "act",
 # (`docs/results.md`, *Does Genima beat ACT?* The baseline has had eighteen hours, Genima's two stages sixteen and a half.)
 # Whoever stops at the right moment can publish either result.
 
-# %% [markdown] exercise="unfair" difficulty=2 minutes=12
+# %% [markdown] exercise="unfair" difficulty=2 minutes=15
 # ### Exercise 7: Five ways to win without being better
 #
 # Two runs are described by dictionaries: `tasks`, `seeds` (of the evaluation), `chosen_on` (seeds that served to choose
 # this version among others), `errors` (episodes that crashed and were left out), `hours` (of training). Return the set of
-# what makes a comparison of them unfair:
+# what makes a comparison of them unfair, of these five words:
 #
 # - `"scenes"`: not the same tasks or not the same seeds (the order does not matter);
-# - `"trained"`: a seed of training, an even one, among either run's seeds;
+# - `"trained"`: a seed of training, an even one, among the seeds of either run;
 # - `"chosen"`: one of the runs was chosen on seeds on which it is evaluated;
 # - `"errors"`: either run left episodes out;
 # - `"budget"`: one had more than twice the hours of the other.
