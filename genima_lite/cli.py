@@ -45,19 +45,32 @@ def _call(name: str, arguments: list[str]) -> int:
 
     command = COMMANDS[name](arguments)
     command.__doc__ = f"{COMMANDS[name].__doc__}\n\n{cleandoc(command.__doc__ or '')}"
-    return tyro.cli(command, prog=f"genima-lite {name}", args=_with_lists(arguments))
+    return tyro.cli(
+        command,
+        prog=f"genima-lite {name}",
+        args=_with_lists(arguments, _BACKENDS.get(name, "bench")),
+    )
 
 
 _LISTS = ("variations", "--policies")
 """Ends of further options whose values may be lists with commas."""
 
 
-def _with_lists(arguments: list[str]) -> list[str]:
-    """Return arguments in which lists with commas, and `all` of something, are written out."""
-    from genima_lite.envs.api import BENCH, check_task, perturbation_names, task_names
+_BACKENDS = {"record": "arm"}
+"""Whose tasks a command without an option for it means."""
 
-    options = dict(pairwise(arguments))
-    backend, found = options.get("--backend", BENCH), list[str]()
+
+def _with_lists(arguments: list[str], backend: str = "bench") -> list[str]:
+    """Return arguments in which lists with commas, and `all` of something, are written out.
+
+    Args:
+        arguments: of a command.
+        backend: whose tasks they name, unless they say so.
+    """
+    from genima_lite.envs.api import check_task, perturbation_names, task_names
+
+    backend = dict(pairwise(arguments)).get("--backend", backend)
+    found = list[str]()
     for before, word in pairwise(["", *arguments]):
         if before == "--tasks" or before.endswith(".tasks"):
             names = task_names(backend) if word == "all" else word.split(",")

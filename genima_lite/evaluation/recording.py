@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from genima_lite.envs.api import HasExpert, HasFilm, RobotEnv
-from genima_lite.errors import Refusal
+from genima_lite.errors import Refusal, UserError
 from genima_lite.observation import Observation
 from genima_lite.targets.expert_targets import ExpertTargets
 from genima_lite.targets.horizon import HORIZON
@@ -105,7 +105,7 @@ class Recorder:
         self._steps = -1
         self._expert: ExpertTargets | None = None
         if isinstance(env, HasExpert):
-            with suppress(Refusal):  # out of the expert's reach
+            with suppress(Refusal, UserError):  # out of reach, or a real arm, which has none
                 self._expert = ExpertTargets(env, self._horizon, self._keyframes)
         self.stepped(env)
 

@@ -9,6 +9,7 @@ from typing import Any
 from genima_lite import locks
 from genima_lite.controller.run import ControllerRunConfig, train_controller
 from genima_lite.demos.collect import collect
+from genima_lite.demos.record import RecordConfig, Recorder
 from genima_lite.diffusion.finetune import FinetuneConfig, finetune
 from genima_lite.diffusion.pretrain import PretrainConfig, pretrain
 from genima_lite.policies.api import PolicyFactory, PolicySettings
@@ -48,6 +49,8 @@ def run_step(
     """
     if isinstance(config, CollectConfig):
         return _collect(out, config, report)
+    if isinstance(config, RecordConfig):
+        return _record(out, config, report)
     with locks.writing(out, below=True):
         if isinstance(config, SplitConfig):
             return split(out, config, report)
@@ -81,4 +84,11 @@ def pilot(policy: str, folder: str | None) -> PolicyFactory | None:
 def _collect(out: Path, config: CollectConfig, report: Report) -> None:
     made = collect(out, config.tasks, config.episodes, config.settings)
     for done, _ in enumerate(made, 1):
+        report("collecting", done, config.total, None)
+
+
+def _record(out: Path, config: RecordConfig, report: Report) -> None:
+    recorder = Recorder(out, config)
+    list(recorder.rescued())
+    for done, _ in enumerate(recorder.run(), 1):
         report("collecting", done, config.total, None)

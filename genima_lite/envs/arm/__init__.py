@@ -27,7 +27,7 @@ def make(spec: EnvSpec) -> ArmEnv:
 
 
 def task_names() -> list[str]:
-    """Return the bench's tasks, which the twin has."""
-    from genima_lite.envs import api
+    """Return the bench's tasks, which the twin has, and a few of the twin's own."""
+    from genima_lite.envs.arm.twin import tasks
 
-    return api.task_names(api.BENCH)
+    return tasks.task_names()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from genima_lite import panda
 from genima_lite.envs.actions import checked_actions
@@ -159,8 +160,14 @@ class ArmEnv:
         return None if self._parts.extra is None else self._parts.extra.state()
 
     def happened(self, success: bool) -> bool:
-        """Return whether the episode that ended was a success; a person may be asked."""
-        return self._parts.table.ended(success)
+        """Return whether the episode that ended was a success, and log it with what a person
+        notes; on a real table the person is asked for the success, too.
+        """
+        success = self._parts.table.ended(success)
+        note = self._operator.tells("A note on this episode (enter: none):")
+        told = {"success": success, "steps": self._steps, "halted": self.halted, "note": note}
+        self.log("ended", told)
+        return success
 
     @property
     def now(self) -> float:
@@ -189,8 +196,7 @@ class ArmEnv:
         done = success or self._steps >= self.time_limit or self.halted is not None
         self._steps = max(self._steps, before + 1)
         if done:
-            success = self._parts.table.ended(success)
-            self.log("ended", {"success": success, "steps": self._steps, "halted": self.halted})
+            success = self.happened(success)
         return Outcome(self._steps - before, success, done)
 
     def stream(
@@ -231,12 +237,15 @@ class ArmEnv:
         return {} if self._parts.extra is None else self._parts.extra.objects()
 
     def film_frame(self, size: int) -> np.ndarray:
-        """Return a picture (size, size, 3) uint8 for people.
-
-        Raises:
-            UserError: this is no twin.
+        """Return a picture (size, size, 3) uint8 for people: of the twin's own, or what the front
+        camera sees, or the first there is; black without any.
         """
-        return self._twin("a film").film_frame(size)
+        if self._parts.extra is not None:
+            return self._parts.extra.film_frame(size)
+        cameras = sorted(self._parts.cameras, key=lambda each: each.name != "front")
+        if not cameras:
+            return np.zeros((size, size, 3), np.uint8)
+        return np.asarray(Image.fromarray(cameras[0].picture().rgb).resize((size, size)))
 
     def close(self) -> None:
         """Bring the arm to rest and let go of everything."""

@@ -26,7 +26,7 @@ from genima_lite.envs.bench.perturbed import Perturbed, perturbation_seed
 from genima_lite.envs.bench.render import Renderer
 from genima_lite.envs.bench.scene import Scene
 from genima_lite.envs.bench.task import Task
-from genima_lite.envs.bench.tasks import check_task, load_task
+from genima_lite.envs.bench.tasks import load_task
 from genima_lite.envs.options import check_names, check_variation
 from genima_lite.envs.sentences import read_sentences
 from genima_lite.errors import UserError
@@ -93,9 +93,10 @@ class BenchEnv(gymnasium.Env):
             raise UserError(f"cameras is the text '{cameras}'; give a list of names")
         self.cameras, self.image_size = tuple(cameras), image_size
         self._views = Views(self.cameras, image_size, depth, mask)
-        check_perturbations(perturbations, strength, tasks=[check_task(task)])
+        loaded = self._loaded(task)
+        check_perturbations(perturbations, strength, tasks=[task])
         perturbed = Perturbed(tuple(perturbations), strength)
-        self._scenes = [Scene(shape, perturbed) for shape in perturbed.shapes(self._loaded(task))]
+        self._scenes = [Scene(shape, perturbed) for shape in perturbed.shapes(loaded)]
         self.scene = self._scenes[0]
         check_like("speed", speed)
         check_like("tracking", tracking)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from genima_lite.cameras import Camera as Pinhole
-from genima_lite.envs.api import BENCH, EnvSpec, make_env
+from genima_lite.envs.api import EnvSpec
 from genima_lite.envs.arm.api import Arm, Gripper
 from genima_lite.envs.arm.backend import Backend
 from genima_lite.envs.arm.calibration.store import read_calibration
@@ -17,6 +17,7 @@ from genima_lite.envs.arm.drivers.panda_py_arm import PandaPyArm, PandaPyGripper
 from genima_lite.envs.arm.drivers.wall import WallClock
 from genima_lite.envs.arm.operators import Operator
 from genima_lite.envs.arm.settings import ArmSettings
+from genima_lite.envs.arm.twin.tasks import load_task
 from genima_lite.errors import UserError
 
 
@@ -55,10 +56,9 @@ class SetTable:
     random_state = None
 
     def __init__(self, task: str, operator: Operator):
-        env = make_env(EnvSpec(task, cameras=(), backend=BENCH))
-        self.variations, self.time_limit = env.variations, env.time_limit
-        self._sentences = [env.instructions(v) for v in range(env.variations)]
-        env.close()
+        rules = load_task(task)
+        self.variations, self.time_limit = rules.variations, rules.time_limit
+        self._sentences = [rules.instructions(v) for v in range(rules.variations)]
         self._operator, self._task = operator, task
 
     def reset(self, seed: int | None, options: dict[str, Any]) -> int:

@@ -10,9 +10,11 @@ import numpy as np
 
 from genima_lite.envs.api import EnvSpec
 from genima_lite.envs.arm.settings import TwinSettings
+from genima_lite.envs.arm.twin.tasks import load_task
 from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.envs.bench.gl import mujoco
 from genima_lite.envs.bench.scene_state import STATE
+from genima_lite.envs.bench.task import Task
 from genima_lite.observation import CONTROL_PERIOD
 
 
@@ -47,6 +49,9 @@ class TwinWorld(BenchEnv):
         self.restore(scene)
         self._before = before - float(self.scene.data.time)
         self._begin_clock()
+
+    def _loaded(self, task: str) -> Task:
+        return load_task(task)
 
     def now(self) -> float:
         """Return simulated seconds since the twin was made."""
