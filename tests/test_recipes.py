@@ -66,7 +66,9 @@ def test_a_recipe_runs_to_the_end_and_is_evaluated(name, tmp_path, monkeypatch):
 
 
 def test_the_recipes_are_those_of_the_folder():
-    assert recipe_names() == sorted(("act", "laptop", "mini-turbo", "shipped", *LARGE, *GIVEN))
+    assert recipe_names() == sorted(
+        ("act", "laptop", "mini-turbo", "shipped", "twin", *LARGE, *GIVEN)
+    )
     for name in recipe_names():
         assert load_recipe(name).name == name
         assert load_recipe(name).version >= 1

@@ -1,7 +1,7 @@
 """The recipe `twin`: two tasks, from demonstrations recorded on the arm's twin.
 
-What is recorded through protocols, safety filter and cameras, with noise and lag, is what is trained
-on, as on a real arm. The baseline is enough to say what noise and lag cost; Genima on these
+What is recorded through protocols, safety filter and cameras, with noise and lag, is what is
+trained on, as on a real arm. The baseline is enough to say what noise and lag cost; Genima on these
 demonstrations is `train-diffusion` and `train-controller` with the same folders.
 """
 

@@ -1,5 +1,6 @@
-"""Tasks for the arm beside the bench's, of the kinds that the paper did on a real arm: one file each,
-found by its name. The bench keeps RLBench's 25.
+"""Tasks for the arm beside the bench's, of the kinds that the paper did on a real arm.
+
+One file each, found by its name. The bench keeps RLBench's 25.
 """
 
 from __future__ import annotations
