@@ -79,7 +79,7 @@ def main() -> None:
     ways = [(folder, fit) for folder in words.controllers.split(",") for fit in (False, True)]
     results = {}
     for folder, fit in track(ways, console=Console(stderr=True)):
-        name = f"{Path(folder).name}, {'fitted' if fit else 'network'}"
+        name = f"{Path(folder).parent.name}/{Path(folder).name}, {'fitted' if fit else 'network'}"
         which = (words.every, words.episodes, fit)
         results[name] = measure(load_controller(folder), episodes, *which)
     table = Table("task", "frames", *results, title="tip to target, mm: median, 90 %")
