@@ -228,6 +228,37 @@ def test_batches_are_the_same_with_any_number_of_workers_and_processes():
     assert torch.equal(whole[9].x, expected.x)
 
 
+def test_losses_are_scaled_in_float16_and_steps_that_overflow_are_left_out(tmp_path):
+    config = replace(CONFIG, precision="float16")
+    made = trainer(tmp_path, config)
+    before = [weight.detach().clone() for weight in made._weights.values()]
+    made._scaler.load_state_dict({**made._scaler.state_dict(), "scale": 2.0**40})
+    steps = made.run()
+    next(steps)
+    for weight, old in zip(made._weights.values(), before, strict=True):
+        assert torch.equal(weight, old), "its gradients were infinite"
+    assert made._scaler.get_scale() == 2.0**39
+    made._scaler.load_state_dict({**made._scaler.state_dict(), "scale": 2.0**16})
+    list(steps)
+    assert {weight.dtype for weight in made._weights.values()} == {torch.float32}
+    saved, _ = checkpoint.load(tmp_path / checkpoint.FILE, made._made_from)
+    assert saved.loss_scale == 2.0**16
+
+
+def test_a_run_in_float16_goes_on_exactly(tmp_path):
+    config = replace(CONFIG, precision="float16")
+    whole = [step.loss for step in trainer(tmp_path / "whole", config).run()]
+    first = trainer(tmp_path / "cut", config)
+    steps = first.run()
+    found = [next(steps).loss for _ in range(3)]
+    steps.close()
+    again = trainer(tmp_path / "cut", config)
+    assert again.step == 3
+    assert again._scaler.state_dict()["_growth_tracker"] == 3
+    assert found + [step.loss for step in again.run()] == whole
+    np.testing.assert_allclose(whole, losses_of(tmp_path / "single"), rtol=0.02)
+
+
 def test_half_precision_computes_alike_and_keeps_weights_in_single(tmp_path):
     single = trainer(tmp_path / "single")
     half = trainer(tmp_path / "half", replace(CONFIG, precision="bfloat16"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +39,22 @@ class Progress:
         seconds: spent on them, validations and checkpoints included.
         finished: no more steps will be made, although there could be.
         validations: numbers by name, with `step` and `minutes`; `None` for what cannot be measured.
+        loss_scale: of float16 (`genima_lite.training.precision.loss_scaler`), else `None`.
+        steady: steps since it changed.
     """
 
     step: int = 0
     seconds: float = 0.0
     finished: bool = False
     validations: list[dict[str, int | float | None]] = field(default_factory=list)
+    loss_scale: float | None = None
+    steady: int = 0
 
     def __post_init__(self) -> None:
-        if self.step < 0 or self.seconds < 0:
-            raise UserError("step and seconds must not be negative")
+        if min(self.step, self.seconds, self.steady) < 0:
+            raise UserError("step, seconds and steady must not be negative")
+        if self.loss_scale is not None and not 0 < self.loss_scale < float("inf"):
+            raise UserError("loss_scale must be positive and finite")
 
 
 @dataclass(kw_only=True)
@@ -91,7 +97,7 @@ def load(path: Path, made_from: Mapping[str, Any]) -> tuple[Progress, Groups]:
     for full, tensor in tensors.items():
         kind, _, name = full.partition(".")
         groups.setdefault(kind, {})[name] = tensor
-    return Progress(said.step, said.seconds, said.finished, said.validations), groups
+    return Progress(**{each.name: getattr(said, each.name) for each in fields(Progress)}), groups
 
 
 def saved_step(path: Path) -> int:

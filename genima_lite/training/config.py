@@ -34,7 +34,8 @@ class TrainingConfig:
     weights."""
     precision: str = "float32"
     """Or "bfloat16": convolutions and products of matrices at half precision, weights in single;
-    or "auto": bfloat16 where the processor knows it (`genima_lite.training.precision`)."""
+    "float16": the same with scaled losses, for GPUs without bfloat16; or "auto": bfloat16 where the
+    processor knows it (`genima_lite.training.precision`)."""
     seed: int = 0
     """Of new weights, batches, noise and dropout."""
     save_every: int = 200

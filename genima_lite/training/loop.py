@@ -34,10 +34,13 @@ from genima_lite.training.config import TrainingConfig
 from genima_lite.training.devices import make_accelerator, memory, to_device
 from genima_lite.training.ema import Average
 from genima_lite.training.log import Log
-from genima_lite.training.precision import resolved
+from genima_lite.training.precision import autocast, loss_scaler, resolved
 from genima_lite.training.schedule import rate
 
 B = TypeVar("B")
+
+LEAST_SCALE = 1.0
+"""Of losses in float16: gradients that overflow below it are no matter of scale."""
 
 ParameterGroups = dict[str, tuple[list[nn.Parameter], float]]
 """Trained parameters by a group's name, with a factor of their learning rate."""
@@ -115,6 +118,7 @@ class Trainer(Generic[B]):
         self.trainee, self.config, self.out = trainee, config, Path(out)
         precision = resolved(config.precision, device)
         self._accelerator = make_accelerator(device, precision, config.trackers, self.out)
+        self._precision, self._scaler = precision, loss_scaler(self._accelerator.device, precision)
         ours = (self._accelerator.process_index, self._accelerator.num_processes)
         batches.check_sharing(config, ours[1], workers)
         self._data, self._ours, self._workers, self._validate = data, ours, workers, validate
@@ -207,6 +211,10 @@ class Trainer(Generic[B]):
         Raises:
             UserError: a weight is not finite; the checkpoint from before stays.
         """
+        if self._scaler.is_enabled():
+            known = self._scaler.state_dict()
+            self._progress.loss_scale = float(known["scale"])
+            self._progress.steady = int(known["_growth_tracker"])
         if self.is_main:
             groups: checkpoint.Groups = {
                 "weights": dict(self._weights),
@@ -259,8 +267,10 @@ class Trainer(Generic[B]):
         for group in self._optimizer.param_groups:
             group["lr"] = group["highest"] * share
         names, sums = self._gradients(micro, coming)
+        self._scaler.unscale_(self._optimizer)
         norm = self._accelerator.clip_grad_norm_(self._weights.values(), self.config.gradient_norm)
-        self._optimizer.step()
+        self._scaler.step(self._optimizer)  # not where a scaled gradient is too large
+        self._scaler.update()
         self._optimizer.zero_grad(set_to_none=True)
         self._average.update(self.step)
         self._progress.step += 1
@@ -268,7 +278,10 @@ class Trainer(Generic[B]):
         known = torch.cat([sums, torch.stack([norm, size]).detach().to(sums)]).tolist()
         *means, gradient_norm, weights_norm = known
         numbers = dict(zip(names, means, strict=True))
-        self._check(loss=numbers["loss"], gradient=gradient_norm, weights=weights_norm)
+        self._check(loss=numbers["loss"])
+        if not (self._scaler.is_enabled() and self._scaler.get_scale() >= LEAST_SCALE):
+            self._check(gradient=gradient_norm)
+        self._check(weights=weights_norm)
         if log is not None:
             more = {"gradient_norm": gradient_norm, "learning_rate": group["lr"]}
             more["memory_gib"] = memory(self._accelerator.device)
@@ -296,9 +309,12 @@ class Trainer(Generic[B]):
             batch = to_device(next(coming), device)
             last = number == micro.each - 1  # only then do processes exchange gradients
             with nullcontext() if last else self._accelerator.no_sync(self._model):
-                loss, numbers = self._model(batch, micro.noise(self.step, number, device))
-                self._accelerator.backward(loss / micro.each)
-            sums.append(torch.stack([loss.detach(), *(x.detach() for x in numbers.values())]))
+                with autocast(device, self._precision):
+                    loss, numbers = self._model(batch, micro.noise(self.step, number, device))
+                self._accelerator.backward(self._scaler.scale(loss.float() / micro.each))
+            sums.append(
+                torch.stack([loss.detach().float(), *(x.detach() for x in numbers.values())])
+            )
             names = ["loss", *numbers]
         mean = torch.stack(sums).mean(0)
         return names, self._accelerator.reduce(mean, "mean") if self._ours[1] > 1 else mean
@@ -335,6 +351,9 @@ class Trainer(Generic[B]):
         checkpoint.restore(path, self._average.tensors, groups.get("average", {}))
         found = groups.get("optimizer", {})
         checkpoint.restore_optimizer(path, self._optimizer, self._names, found)
+        if self._scaler.is_enabled() and self._progress.loss_scale is not None:
+            scale = {"scale": self._progress.loss_scale, "_growth_tracker": self._progress.steady}
+            self._scaler.load_state_dict({**self._scaler.state_dict(), **scale})
 
 
 @dataclass(frozen=True)

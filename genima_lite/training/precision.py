@@ -6,8 +6,10 @@ import torch
 
 from genima_lite.errors import UserError
 
-PRECISIONS = ("float32", "bfloat16", "auto")
-"""`auto` is whichever of the others the processor is faster with (`fast_precision`)."""
+PRECISIONS = ("float32", "bfloat16", "float16", "auto")
+"""`auto` is whichever of the first two the processor is faster with (`fast_precision`)."""
+
+_HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def fast_precision(device: torch.device | str = "cpu") -> str:
@@ -29,13 +31,22 @@ def resolved(precision: str, device: torch.device | str) -> str:
 
 def frozen_dtype(precision: str, device: torch.device | str) -> torch.dtype:
     """Return in which precision networks are kept that do not learn: that of their arithmetic."""
-    return torch.bfloat16 if resolved(precision, device) == "bfloat16" else torch.float32
+    return _HALF.get(resolved(precision, device), torch.float32)
 
 
 def autocast(device: torch.device | str, precision: str) -> torch.autocast:
     """Return the context in which a forward pass runs at a precision."""
-    half = precision == "bfloat16"
-    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half)
+    half = _HALF.get(precision)
+    return torch.autocast(torch.device(device).type, half, enabled=half is not None)
+
+
+def loss_scaler(device: torch.device, precision: str) -> torch.amp.GradScaler:
+    """Return what multiplies losses, and skips steps whose gradients overflow; off but in float16.
+
+    The smallest gradients would be zero in float16, which has 5 bits of exponent. bfloat16 has as
+    many as single precision and needs none of this.
+    """
+    return torch.amp.GradScaler(device.type, enabled=precision == "float16")
 
 
 def check_precision(precision: str) -> None:
