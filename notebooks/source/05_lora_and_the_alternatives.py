@@ -39,6 +39,8 @@ rng = begin(seed=0)
 # the **rank**. Here is a layer of our base model, and its door at three ranks, to scale:
 
 # %%
+import numpy as np
+
 from genima_lite.viz.lora import low_rank_figure
 
 low_rank_figure(128, 512, ranks=(2, 8, 32))
@@ -57,9 +59,6 @@ low_rank_figure(128, 512, ranks=(2, 8, 32))
 #
 # The rank is in the shapes: it is the number of rows of `down`. What is divided by what?
 # </details>
-
-# %%
-import numpy as np
 
 
 # %% solution="lora_linear"
