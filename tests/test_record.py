@@ -281,7 +281,7 @@ def test_hands_and_settings_that_do_not_go_together_are_refused():
         ("needs it", lambda: HandSettings("leader")),
         ("leader is for hand leader", lambda: HandSettings("expert", leader="franky:1")),
         ("hand expert is for the twin", lambda: make_hand(HandSettings(), on_twin=False)),
-        ("give one of franky, panda-py", lambda: leader_arm("ur5:1.2.3.4")),
+        ("give panda-py: and its address", lambda: leader_arm("franky:1.2.3.4")),
         ("ahead is for policies", lambda: replace(EASY, arm=ArmSettings(ahead=3))),
         ("unknown task", lambda: RecordConfig(("dance",))),
     ):

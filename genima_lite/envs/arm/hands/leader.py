@@ -9,7 +9,6 @@ import numpy as np
 
 from genima_lite import panda
 from genima_lite.envs.arm.api import Arm
-from genima_lite.envs.arm.drivers.franky_arm import FrankyArm
 from genima_lite.envs.arm.drivers.panda_py_arm import PandaPyArm
 from genima_lite.envs.arm.drivers.wall import WallClock
 from genima_lite.envs.arm.hands.keys import GRIPPER, Keys, over
@@ -21,7 +20,8 @@ if TYPE_CHECKING:
 _NEAR = 0.1
 """Radians that leader and follower may be apart at the beginning."""
 
-_DRIVERS = {"franky": FrankyArm, "panda-py": PandaPyArm}
+_DRIVERS = {"panda-py": PandaPyArm}
+"""Those with a teaching mode; franky has none."""
 
 
 def leader_arm(where: str) -> Arm:
@@ -32,7 +32,7 @@ def leader_arm(where: str) -> Arm:
     """
     driver, _, address = where.partition(":")
     if driver not in _DRIVERS or not address:
-        raise UserError(f"leader is '{where}': give one of {', '.join(_DRIVERS)}, :, its address")
+        raise UserError(f"leader is '{where}': give panda-py: and its address; it must be a Panda")
     return _DRIVERS[driver](address, WallClock())
 
 
