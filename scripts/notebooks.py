@@ -54,6 +54,9 @@ if find_spec("genima_lite") is None:  # on Colab
     get_ipython().run_line_magic("pip", f"install -q '{{wanted}}'")
 
 """
+WITH_ARM = ("09_a_real_arm",)
+"""Notebooks that need the extra `arm` as well."""
+
 BADGES = """[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](\
 https://colab.research.google.com/github/{project}/blob/{version}/notebooks/{name}.ipynb) \
 [![Open in Binder](https://mybinder.org/badge_logo.svg)](\
@@ -139,7 +142,8 @@ def _add_launch(cells: list[Any], name: str) -> None:
     title, _, text = cells[0].source.partition("\n")
     badges = BADGES.format(project=PROJECT, version=VERSION, name=name)
     cells[0].source = f"{title}\n\n{badges}{text}"
-    setup[0].source = INSTALL + setup[0].source
+    install = INSTALL.replace("[models", "[arm,models") if name in WITH_ARM else INSTALL
+    setup[0].source = install + setup[0].source
 
 
 def _with_effort(task: Any, points: int) -> str:

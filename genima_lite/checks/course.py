@@ -50,6 +50,19 @@ def _named(package: str) -> str:
         return f"no {package}"
 
 
+def real_arm(what: str) -> str | None:
+    """Return a real arm's address, from the environment variable GENIMA_ARM; without one, print
+    that a cell skips itself, and return `None`.
+
+    Args:
+        what: the cell does, for the sentence.
+    """
+    address = os.environ.get("GENIMA_ARM") or None
+    if address is None:
+        print(f"Skipped, no arm here: this cell {what} at the address in GENIMA_ARM.")
+    return address
+
+
 def workspace(name: str) -> Path:
     """Return a folder in which a notebook's training goes on where it was stopped.
 

@@ -181,7 +181,7 @@ class SafetyFilter:
                 motion, self.state, self.rest = found
                 self._came_out()
                 if motion.seconds > 1.05 * self.seconds:
-                    self._log("slowed", {"seconds": motion.seconds, "asked": self.seconds})
+                    self._log("slowed", {"lasts": motion.seconds, "asked": self.seconds})
                 return motion
         raise self._halt(f"no allowed motion to the next row: {self._why(row)}")
 

@@ -17,7 +17,7 @@ from genima_lite.envs.arm.limits import FR3
 from genima_lite.errors import UserError
 
 STIFFNESS = np.array([300.0, 300.0, 300.0, 300.0, 125.0, 75.0, 25.0])
-"""(7,) N m / rad of the impedance tracker. On an emulator joints trail by up to 0.044 rad with them
+"""(7,) N m / rad of the impedance tracker. On an emulator joints trail by up to 0.042 rad with them
 (docs/real_arm.md)."""
 
 TORQUE_LIMIT, FORCE_LIMIT = 20.0, 30.0
