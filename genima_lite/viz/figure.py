@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 
 import matplotlib.figure
+from matplotlib.text import Text
 
 JOINT_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#4D4D4D")
 """One a joint, base to hand: Okabe and Ito's colour-blind safe set, grey in place of yellow."""
@@ -15,6 +16,12 @@ TEXT_COLOUR = "#222222"
 QUIET_COLOUR = "#5F5F5F"
 
 NOTEBOOK_DPI = 150
+
+COLUMN, NARROW = 7.67, 4.91
+"""Inches: the site's column, and the width of a figure whose pixels just fill it."""
+
+LEAST_POINTS = 8.0
+"""Of text as it is shown in that column."""
 
 
 class Figure(matplotlib.figure.Figure):
@@ -32,10 +39,28 @@ class Figure(matplotlib.figure.Figure):
         return self
 
     def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
-        """Return the PNG that Jupyter shows, and its alternative text."""
+        """Return the PNG that Jupyter shows, and its alternative text.
+
+        Text that would be smaller than `LEAST_POINTS` in the site's column is enlarged.
+        """
+        self._enlarge_text(self.smallest_points())
         buffer = BytesIO()
         self.savefig(buffer, format="png", dpi=NOTEBOOK_DPI)
         return buffer.getvalue(), {"alt": self.alt or self._titles()}
+
+    def smallest_points(self) -> float:
+        """Return the size below which a text is too small once the figure fills the column."""
+        return LEAST_POINTS * max(float(self.get_size_inches()[0]), NARROW) / COLUMN
+
+    def _enlarge_text(self, least: float) -> None:
+        self.draw_without_rendering()  # makes the labels of ticks
+        for axes in self.axes:
+            for axis in (axes.xaxis, axes.yaxis):
+                if any(each.get_fontsize() < least for each in axis.get_ticklabels()):
+                    axis.set_tick_params(which="both", labelsize=least)
+        for text in self.findobj(Text):
+            if text.get_fontsize() < least:
+                text.set_fontsize(least)
 
     def _titles(self) -> str:
         names = (
