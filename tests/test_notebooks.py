@@ -177,8 +177,6 @@ def test_pictures_and_size(committed):
 
 def test_pictures_have_a_text_for_those_who_do_not_see_them(committed):
     for notebook in committed:
-        if notebook.cells[0].source.startswith(("# 00", "# 01", "# 02")):
-            continue  # run before figures had one
         for output in (o for c in notebook.cells for o in c.get("outputs", [])):
             if "image/png" in output.get("data", {}):
                 assert len(output.metadata["image/png"]["alt"]) > 10

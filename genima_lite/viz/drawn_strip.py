@@ -56,7 +56,10 @@ def drawn_strip(steps: Sequence[RecordedStep], title: str = "", instruction: str
     for axes, step in zip(figure.axes[-len(steps) :], steps, strict=True):
         text = f"{step.step * CONTROL_PERIOD:.2f} s"
         axes.set_xlabel(text, fontsize=FONT, color=TEXT_COLOUR)
-    return figure
+    return figure.saying(
+        f"{len(steps)} decisions of {title or 'an episode'} from left to right; rows from above: "
+        f"{', '.join(rows)}"
+    )
 
 
 @dataclass(frozen=True)

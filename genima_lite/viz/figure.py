@@ -56,10 +56,10 @@ class Figure(matplotlib.figure.Figure):
         self.draw_without_rendering()  # makes the labels of ticks
         for axes in self.axes:
             for axis in (axes.xaxis, axes.yaxis):
-                if any(each.get_fontsize() < least for each in axis.get_ticklabels()):
+                if any(float(each.get_fontsize()) < least for each in axis.get_ticklabels()):
                     axis.set_tick_params(which="both", labelsize=least)
         for text in self.findobj(Text):
-            if text.get_fontsize() < least:
+            if float(text.get_fontsize()) < least:
                 text.set_fontsize(least)
 
     def _titles(self) -> str:

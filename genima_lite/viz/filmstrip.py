@@ -51,9 +51,10 @@ def filmstrip(demo: Demo, frames: int = 6, title: str = "", instruction: str = "
     for place, (step, picture) in enumerate(zip(steps, pictures, strict=True)):
         axes = figure.add_axes(layout.picture(place))
         _show_picture(axes, picture, step)
-        label_views(axes, cameras, layout.name_size, names=place == 0)
+        label_views(axes, cameras, layout.name_size, place == 0, layout.name_size < FONT)
     _draw_curves(figure, layout, demo, steps)
-    return figure
+    named = title or "an episode"
+    return figure.saying(f"{len(pictures)} moments of {named}, and its joint angles over time")
 
 
 def shown_steps(length: int, frames: int) -> list[int]:
@@ -135,7 +136,7 @@ class _Layout:
 def _write_title(figure: Figure, layout: _Layout, title: str, instruction: str) -> None:
     y = 1 - 0.2 / layout.height
     x = layout.picture(0)[0]
-    style: dict[str, Any] = {"va": "center", "fontsize": FONT + 2.5}
+    style: dict[str, Any] = {"va": "center", "fontsize": FONT + 3}
     text = figure.text(x, y, title, weight="bold", color=TEXT_COLOUR, **style)
     if instruction:
         after = text.get_window_extent().x1 / figure.bbox.width + 0.1 / layout.width

@@ -54,7 +54,8 @@ def outcome_figure(outcomes: Mapping[str, Mapping[Episode, bool]]) -> Figure:
             axes.text(column + 0.05, -0.35, task, fontsize=9, color=TEXT_COLOUR)
             axes.plot([column, column], [-0.6, len(outcomes)], color=MARK_COLOUR, lw=0.8)
     axes.text(-0.2, len(outcomes) + 0.25, "seed", ha="right", va="center", fontsize=8)
-    return figure
+    tasks = ", ".join(dict.fromkeys(task for task, _ in episodes))
+    return figure.saying(f"Solved or failed, a mark an episode of {tasks}: {', '.join(outcomes)}")
 
 
 def _cell(axes: Axes, column: int, row: int, solved: bool) -> None:

@@ -45,4 +45,5 @@ def show_side_by_side(pictures: Mapping[str, Mapping[str, np.ndarray]]) -> Figur
         axes.set_axis_off()
         axes.set_title(literal(title)[:MOST_LETTERS], fontsize=10, color=TEXT_COLOUR)
         label_views(axes, TILE_ORDER, 8, names=column == 0)
-    return figure
+    named = f"Side by side: {'; '.join(pictures)}. " if any(pictures) else ""
+    return figure.saying(f"{named}Four views: wrist and front, below right and left shoulder")

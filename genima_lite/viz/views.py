@@ -69,10 +69,13 @@ def tile_places(cameras: Sequence[str]) -> tuple[int, int, dict[str, tuple[int, 
     return 1, len(cameras), {camera: (0, column) for column, camera in enumerate(cameras)}
 
 
-def label_views(axes: Axes, cameras: Sequence[str], size: float, names: bool = True) -> None:
+def label_views(
+    axes: Axes, cameras: Sequence[str], size: float, names: bool = True, short: bool = False
+) -> None:
     """Draw white seams between the views on `axes`, and each camera's name in its corner.
 
-    The picture must fill the axes. `size` is the names' font size in points.
+    The picture must fill the axes. `size` is the names' font size in points; `short` leaves their
+    second word out, so that "right shoulder" is "right".
     """
     rows, columns, places = tile_places(cameras)
     if rows == 2:
@@ -84,7 +87,7 @@ def label_views(axes: Axes, cameras: Sequence[str], size: float, names: bool = T
         axes.text(
             (column + 0.04) / columns,
             1 - (row + 0.04) / rows,
-            camera.replace("_", " "),
+            camera.split("_")[0] if short else camera.replace("_", " "),
             transform=axes.transAxes,
             va="top",
             color="white",
