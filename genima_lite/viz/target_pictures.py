@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import numpy as np
 from matplotlib.patches import Circle
@@ -49,7 +50,7 @@ def picture_grid(
             shown.set(cmap="RdBu_r", clim=(-most, most))
         if picture.ndim == 2:
             figure.colorbar(shown, ax=axes, shrink=0.75)
-        axes.set_title(title, fontsize=9)
+        axes.set_title(fill(title, int(12 * each)), fontsize=9)
         axes.set_axis_off()
     return figure
 
