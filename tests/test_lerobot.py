@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ pytest.importorskip("pyarrow")
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
 from genima_lite import panda
 from genima_lite.cameras import mounted_camera
@@ -274,6 +276,164 @@ def test_what_lies_beside_must_be_of_the_same_episode(demos, tmp_path):
         one.write_bytes(other.read_bytes())
     with pytest.raises(DatasetError, match="which was changed since"):
         list(to_rlbench(tmp_path / "l", tmp_path / "back"))
+
+
+def changed_table(path, name, values):
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(table.column_names.index(name), name, pa.array(values)), path)
+
+
+def beside(change):
+    def damage(root):
+        path = root / "rlbench/episode-000000.json"
+        content = json.loads(path.read_text())
+        change(content)
+        path.write_text(json.dumps(content))
+
+    return damage
+
+
+def frames(name, change):
+    def damage(root):
+        path = root / "data/chunk-000/file-000.parquet"
+        changed_table(path, name, change(pq.read_table(path).column(name).to_pylist()))
+
+    return damage
+
+
+def huge_table(root):
+    count = 2_000_000
+    zeros = pa.array(np.zeros(count, np.int64))
+    names = ("episode_index", "frame_index", "task_index")
+    rows = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(8 * count, np.float32)), 8)
+    table = pa.table({"observation.state": rows, "action": rows, **dict.fromkeys(names, zeros)})
+    pq.write_table(table, root / "data/chunk-000/file-000.parquet", compression="zstd")
+
+
+def huge_sentences(root):
+    words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(2000, np.int32)), ["x" * 100_000])
+    table = pa.table({"task_index": np.arange(2000), "task": words.cast(pa.large_string())})
+    pq.write_table(table, root / "meta/tasks.parquet", compression="zstd")
+
+
+def huge_pictures(root):
+    content = BytesIO()
+    Image.new("RGB", (4096, 4096)).save(content, "png")
+    frames("observation.images.front", lambda p: [{"bytes": content.getvalue()}] * len(p))(root)
+    front = "observation.images.front"
+    changed_info(root, lambda i: i["features"][front].update(shape=[4096, 4096, 3]))
+
+
+DAMAGES = {
+    "total_episodes": (
+        lambda r: changed_info(r, lambda i: i.update(total_episodes=10**18)), "3 episodes, 10000"
+    ),
+    "huge table": (huge_table, "far too many values"),
+    "huge sentences": (huge_sentences, "unpacks to far more"),
+    "huge pictures": (huge_pictures, "file-000.parquet|4096x4096 pixels in"),
+    "path": (beside(lambda b: b.update(task="../../../evil")), "task is '../../../evil'"),
+    "hidden": (beside(lambda b: b.update(variation=-1)), "variation is no number"),
+    "unfindable": (beside(lambda b: b.update(episode=10**9)), "episode is no number"),
+    "no sentences": (beside(lambda b: b.update(sentences=[])), "sentences: should hold"),
+    "control": (beside(lambda b: b.update(sentences=["\x1b[2J"])), "sentences: .*no instruction"),
+    "seed": (beside(lambda b: b.update(random_seed=["MT19937", [1, 2], 0])), "not what we write"),
+    "arm": (beside(lambda b: b["recording"].update(arm="kuka")), "recording: robot is 'kuka'"),
+    "times": (beside(lambda b: b["recording"].update(seconds=[])), "seconds should be 12"),
+    "date": (beside(lambda b: b["recording"].update(began="now")), "began is 'now'"),
+    "action": (frames("action", lambda a: [[0.0] * 8] * len(a)), "was changed since"),
+    "text": (frames("action", lambda a: ["a"] * len(a)), "column 'action' holds string"),
+    "NaN": (frames("observation.state", lambda s: [[np.nan] * 8] * len(s)), "state holds NaN"),
+    "task": (frames("task_index", lambda t: [9] * len(t)), "episode 0: has no sentence"),
+    "no picture": (
+        frames("observation.images.front", lambda p: [{"bytes": None}] * len(p)),
+        "images.front, frame 0: no picture",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damages_are_refused_by_name_and_write_nothing(whole, tmp_path, name):
+    damage, words = DAMAGES[name]
+    shutil.copytree(whole, tmp_path / "l")
+    damage(tmp_path / "l")
+    with pytest.raises(UserError, match=words):
+        list(to_rlbench(tmp_path / "l", tmp_path / "a/b/back"))
+    left = [each for each in (tmp_path / "a").rglob("*") if each.is_file()]
+    assert [each.name for each in left] in ([], ["provenance.json"])
+
+
+def test_two_episodes_of_one_place_are_refused(whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "l")
+    beside(lambda content: content.update(episode=1))(tmp_path / "l")
+    with pytest.raises(UserError, match="episodes 0 and 1 are both episode 1"):
+        list(to_rlbench(tmp_path / "l", tmp_path / "back"))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    list(to_lerobot(write_demos(folder / "demos"), folder / "l", "png"))
+    return folder / "l"
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [([], "no height, width"), ([2**40, 2**40, 3], "no height, width"), ([16, 16, 3], "16x16")],
+)
+def test_pictures_must_have_the_size_that_is_said(whole, tmp_path, shape, words):
+    shutil.copytree(whole, tmp_path / "l")
+    front = "observation.images.front"
+    changed_info(tmp_path / "l", lambda i: i["features"][front].update(shape=shape))
+    with pytest.raises(UserError, match=words):
+        list(to_rlbench(tmp_path / "l", tmp_path / "back"))
+
+
+def test_a_name_that_leads_to_another_folder_is_refused(whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "l")
+
+    def rename(content):
+        views = content["features"]
+        views["observation.images.../../../x"] = views.pop("observation.images.front")
+
+    changed_info(tmp_path / "l", rename)
+    with pytest.raises(UserError, match="leads to another folder"):
+        list(to_rlbench(tmp_path / "l", tmp_path / "back"))
+
+
+def test_a_conversion_goes_on_only_with_the_same_calibration(tmp_path):
+    source, known = foreign(tmp_path), calibration(tmp_path)
+    next(to_rlbench(source, tmp_path / "back", known))
+    content = json.loads(known.read_text())
+    content["cameras"]["front"]["pose"][0][3] += 1.0
+    known.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="calibration = "):
+        next(to_rlbench(source, tmp_path / "back", known))
+
+
+@pytest.mark.parametrize(
+    "cameras", [["front=front", "front=wrist"], ["front=wrist", "wrist=wrist"]]
+)
+def test_each_camera_is_named_once(whole, tmp_path, cameras):
+    with pytest.raises(UserError, match="name each once"):
+        list(to_rlbench(whole, tmp_path / "back", cameras=cameras))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("size", [0, 0], "no picture"),
+        ("intrinsics", (-np.eye(3)).tolist(), "no focal lengths"),
+        ("distortion", [1e300] * 5, "coefficients"),
+        ("residual_pixels", 99, "off by 99.00 pixels"),
+    ],
+)
+def test_a_bad_calibration_is_refused(tmp_path, name, value, words):
+    source, known = foreign(tmp_path), calibration(tmp_path)
+    content = json.loads(known.read_text())
+    content["cameras"]["front"][name] = value
+    known.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=rf"calibration\.json.*{words}"):
+        list(to_rlbench(source, tmp_path / "back", known))
 
 
 def test_a_video_that_ends_early_is_refused(tmp_path):

@@ -1,5 +1,7 @@
 """RLBench's demonstrations: taken apart, learned from, measured, and acted on in its double."""
 
+import lzma
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -125,6 +127,44 @@ def test_a_broken_table_is_refused(tmp_path):
     np.savez(tmp_path / "lowdim.npz", task=np.array(["a"]))
     with pytest.raises(DatasetError, match="not such a table"):
         packed_episodes(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("frames", lambda a: -a, "frames has no numbers from 1"),
+        ("frames", lambda a: a + 0.5, "frames is of type float64"),
+        ("episode", lambda a: a - 9, "episode has numbers below 0"),
+        ("task", lambda a: np.arange(len(a)), "task is of type int64"),
+        ("joint_positions", lambda a: a * np.nan, "joint_positions holds NaN"),
+        ("gripper_pose", lambda a: 0 * a, "gripper_pose"),
+        ("joint_positions", lambda a: np.rad2deg(a), "is it in degrees"),
+        ("instruction", lambda a: np.array(["\x1b[2J"] * len(a)), "no instruction"),
+        ("task", lambda a: np.array(["../evil"] * len(a)), "no name of a task"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_damaged_values_in_a_table_are_refused(real, tmp_path, name, change, words):
+    path = tmp_path / "lowdim.npz"
+    table_of(path, [real])
+    with np.load(path) as whole:
+        np.savez(path, **{**whole, name: change(whole[name])})
+    with pytest.raises(DatasetError, match=words):
+        list(write_pieces(tmp_path / "out", pieces(stored_in(tmp_path), 0.1), 64))
+    assert not [each for each in tmp_path.rglob("*") if each.is_file() and each != path]
+
+
+def test_packed_files_that_would_grow_huge_or_never_end_are_refused(tmp_path):
+    folder = shutil.copytree(REAL / TASK, tmp_path / TASK) / "0"
+    (stored,) = packed_episodes(tmp_path)
+    (folder / "low_dim_obs.pkl.xz").write_bytes(lzma.compress(bytes(200 * 2**20), preset=0))
+    with pytest.raises(DatasetError, match=r"pkl\.xz: .*too large for its bytes"):
+        stored.read()
+    shutil.copy(REAL / TASK / "0/low_dim_obs.pkl.xz", folder)
+    (folder / "wrist.mkv").unlink()
+    os.mkfifo(folder / "wrist.mkv")
+    with pytest.raises(UserError, match=r"wrist\.mkv: a pipe"):
+        stored.read()
 
 
 # ------------------------------------------------------------------------------ taking apart

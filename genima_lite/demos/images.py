@@ -174,9 +174,14 @@ def _format(content: bytes) -> str:
     width, height, bits, color = struct.unpack_from(">IIBB", content, len(_SIGNATURE) + 8)
     if not (0 < width <= LARGEST and 0 < height <= LARGEST):
         raise ValueError(f"{width}x{height} pixels; sides have 1 to {LARGEST}")
-    if width * height * 3 > _FREE + _RATIO * len(content):
+    if not sensible_size(height, width, len(content)):
         raise ValueError(f"{width}x{height} pixels in {len(content)} bytes")
     return _FORMATS.get((bits, color), f"of {bits} bits and colour type {color}")
+
+
+def sensible_size(height: int, width: int, count: int) -> bool:
+    """Return whether a picture of so many pixels may lie in a file of `count` bytes."""
+    return max(height, width) <= LARGEST and height * width * 3 <= _FREE + _RATIO * count
 
 
 def _encode_rgb(image: np.ndarray) -> np.ndarray:

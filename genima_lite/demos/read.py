@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -136,12 +137,28 @@ def read_recording(folder: Path | str, frames: int) -> Recording | None:
         return None
     try:
         found = schema.read(Recording, path)
-        limits_of(found.arm)
     except UserError as error:
         raise DatasetError(f"{error}; record it again") from None
-    if len(found.seconds) != frames or not (np.diff(found.seconds) >= 0).all():
-        raise DatasetError(f"{path}: seconds should be {frames}, ascending; record it again")
+    if fault := recording_fault(found, frames):
+        raise DatasetError(f"{path}: {fault}; record it again")
     return found
+
+
+def recording_fault(found: Recording, frames: int) -> str | None:
+    """Return what is wrong with how an episode of so many frames was recorded, `None` if nothing
+    is.
+    """
+    try:
+        limits_of(found.arm)
+    except UserError as error:
+        return str(error)
+    if len(found.seconds) != frames or not (np.diff(found.seconds) >= 0).all():
+        return f"seconds should be {frames}, ascending"
+    try:
+        zoned = datetime.fromisoformat(found.began).tzinfo is not None
+    except ValueError:
+        zoned = False
+    return None if zoned else f"began is {found.began!r:.60}, no date as ISO 8601 with a time zone"
 
 
 def image_folders(folder: Path | str) -> list[tuple[str, str]]:

@@ -135,6 +135,11 @@ def stored_in(root: Path | str, tasks: Sequence[str] = ()) -> list[Stored]:
         raise UserError(
             f"{root}: no demonstrations{of}; give the folder that holds the task folders"
         )
+    for each in chosen:
+        if not each.task.isidentifier():
+            raise DatasetError(
+                f"{root}: '{each.task}' is no name of a task: letters, digits and _; rename it"
+            )
     return chosen
 
 

@@ -74,12 +74,12 @@ def load_descriptions(path: Path | str) -> tuple[list[str] | None, str | None]:
         stored = _load(Path(path))
     except DatasetError as error:
         return None, str(error)
-    problem = _no_sentences(stored)
+    problem = sentences_fault(stored)
     return (None, f"{path}: {problem}") if problem else (stored, None)
 
 
-def _no_sentences(stored: Any) -> str | None:
-    """Return what is wrong with instructions."""
+def sentences_fault(stored: Any) -> str | None:
+    """Return what is wrong with the instructions of a variation, `None` if nothing is."""
     if not isinstance(stored, list) or not stored or not all(isinstance(s, str) for s in stored):
         kind = stored.kind if isinstance(stored, Record) else type(stored).__name__
         return f"should hold a list of strings, holds {kind}"

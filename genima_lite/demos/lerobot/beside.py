@@ -16,11 +16,16 @@ import numpy as np
 from genima_lite import schema
 from genima_lite.demos.layout import DatasetError
 from genima_lite.demos.lerobot.tables import read_table, write_columns
+from genima_lite.demos.read import recording_fault
+from genima_lite.demos.unpickler import sentences_fault
 from genima_lite.demos.value_rules import ACTION
 from genima_lite.files import write_json
 from genima_lite.observation import CAMERAS, STATE_FIELDS, Demo, Observation, Recording
 
 _MISC = {ACTION: (8,), "executed_demo_joint_position_action": (7,), "joint_poses": (7, 7)}
+MOST_LETTERS = 80
+"""Of a task's name."""
+
 _SHAPES = {"gripper_matrix": (4, 4), "gripper_open": (1,)}
 """Of what is no row of numbers, before it becomes one."""
 
@@ -133,18 +138,40 @@ def read_beside(root: Path, index: int) -> tuple[Beside, Demo] | None:
     if not path.exists():
         return None
     found = schema.read(Beside, path)
-    table = read_table(beside_path(root, index, "parquet"), {"joint_positions": "any"})
+    if fault := _fault(found):
+        raise DatasetError(f"{path}: {fault}; copy it again")
+    needed = {"joint_positions": "numbers", "gripper_open": "numbers"}
+    table = read_table(beside_path(root, index, "parquet"), needed, _columns(found))
     try:
         demo = Demo([_frame(found, row) for row in zip_rows(table)])
         seed = found.random_seed
         if seed is not None:
             demo.random_seed = (seed[0], np.array(seed[1], np.uint32), *seed[2:])
+            np.random.RandomState().set_state(demo.random_seed)
     except (TypeError, ValueError, IndexError, KeyError, OverflowError) as error:
         broken = beside_path(root, index, "parquet")
         raise DatasetError(f"{broken}: not what we write ({error}); copy it again") from None
+    if found.recording and (fault := recording_fault(found.recording, len(demo))):
+        raise DatasetError(f"{path}: recording: {fault}; copy it again")
     demo.num_reset_attempts = found.num_reset_attempts
     demo.scene_state, demo.recording = found.scene_state, found.recording
     return found, demo
+
+
+def _fault(found: Beside) -> str | None:
+    """Return what is wrong with the place of an episode, or with its sentences."""
+    if not found.task.isidentifier() or len(found.task) > MOST_LETTERS:
+        return f"task is {found.task!r:.60}, no name of a task"
+    for name, number in (("variation", found.variation), ("episode", found.episode)):
+        if not 0 <= number < 10**9:
+            return f"{name} is no number from 0 to 999999999"
+    fault = sentences_fault(found.sentences)
+    return f"sentences: {fault}" if fault else None
+
+
+def _columns(found: Beside) -> list[str]:
+    """Return the columns that an episode's table may have."""
+    return [*STATE_FIELDS, *_MISC, *(f"{name}_camera_extrinsics" for name in found.cameras)]
 
 
 def zip_rows(columns: dict[str, list]) -> list[dict[str, Any]]:

@@ -10,14 +10,18 @@ from typing import Any
 import av
 import numpy as np
 
+from genima_lite.demos.images import LARGEST
 from genima_lite.demos.layout import DatasetError
 from genima_lite.errors import UserError
-from genima_lite.files import check_file
+from genima_lite.files import MEBIBYTE, check_file
 
 _OPTIONS = {"crf": "12", "preset": "medium", "g": "2", "bf": "0"}
 """Every other picture stands for itself, as in LeRobot's videos: any one is found fast."""
 
 CODEC = "h264"
+
+_FREE, _RATIO = 512 * MEBIBYTE, 1000
+"""Bytes that an episode's pictures may always take, and those for each byte of their video."""
 
 
 class Film:
@@ -88,7 +92,9 @@ class Projector:
         self._path: Path | None = None
         self._frames: Iterator[tuple[float, np.ndarray]] = iter(())
 
-    def show(self, path: Path, start: float, count: int, fps: float) -> list[np.ndarray]:
+    def show(
+        self, path: Path, start: float, count: int, fps: float, size: tuple[int, ...]
+    ) -> list[np.ndarray]:
         """Return pictures (H, W, 3) uint8.
 
         Args:
@@ -97,12 +103,15 @@ class Projector:
                 video ended.
             count: how many.
             fps: of the video.
+            size: height and width that its pictures must have.
 
         Raises:
-            DatasetError: no such video, or one that ends before, or has gaps.
+            DatasetError: no such video, one that ends before, or has gaps, or whose pictures are
+                of another size, or far too many for its bytes.
         """
+        check_size(path, count, size)
         if path != self._path or not count:
-            self._path, self._frames = path, _frames(path)
+            self._path, self._frames = path, frames_of(path, size)
         found = list[np.ndarray]()
         for seconds, picture in self._frames:
             wanted = start + len(found) / fps
@@ -119,16 +128,42 @@ class Projector:
         )
 
 
-def _frames(path: Path) -> Iterator[tuple[float, np.ndarray]]:
-    """Yield seconds and pictures of a whole video."""
+def check_size(path: Path, count: int, size: tuple[int, ...]) -> None:
+    """Refuse pictures that would take far more memory than a video's bytes can hold.
+
+    Raises:
+        DatasetError: they would, or there is no such file.
+    """
     try:
-        check_file(path)
+        most = max(_FREE, _RATIO * check_file(path))
+    except UserError as error:
+        raise DatasetError(str(error)) from None
+    height, width = size
+    if height * width * 3 * count > most or max(size) > LARGEST:
+        raise DatasetError(f"{path}: {count} pictures of {width}x{height} do not fit into it")
+
+
+def frames_of(path: Path, size: tuple[int, ...]) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield seconds and pictures of a whole video, all of one size: height and width.
+
+    Raises:
+        DatasetError: no readable video, or a picture of another size.
+    """
+    try:
         with av.open(str(path)) as container:
             if not container.streams.video:
                 raise DatasetError(f"{path}: has no pictures")
+            _check_alike(path, container.streams.video[0].codec_context, size)
             for frame in container.decode(container.streams.video[0]):
+                _check_alike(path, frame, size)
                 yield float(frame.time or 0.0), frame.to_ndarray(format="rgb24")
     except av.FFmpegError as error:
         raise DatasetError(f"{path}: no readable video ({error}); copy it again") from None
-    except UserError as error:
-        raise DatasetError(str(error)) from None
+
+
+def _check_alike(path: Path, shown: Any, size: tuple[int, ...]) -> None:
+    if (shown.height, shown.width) != size:
+        raise DatasetError(
+            f"{path}: pictures of {shown.width}x{shown.height}, not {size[1]}x{size[0]} as said; "
+            "copy the dataset again"
+        )

@@ -19,6 +19,9 @@ EPISODES = f"meta/episodes/{_FILE}.parquet"
 DATA, VIDEOS = f"data/{_FILE}.parquet", f"videos/{{video_key}}/{_FILE}.mp4"
 """LeRobot's patterns; a dataset with others is refused."""
 
+PICTURES = ("video", "image")
+"""Kinds of features that are pictures."""
+
 STATE, ACTION, IMAGES = "observation.state", "action", "observation.images."
 """Features: joints and gripper now, the command given now, and pictures by camera."""
 
@@ -80,11 +83,23 @@ class Info:
             raise UserError("data_path and video_path are others than LeRobot's own; copy it anew")
         if not self.fps > 0 or self.chunks_size < 1:
             raise UserError("fps and chunks_size must be above 0")
+        for name, feature in self.features.items():
+            if name.startswith(IMAGES) or feature.dtype in PICTURES:
+                _check_pictures(name, feature)
 
     def pictures(self, dtype: str | None = None) -> list[str]:
         """Return the features with pictures: all, or those that are "video" or "image"."""
-        kinds = ("video", "image") if dtype is None else (dtype,)
+        kinds = PICTURES if dtype is None else (dtype,)
         return [name for name, each in self.features.items() if each.dtype in kinds]
+
+
+def _check_pictures(name: str, feature: Feature) -> None:
+    if "/" in name or "\\" in name or ".." in name:
+        raise UserError(f"features: '{name}' is no name, but leads to another folder")
+    if feature.dtype not in PICTURES:
+        raise UserError(f"features.{name}: dtype is '{feature.dtype}', not video or image")
+    if len(feature.shape) != 3 or not all(0 < side < 2**16 for side in feature.shape):
+        raise UserError(f"features.{name}: shape is no height, width and channels")
 
 
 def read_info(root: Path) -> Info:

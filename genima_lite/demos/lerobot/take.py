@@ -13,13 +13,15 @@ import numpy as np
 from PIL import Image
 
 from genima_lite import locks, panda
+from genima_lite.demos.images import sensible_size
 from genima_lite.demos.layout import DatasetError, episode_folder
 from genima_lite.demos.lerobot import info as known
-from genima_lite.demos.lerobot.beside import read_beside, state_row, zip_rows
+from genima_lite.demos.lerobot.beside import MOST_LETTERS, read_beside, state_row, zip_rows
 from genima_lite.demos.lerobot.films import Projector
 from genima_lite.demos.lerobot.info import Info, read_info
 from genima_lite.demos.lerobot.tables import read_table, read_tasks
 from genima_lite.demos.order_rules import order_fault
+from genima_lite.demos.unpickler import sentences_fault
 from genima_lite.demos.value_rules import ACTION, value_faults
 from genima_lite.demos.write import write_episode
 from genima_lite.envs.arm.calibration.store import Calibration, read_calibration
@@ -30,6 +32,9 @@ from genima_lite.transforms import pose_vector
 
 _APART = 1e-5
 """How far float32 may be from what is beside it."""
+
+_BEYOND = 0.2
+"""How far a command of the gripper may lie beyond open or closed."""
 
 _JOINT = re.compile(r"(?:[a-z0-9_]*[._])?joint_?([1-7])(?:\.pos|_pos)?")
 _GRIPPER = re.compile(r"(?:[a-z0-9_]*[._])?gripper(?:\.pos|_pos|_open)?")
@@ -57,9 +62,15 @@ def to_rlbench(
         UserError: cameras that are unknown or not calibrated.
     """
     info = read_info(source)
-    reader = _Reader(source, info, dict(_pair(each) for each in cameras), calibration)
+    pairs = [_pair(each) for each in cameras]
+    if any(len(set(names)) < len(pairs) for names in zip(*pairs, strict=True)):
+        raise UserError(f"cameras {', '.join(cameras)}: name each once")
+    reader = _Reader(source, info, dict(pairs), calibration)
+    made_from = {"lerobot": fingerprint(source), "cameras": list(cameras)}
+    if calibration is not None:
+        made_from["calibration"] = fingerprint(calibration)
     with locks.writing(out):
-        claim(out, {"lerobot": fingerprint(source), "cameras": list(cameras)})
+        claim(out, made_from)
         for index in range(info.total_episodes):
             yield reader.copy(index, out)
 
@@ -87,11 +98,16 @@ class _Reader:
         self._projectors = {name: Projector() for name in self._views}
         self._at: Path | None = None
         self._numbers: dict[str, int] = {}
+        self._taken: dict[Path, int] = {}
 
     def copy(self, index: int, out: Path) -> Path:
         """Write one episode, if it is not there; return its folder."""
         row = self._episodes[index]
         rows = self._rows(row, index)
+        sentence = self._tasks.get(rows[0]["task_index"])
+        if sentence is None or (fault := sentences_fault([sentence])):
+            said = "has no sentence" if sentence is None else fault
+            raise DatasetError(f"{self._root}/{known.TASKS}: the task of episode {index}: {said}")
         beside = read_beside(self._root, index)
         if beside is not None:
             about, demo = beside
@@ -99,13 +115,15 @@ class _Reader:
             where = (about.task, about.variation, about.episode)
             sentences, chosen = about.sentences, list(range(len(rows)))
         else:
-            sentence = self._tasks.get(rows[0]["task_index"])
-            if sentence is None:
-                raise DatasetError(f"{self._root}: episode {index} has a task without a sentence")
             where, sentences = self._place(sentence), [sentence]
             chosen = _thinned(self._root, self._info.fps, len(rows))
             demo = self._demo(rows, chosen)
         folder = episode_folder(out, *where)
+        if (other := self._taken.setdefault(folder, index)) != index:
+            raise DatasetError(
+                f"{self._root}: episodes {other} and {index} are both episode {where[2]} of "
+                f"{where[0]}, variation {where[1]}; copy the dataset again"
+            )
         pictures = self._pictures(row, rows)
         if folder.exists():
             return folder
@@ -119,19 +137,19 @@ class _Reader:
     def _place(self, sentence: str) -> tuple[str, int, int]:
         """Return task, variation and episode for a sentence of somebody else's."""
         task = re.sub(r"[^a-z0-9]+", "_", sentence.lower()).strip("_")
-        task = task if task.isidentifier() else f"task_{task}"
+        task = (task if task.isidentifier() else f"task_{task}")[:MOST_LETTERS]
         number = self._numbers.get(task, 0)
         self._numbers[task] = number + 1
-        return task[:80], 0, number
+        return task, 0, number
 
     def _rows(self, row: Mapping[str, Any], index: int) -> list[dict[str, Any]]:
         """Return an episode's frames."""
         place = {"chunk_index": row["data/chunk_index"], "file_index": row["data/file_index"]}
         path = self._root / known.DATA.format(**place)
         if path != self._at:
-            columns = {known.STATE: "any", known.ACTION: "any"}
+            columns = {known.STATE: "numbers", known.ACTION: "numbers"}
             columns |= dict.fromkeys(("episode_index", "task_index", "frame_index"), "int")
-            self._kept, self._at = zip_rows(read_table(path, columns)), path
+            self._kept, self._at = zip_rows(self._read(path, columns)), path
         found = [each for each in self._kept if each["episode_index"] == index]
         numbers = [each["frame_index"] for each in found]
         if len(found) != row["length"] or numbers != list(range(len(found))) or not found:
@@ -141,6 +159,11 @@ class _Reader:
             )
         return found
 
+    def _read(self, path: Path, columns: Mapping[str, str]) -> dict[str, list]:
+        """Return a table of frames, with the pictures that are in it."""
+        shown = [name for name in self._views.values() if name in self._info.pictures("image")]
+        return read_table(path, columns, shown)
+
     def _values(self, rows: Sequence[Mapping[str, Any]], feature: str) -> np.ndarray:
         """Return rows (T, 8): RLBench's angles, gripper open."""
         try:
@@ -148,13 +171,16 @@ class _Reader:
             found = values[:, self._order[feature]]
         except (TypeError, ValueError, IndexError):
             raise DatasetError(f"{self._root}: {feature} is not as {known.INFO} says") from None
+        if not np.isfinite(found).all():
+            raise DatasetError(f"{self._root}: {feature} holds NaN or infinity")
         return np.column_stack([panda.from_franka(found[:, :7]), found[:, 7]])
 
     def _check_same(self, index: int, demo: Demo, rows: Sequence[Mapping[str, Any]]) -> None:
         """Refuse what lies beside LeRobot's files, if it is of another episode."""
-        now = self._values(rows, known.STATE)
-        exact = np.array([state_row(seen) for seen in demo], np.float64)
-        if now.shape != exact.shape or not np.allclose(now, exact, rtol=0, atol=_APART):
+        now, commands = self._values(rows, known.STATE), self._values(rows, known.ACTION)
+        if not (
+            _same(now, [state_row(seen) for seen in demo]) and _same(commands[:-1], demo.actions())
+        ):
             raise DatasetError(
                 f"{self._root}: rlbench/ is not of this dataset's episode {index}, which was "
                 "changed since; remove that folder and give a calibration"
@@ -163,7 +189,8 @@ class _Reader:
     def _demo(self, rows: Sequence[Mapping[str, Any]], chosen: list[int]) -> Demo:
         """Return an episode that somebody else recorded, without pictures."""
         states, actions = self._values(rows, known.STATE), self._values(rows, known.ACTION)
-        if not ((states[:, 7] >= 0) & (states[:, 7] <= 1)).all():
+        given = actions[:, 7]  # a little beyond the ends is usual
+        if not (_between(states[:, 7], 0, 1) and _between(given, -_BEYOND, 1 + _BEYOND)):
             raise DatasetError(
                 f"{self._root}: the gripper is no share from 0 (closed) to 1 (open); scale it first"
             )
@@ -196,10 +223,11 @@ class _Reader:
             )
         if name not in self._calibration.cameras:
             raise UserError(f"{self._calibrated_in}: camera '{name}' is not calibrated")
+        self._calibration.check_residuals(str(self._calibrated_in), name)
         return self._calibration
 
     def _size(self, name: str) -> int:
-        height, width, *_ = self._info.features[self._views[name]].shape
+        height, width = self._info.features[self._views[name]].shape[:2]
         if height != width:
             raise UserError(
                 f"{self._root}: pictures of '{name}' are {width}x{height}; cut and scale them "
@@ -217,12 +245,14 @@ class _Reader:
         self, name: str, row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
     ) -> list[np.ndarray]:
         feature = self._views[name]
+        size = tuple(self._info.features[feature].shape[:2])
         if self._info.features[feature].dtype == "image":
-            return [_opened(each.get(feature), self._root) for each in rows]
+            what = f"{self._root}: {feature}, frame"
+            return [_opened(each.get(feature), f"{what} {k}", size) for k, each in enumerate(rows)]
         place = {key: row[f"videos/{feature}/{key}"] for key in ("chunk_index", "file_index")}
         path = self._root / known.VIDEOS.format(video_key=feature, **place)
         start = row[f"videos/{feature}/from_timestamp"]
-        return self._projectors[name].show(path, start, len(rows), self._info.fps)
+        return self._projectors[name].show(path, start, len(rows), self._info.fps, size)
 
 
 def _camera_words(found: Calibration, name: str, tip: np.ndarray, size: int) -> dict[str, Any]:
@@ -236,13 +266,31 @@ def _camera_words(found: Calibration, name: str, tip: np.ndarray, size: int) -> 
     }
 
 
-def _opened(stored: Any, root: Path) -> np.ndarray:
-    """Return the picture of a row, (H, W, 3) uint8."""
+def _opened(stored: Any, what: str, size: tuple[int, ...]) -> np.ndarray:
+    """Return the picture of a row, (H, W, 3) uint8; `size` is height and width."""
+    content = stored.get("bytes") if isinstance(stored, dict) else None
+    if not isinstance(content, bytes):
+        raise DatasetError(f"{what}: no picture in the table; copy the dataset again")
     try:
-        with Image.open(BytesIO(stored["bytes"]), formats=("PNG", "JPEG")) as image:
-            return np.asarray(image.convert("RGB"))
+        with Image.open(BytesIO(content), formats=("PNG", "JPEG")) as image:
+            found = image.size[::-1]
+            if found == size and sensible_size(*found, len(content)):
+                return np.asarray(image.convert("RGB"))
     except Exception as error:  # Pillow raises many types for broken files
-        raise DatasetError(f"{root}: a picture is not readable ({error}); copy it again") from None
+        raise DatasetError(f"{what}: not readable ({error}); copy the dataset again") from None
+    raise DatasetError(
+        f"{what}: {found[1]}x{found[0]} pixels in {len(content)} bytes, {known.INFO} says "
+        f"{size[1]}x{size[0]}; copy the dataset again"
+    )
+
+
+def _between(values: np.ndarray, least: float, most: float) -> bool:
+    return bool(((values >= least) & (values <= most)).all())
+
+
+def _same(found: np.ndarray, wanted: Any) -> bool:
+    exact = np.asarray(wanted, np.float64)
+    return found.shape == exact.shape and np.allclose(found, exact, rtol=0, atol=_APART)
 
 
 def _thinned(root: Path, fps: float, count: int) -> list[int]:
@@ -263,9 +311,10 @@ def _episode_rows(root: Path, info: Info) -> dict[int, dict[str, Any]]:
     files = sorted((root / "meta/episodes").glob("chunk-*/file-*.parquet"))
     rows = [row for path in files for row in zip_rows(read_table(path, columns))]
     found = {row["episode_index"]: row for row in rows}
-    if sorted(found) != list(range(info.total_episodes)) or not found:
+    count = info.total_episodes
+    if not found or not len(rows) == len(found) == count or set(found) != set(range(len(found))):
         raise DatasetError(
-            f"{root}/meta/episodes: {len(found)} episodes, {info.total_episodes} in {known.INFO}; "
+            f"{root}/meta/episodes: {len(rows)} episodes, {info.total_episodes} in {known.INFO}; "
             "copy the dataset again"
         )
     return found

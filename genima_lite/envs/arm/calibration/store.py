@@ -10,12 +10,16 @@ import numpy as np
 
 from genima_lite import schema
 from genima_lite.cameras import Camera
+from genima_lite.envs.arm.limits import ROBOTS
 from genima_lite.errors import UserError
 from genima_lite.files import write_json
 from genima_lite.observation import CAMERAS
 
 MAX_DAYS, MAX_PIXELS, MAX_MILLIMETRES = 30.0, 1.0, 5.0
 """From which on a calibration is refused: its age, and its residuals."""
+
+COEFFICIENTS = (4, 5, 8, 12, 14)
+"""How many coefficients of distortion OpenCV knows."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,12 @@ class CameraCalibration:
                 raise UserError(f"{name} is no matrix") from error
             if found.shape != shape or not np.isfinite(found).all():
                 raise UserError(f"{name} is not {shape[0]} by {shape[1]} finite numbers")
+        if not all(0 < side < 2**16 for side in self.size):
+            raise UserError(f"size is {self.size[0]}x{self.size[1]} pixels; that is no picture")
+        if np.array(self.intrinsics).diagonal()[:2].min() <= 0:
+            raise UserError("intrinsics has no focal lengths in pixels, which are above 0")
+        if len(self.distortion) not in COEFFICIENTS or max(map(abs, self.distortion)) > 1e6:
+            raise UserError(f"distortion has no {COEFFICIENTS} coefficients of OpenCV's")
         turn = np.array(self.pose)[:3, :3]
         if not np.allclose(turn @ turn.T, np.eye(3), atol=1e-4) or np.linalg.det(turn) < 0:
             raise UserError("pose is no rigid transform: its rotation is none")
@@ -90,6 +100,8 @@ class Calibration:
     cameras: dict[str, CameraCalibration]
 
     def __post_init__(self) -> None:
+        if self.model not in ROBOTS:
+            raise UserError(f"model is '{self.model}': choose from {', '.join(ROBOTS)}")
         if unknown := [name for name in self.cameras if name not in CAMERAS]:
             raise UserError(f"no camera '{unknown[0]}': choose from {', '.join(CAMERAS)}")
         try:
@@ -122,9 +134,14 @@ class Calibration:
         for name in cameras:
             if name not in self.cameras:
                 raise UserError(f"{what}: camera '{name}' is not calibrated")
-            self._check_residuals(what, name)
+            self.check_residuals(what, name)
 
-    def _check_residuals(self, what: str, name: str) -> None:
+    def check_residuals(self, what: str, name: str) -> None:
+        """Refuse a camera that is off by too much; see `check`.
+
+        Raises:
+            UserError: see above.
+        """
         found = self.cameras[name]
         for value, most, unit in (
             (found.residual_pixels, MAX_PIXELS, "pixels"),
