@@ -19,7 +19,7 @@ from genima_lite.diffusion.train import save_model
 from genima_lite.diffusion.validate import Example
 from genima_lite.shipped import shipped
 from genima_lite.tiling import TILE_ORDER, tile
-from genima_lite.viz.lora import bars_figure, low_rank_figure, rows_figure
+from genima_lite.viz.lora import bars_figure, low_rank_figure, rows_figure, share_kept
 from genima_lite.viz.lora_scale import LowRankChange, ScaledLora, turn_change
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -103,3 +103,8 @@ def test_the_figures_say_what_they_show():
     assert "missed -" in rows_figure([nothing]).alt
     assert "ranks 2, 8" in low_rank_figure(16, 32, (2, 8)).alt
     assert bars_figure({"a": 1.0, "b": 0.0}, "bytes").alt == "Bars of bytes: a 1.0; b 0.0"
+
+
+def test_the_share_that_a_rank_keeps():
+    kept = share_kept(np.diag([3.0, 1.0]))
+    np.testing.assert_allclose(kept, [0.9, 1.0])

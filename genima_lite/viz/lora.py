@@ -41,6 +41,12 @@ def low_rank_figure(out: int, inside: int, ranks: Sequence[int]) -> Figure:
     )
 
 
+def share_kept(change: np.ndarray) -> np.ndarray:
+    """Return which share of a matrix's sum of squares its best approximations keep, by rank."""
+    squares = np.linalg.svd(change, compute_uv=False) ** 2
+    return np.cumsum(squares) / squares.sum()
+
+
 def bars_figure(values: Mapping[str, float], what: str, form: str = ".1f") -> Figure:
     """Draw numbers as bars, each with its number beside it.
 
