@@ -369,6 +369,18 @@ def test_two_episodes_of_one_place_are_refused(whole, tmp_path):
         list(to_rlbench(tmp_path / "l", tmp_path / "back"))
 
 
+def test_nothing_is_written_into_the_source_or_through_a_link(whole, demos, tmp_path):
+    for out in (whole, whole / "x"):
+        with pytest.raises(UserError, match="lies in the dataset that is read"):
+            list(to_rlbench(whole, out))
+    left = tmp_path / ".o.partial"
+    left.mkdir()
+    (left / "link").symlink_to(demos)
+    assert len(list(to_lerobot(demos, tmp_path / "o", "png"))) == 3
+    assert len(list(iterate_episodes(demos))) == 3
+    assert not (tmp_path / "o/link").is_symlink()
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")

@@ -70,7 +70,9 @@ def to_lerobot(source: Path, out: Path, pictures: str = "video") -> Iterator[Epi
 def _empty(folder: Path) -> None:
     """Remove what a killed process left in a folder whose lock we hold."""
     for each in folder.iterdir():
-        if each.is_dir():
+        if each.is_symlink():
+            each.unlink()
+        elif each.is_dir():
             shutil.rmtree(each)
 
 

@@ -59,8 +59,10 @@ def to_rlbench(
 
     Raises:
         DatasetError: no such dataset, a broken one, or one of another robot.
-        UserError: cameras that are unknown or not calibrated.
+        UserError: cameras that are unknown or not calibrated, or `out` lies in `source`.
     """
+    if out.resolve().is_relative_to(source.resolve()):
+        raise UserError(f"{out}: lies in the dataset that is read; choose another folder")
     info = read_info(source)
     pairs = [_pair(each) for each in cameras]
     if any(len(set(names)) < len(pairs) for names in zip(*pairs, strict=True)):
