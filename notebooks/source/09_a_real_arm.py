@@ -114,11 +114,11 @@ def turned(camera, degrees):
 front = mounted_camera("front", 256, tip)
 chain = np.concatenate([frames, tip[None]])
 panels = {f"{d} degrees off": (turned(front, d), chain) for d in (0, 2, 5)}
-draw_frames(seen.image("front"), panels, truth=chain)
+draw_frames(seen.image("front"), panels)
 
 # %% [markdown]
-# The dashed line is where the joints are. A policy that was taught with the left picture and is shown drawings of the middle
-# one reaches beside the button.
+# On the left the line runs through the arm and ends between the fingers; in the middle it has left them. Spheres drawn with the
+# middle camera teach a policy to reach beside the button.
 #
 # `genima-lite calibrate` ends with this picture for each camera. It also lets the arm move between two pictures and asks where
 # they differ, which tells two **swapped** cameras by themselves: the arm then moves where another camera should see it.
