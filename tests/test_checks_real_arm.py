@@ -112,6 +112,12 @@ def test_wrong_answers_are_named(name, attempt, hint):
     EXERCISES.refuse(name, attempt, hint)
 
 
+def test_the_joint_in_the_picture_stops_before_the_wall():
+    places, speeds = real_arm.pushed_at_a_wall(np.full(300, 3.0), 1.0, 1.5, 4.0, 0.01)
+    assert 0.98 < max(places) <= 1.0
+    assert max(speeds) == 1.5
+
+
 def test_the_failed_run_is_one_on_the_twin(tmp_path):
     pytest.importorskip("ruckig")
     real_arm.failed_run(tmp_path / "log.jsonl", seed=0)

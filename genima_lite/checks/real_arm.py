@@ -177,6 +177,22 @@ def _drive(attempt: Attempt, asks: np.ndarray, top: float, a: float, dt: float) 
         expect(furthest > 0.98, f"it stops at {furthest:.2f} rad: it may come up to the wall at 1")
 
 
+def pushed_at_a_wall(
+    asks: np.ndarray, wall: float, top: float, a: float, dt: float
+) -> tuple[list[float], list[float]]:
+    """Return where a joint is and how fast, step by step, that is asked for velocities (n,) and
+    kept from a wall as in the exercise.
+    """
+    q, v, places, speeds = 0.0, 0.0, [], []
+    for asked in asks:
+        most = a * (np.sqrt(dt**2 + 2 * max(wall - q, 0.0) / a) - dt)
+        v = float(np.clip(np.clip(asked, -top, min(top, most)), v - a * dt, v + a * dt))
+        q += v * dt
+        places.append(q)
+        speeds.append(v)
+    return places, speeds
+
+
 def check_budget(attempt: Attempt, seed: int = 0) -> None:
     """Check `budget(stages, rows, row)`: to rows asked ahead and rows left."""
     rng = np.random.default_rng(seed)
