@@ -43,6 +43,9 @@ SHOWN = 512
 _SMALLER = 0.4
 """Of the radius of Genima's spheres."""
 
+_SPARE = 4
+"""Postures more than are wanted, for those whose way the filter refuses."""
+
 MOVES = (
     panda.HOME + np.array([-0.25, 0.1, 0.0, -0.6, 0.0, 0.5, 0.0]),
     panda.HOME + np.array([0.25, 0.25, 0.1, -0.9, 0.2, 0.9, 0.3]),
@@ -215,10 +218,12 @@ class _Guide:
     def _placed(self, lens: Lens) -> HandEye:
         """Return where the camera is, from postures of the arm."""
         wanted = self._config.postures
-        postures = self._stand.postures(self._name, wanted)
+        postures = self._stand.postures(self._name, wanted + _SPARE)
         self._stand.fasten(self._name)
-        coverage, views, tips = Coverage(self._size, len(postures)), [], []
+        coverage, views, tips = Coverage(self._size, wanted), [], []
         for joints in postures:
+            if len(views) == wanted:
+                break
             if not self._stand.go(joints):
                 self._say(f"{self._name}: a posture was left out, the filter refused the way")
                 continue
