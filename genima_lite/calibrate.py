@@ -201,8 +201,8 @@ class _Guide:
     def _lens(self) -> Lens:
         """Return the lens, from boards held before the camera."""
         coverage, views = Coverage(self._size, self._config.lens_views), []
-        number = 0
-        while coverage.views < self._config.lens_views and number < 4 * self._config.lens_views:
+        number, wanted = 0, self._config.lens_views
+        while (coverage.views < wanted or coverage.share < ENOUGH) and number < 4 * wanted:
             if not self._stand.hold(self._name, number):
                 break
             corners = self._look(coverage, "lens")
@@ -220,7 +220,7 @@ class _Guide:
         wanted = self._config.postures
         postures = self._stand.postures(self._name, wanted + _SPARE)
         self._stand.fasten(self._name)
-        coverage, views, tips = Coverage(self._size, wanted), [], []
+        coverage, views, tips = Coverage(self._size, wanted), list[Corners](), list[np.ndarray]()
         for joints in postures:
             if len(views) == wanted:
                 break
