@@ -35,13 +35,19 @@ SCENES = {
 
 
 def chosen(exercise: str, seed: int) -> tuple[str, Twist] | None:
-    """Return the variant of an exercise, and its name; `None` where it has none."""
+    """Return the variant of an exercise (a key of `TWISTS`), and its name; `None` without any."""
     options = sorted(TWISTS.get(exercise, {}))
     if not options:
         return None
     rng = np.random.default_rng([seed, zlib.crc32(exercise.encode())])
     name = options[int(rng.integers(len(options)))]
     return name, TWISTS[exercise][name]
+
+
+def _of(number: str, cell: Any, seed: int) -> tuple[str, Twist] | None:
+    """Return the variant of the exercise that a cell belongs to."""
+    (name,) = (cell.metadata[part] for part in notebooks.PARTS if part in cell.metadata)
+    return chosen(f"{number} {name}", seed)
 
 
 def edited(source: str, edits: tuple[tuple[str, str], ...], where: str) -> str:
@@ -57,26 +63,33 @@ def edited(source: str, edits: tuple[tuple[str, str], ...], where: str) -> str:
     return source
 
 
-def vary(cells: list[Any], seed: int, hints: int | None = None) -> list[str]:
-    """Change a source's exercises; return the names of those that have another contract."""
+def vary(number: str, cells: list[Any], seed: int, hints: int | None = None) -> list[str]:
+    """Change a source's exercises; return the names of those that have another contract.
+
+    Args:
+        number: the notebook's, such as "02".
+        cells: of the source.
+        seed: of the variant.
+        hints: how many an exercise keeps; `None`: all.
+    """
     varied = []
     for cell in cells:
         if "exercise" in cell.metadata:
-            _vary_text(cell, seed, hints)
-        elif "solution" in cell.metadata and (found := chosen(cell.metadata["solution"], seed)):
+            _vary_text(number, cell, seed, hints)
+        elif "solution" in cell.metadata and (found := _of(number, cell, seed)):
             name = cell.metadata["solution"]
             cell.source = edited(cell.source, found[1].edits, f"exercise '{name}'")
             varied.append(name)
         elif "check" in cell.metadata:
-            _vary_check(cell, seed)
+            _vary_check(number, cell, seed)
     return varied
 
 
-def _vary_text(cell: Any, seed: int, hints: int | None) -> None:
+def _vary_text(number: str, cell: Any, seed: int, hints: int | None) -> None:
     """Say the other contract at the end of an exercise's text, above its hints."""
     text, mark, folded = cell.source.partition("<details>")
     blocks = re.findall(r"<details>.*?</details>", mark + folded, re.DOTALL)
-    if found := chosen(cell.metadata["exercise"], seed):
+    if found := _of(number, cell, seed):
         text += f"**In your variant:** {found[1].says}\n\n"
         text += (
             "(Hints, and what the checks say, are of the public version: mind the difference.)\n\n"
@@ -84,14 +97,14 @@ def _vary_text(cell: Any, seed: int, hints: int | None) -> None:
     cell.source = text + "\n".join(blocks if hints is None else blocks[:hints])
 
 
-def _vary_check(cell: Any, seed: int) -> None:
+def _vary_check(number: str, cell: Any, seed: int) -> None:
     """Let a check test the other contract, with other numbers in its hidden tests."""
     name = cell.metadata["check"]
     hidden = int(np.random.default_rng([seed, zlib.crc32(name.encode()), 1]).integers(2, 10_000))
     cell.source = cell.source.replace("seed=1)", f"seed={hidden})")
-    if found := chosen(name, seed):
+    if found := _of(number, cell, seed):
         call = rf"check_{name}\((\w+)"
-        wrapped = rf'check_{name}(in_variant("{name}", "{found[0]}", \1)'
+        wrapped = rf'check_{name}(in_variant("{number} {name}", "{found[0]}", \1)'
         body = re.sub(call, wrapped, cell.source)
         cell.source = f"from genima_lite.checks.variants import in_variant\n{body}"
 
@@ -123,7 +136,7 @@ def main() -> int:
         if given.names and not path.name.startswith(tuple(given.names)):
             continue
         source = jupytext.read(path)
-        varied = vary(source.cells, given.seed, given.hints)
+        varied = vary(path.name[:2], source.cells, given.seed, given.hints)
         if given.task:
             other_task(path.stem, source.cells, given.task)
         made.append(given.folder / "variants" / path.name)

@@ -40,6 +40,11 @@ class Twist:
 def in_variant(exercise: str, option: str, attempt: Attempt) -> Attempt:
     """Return a student's function of a variant as the exercise's public check wants it.
 
+    Args:
+        exercise: a key of `TWISTS`.
+        option: which of its variants.
+        attempt: the student's function.
+
     Raises:
         UserError: no such exercise or option.
     """
@@ -138,7 +143,7 @@ def _missed(depths: Any) -> np.ndarray:
 
 
 TWISTS: Mapping[str, Mapping[str, Twist]] = {
-    "interval": {
+    "00 interval": {
         "percent": Twist(
             "Return both ends **in per cent**, within [0, 100].",
             (
@@ -162,8 +167,8 @@ TWISTS: Mapping[str, Mapping[str, Twist]] = {
             after(lambda found: (found[0] - found[1], found[0] + found[1])),
         ),
     },
-    "world_point": lengths("(3,) in metres", "(camera.pose @ np.append(ray * metres, 1.0))[:3]"),
-    "turn_between": {
+    "01 world_point": lengths("(3,) in metres", "(camera.pose @ np.append(ray * metres, 1.0))[:3]"),
+    "01 turn_between": {
         unit: Twist(
             f"Return the angle in **{unit}**, not in radians.",
             (
@@ -174,8 +179,8 @@ TWISTS: Mapping[str, Mapping[str, Twist]] = {
         )
         for unit, by in (("degrees", 180 / math.pi), ("whole turns", 0.5 / math.pi))
     },
-    "action_chunk": _PADDED,
-    "project": {
+    "01 action_chunk": _PADDED,
+    "02 project": {
         "rows": Twist(
             "Return pixels as **row, then column**, as one indexes pictures.",
             (
@@ -185,14 +190,14 @@ TWISTS: Mapping[str, Mapping[str, Twist]] = {
             after(lambda found: (np.asarray(found[0])[:, ::-1], found[1])),
         )
     },
-    "ray_depth": {
+    "02 ray_depth": {
         "minus": Twist(
             "Return **-1 for a ray that misses**, not infinity.",
             (("infinity for a miss", "-1 for a miss"), (", np.inf)", ", -1.0)")),
             after(_missed),
         )
     },
-    "nearest": {
+    "02 nearest": {
         "from_one": Twist(
             "Number the spheres **from 1**; 0 is for pixels without one.",
             (
@@ -202,7 +207,7 @@ TWISTS: Mapping[str, Mapping[str, Twist]] = {
             after(lambda found: np.asarray(found) - 1),
         )
     },
-    "target_of": {
+    "02 target_of": {
         "ahead": Twist(
             "Return **how many frames ahead** of t the drawn frame is, not its number.",
             (
@@ -212,7 +217,7 @@ TWISTS: Mapping[str, Mapping[str, Twist]] = {
             lambda attempt: lambda t, *rest: attempt(t, *rest) + t,
         )
     },
-    "add_noise": {
+    "03 add_noise": {
         "noise": Twist(
             "The share that is given is that of the **noise**: at 0 nothing is added.",
             (
@@ -225,7 +230,7 @@ TWISTS: Mapping[str, Mapping[str, Twist]] = {
             before(lambda clean, noise, kept: (clean, noise, 1 - kept)),
         )
     },
-    "guide": {
+    "03 guide": {
         "beyond": Twist(
             "Here `scale` counts what is added **beyond the text**: at 0 the result is `given`.",
             (
@@ -235,7 +240,7 @@ TWISTS: Mapping[str, Mapping[str, Twist]] = {
             before(lambda without, given, scale: (without, given, scale - 1)),
         )
     },
-    "attention": {
+    "03 attention": {
         "columns": Twist(
             "Return the weights **with a row for each key**, (L, N).",
             (
@@ -248,7 +253,7 @@ TWISTS: Mapping[str, Mapping[str, Twist]] = {
             after(lambda found: np.asarray(found).T),
         )
     },
-    "weighted_loss": {
+    "04 weighted_loss": {
         "whole": Twist(
             _WEIGHT,
             (
@@ -258,7 +263,7 @@ TWISTS: Mapping[str, Mapping[str, Twist]] = {
             before(lambda error, changed, weight: (error, changed, 1 + weight)),
         )
     },
-    "drawn_strength": {
+    "04 drawn_strength": {
         "whole": Twist(
             _WEIGHT,
             (
@@ -268,7 +273,7 @@ TWISTS: Mapping[str, Mapping[str, Twist]] = {
             before(lambda p, weight: (p, 1 + weight)),
         )
     },
-    "copies": {
+    "04 copies": {
         "going": Twist(
             "Return the share of decisions that **go** for their target, not of copies.",
             (
@@ -278,7 +283,27 @@ TWISTS: Mapping[str, Mapping[str, Twist]] = {
             after(lambda found: 1 - found),
         )
     },
-    "chunk": {
+    "05 training_bytes": {
+        "megabytes": Twist(
+            "Return **megabytes**: a million bytes each.",
+            (
+                ("Return bytes of weights", "Return megabytes of weights"),
+                ("return sum(2 * out", "return 1e-6 * sum(2 * out"),
+            ),
+            after(lambda found: round(found * 1e6)),
+        )
+    },
+    "05 change_left": {
+        "gone": Twist(
+            "Return what is **gone** of the change: 0 for a copy, 1 where nothing is left.",
+            (
+                ("what is left of the change, 1 for", "what is gone of the change, 0 for"),
+                ("float(left[changes].mean()", "1 - float(left[changes].mean()"),
+            ),
+            after(lambda found: 1 - found),
+        )
+    },
+    "06 chunk": {
         "padded": Twist(
             _PADDED["padded"].says,
             (
@@ -288,7 +313,7 @@ TWISTS: Mapping[str, Mapping[str, Twist]] = {
             second(np.logical_not),
         )
     },
-    "kl": {
+    "06 kl": {
         "bits": Twist(
             "Return it in **bits**: the natural logarithm's number, divided by ln 2.",
             (
@@ -301,7 +326,7 @@ TWISTS: Mapping[str, Mapping[str, Twist]] = {
             after(lambda found: found * math.log(2)),
         )
     },
-    "soft_argmax": {
+    "06 soft_argmax": {
         "rows": Twist(
             "Return **(row, column)**, as one indexes pictures.",
             (
@@ -314,14 +339,14 @@ TWISTS: Mapping[str, Mapping[str, Twist]] = {
             after(lambda found: np.asarray(found)[::-1]),
         )
     },
-    "film": {
+    "06 film": {
         "factor": Twist(
             "Here `scale` is the **factor itself**: at 1 and shift 0 nothing changes.",
             (("(1 + scale[..., None, None]) * maps", "scale[..., None, None] * maps"),),
             before(lambda maps, scale, shift: (maps, 1 + scale, shift)),
         )
     },
-    "coverage": {
+    "07 coverage": {
         "missing": Twist(
             "Return the probability that the interval **misses** the true rate.",
             (
@@ -331,7 +356,7 @@ TWISTS: Mapping[str, Mapping[str, Twist]] = {
             after(lambda found: 1 - found),
         )
     },
-    "needed": {
+    "07 needed": {
         "points": Twist(
             "`half_width` is given in **percentage points**: 5 for ± 0.05.",
             (
@@ -341,7 +366,7 @@ TWISTS: Mapping[str, Mapping[str, Twist]] = {
             before(lambda rate, half: (rate, 100 * half)),
         )
     },
-    "sign_test": {
+    "07 sign_test": {
         "tail": Twist(
             "Return the p of **one tail** only: of `min(won, lost)` or fewer heads.",
             (
@@ -351,11 +376,11 @@ TWISTS: Mapping[str, Mapping[str, Twist]] = {
             after(lambda found: min(1.0, 2 * found)),
         )
     },
-    "split": lengths(
+    "07 split": lengths(
         "following's errors; places (N, 3) in metres",
         "float(np.median(drawing)), float(np.median(following))",
     ),
-    "kept": {
+    "08 kept": {
         "lost": Twist(
             "Return the share that is **lost**, and the ends of *its* interval, lower first.",
             (
@@ -371,7 +396,7 @@ TWISTS: Mapping[str, Mapping[str, Twist]] = {
             after(lambda found: (1 - found[0], 1 - found[2], 1 - found[1])),
         )
     },
-    "believed": {
+    "08 believed": {
         "error": Twist(
             "Return the **error**: where it believes the point to be, less where the point is.",
             (
@@ -381,6 +406,29 @@ TWISTS: Mapping[str, Mapping[str, Twist]] = {
             lambda attempt: lambda point, *rest: attempt(point, *rest) + point,
         )
     },
-    "metres": lengths("depth (H, W) in metres of", "near + fraction * (far - near)"),
+    "08 metres": lengths("depth (H, W) in metres of", "near + fraction * (far - near)"),
+    "09 project": {
+        "rows": Twist(
+            "Return pixels as **row, then column**, as one indexes pictures.",
+            (
+                ("pixels (N, 2) of", "pixels (N, 2), row then column, of"),
+                ("image[:, :2] / image[:, 2:]", "(image[:, :2] / image[:, 2:])[:, ::-1]"),
+            ),
+            after(lambda found: np.asarray(found)[:, ::-1]),
+        )
+    },
+    "09 largest_jerk": {
+        "degrees": Twist(
+            "Return it in **degrees** a second cubed.",
+            (
+                ("|jerk| in rad/s^3 of", "|jerk| in degrees/s^3 of"),
+                (
+                    "float(np.abs(np.diff(positions, 3))",
+                    "180 / np.pi * float(np.abs(np.diff(positions, 3))",
+                ),
+            ),
+            scaled(180 / math.pi),
+        )
+    },
 }
-"""By exercise, its variants by name."""
+"""By notebook and exercise, such as "02 project", its variants by name."""
