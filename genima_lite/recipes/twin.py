@@ -2,8 +2,7 @@
 
 What is recorded through protocols, safety filter and cameras, with noise and lag, is what is
 trained on, as on a real arm. The baseline is enough to say what noise and lag cost; Genima on these
-demonstrations is `train-diffusion` and `train-controller` with the same folders. Its minutes are
-estimated from parts, on a machine that was busy with other work.
+demonstrations is `train-diffusion` and `train-controller` with the same folders.
 """
 
 from __future__ import annotations
