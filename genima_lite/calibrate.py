@@ -93,6 +93,8 @@ class CalibrateConfig:
             raise UserError(
                 f"give lens_views from {LEAST_VIEWS} and postures from {LEAST_POSTURES} on"
             )
+        if self.seed < 0:
+            raise UserError(f"seed is {self.seed}; give one from 0 on")
         if not 200 <= self.size <= 2048:
             raise UserError(f"size is {self.size}; give 200 to 2048 pixels")
         if not (0 <= self.twin_pixels <= 5 and 0 <= self.twin_metres <= 0.02):

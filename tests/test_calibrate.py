@@ -144,6 +144,11 @@ def test_too_little_is_said():
         solve_hand_eye(BOARD, LENS, still, [seen(rng, board_at(rng, 0.6))] * 12, False)
 
 
+def test_a_seed_below_0_is_refused():
+    with pytest.raises(UserError, match="seed is -1"):
+        CalibrateConfig(seed=-1)
+
+
 def test_a_lens_projects_as_opencv_does():
     points = np.random.default_rng(0).uniform([-0.3, -0.3, 0.6], [0.3, 0.3, 1.0], (20, 3))
     lens = replace(LENS, distortion=np.array([-0.2, 0.05, 0.003, -0.002, 0.01]))

@@ -289,6 +289,14 @@ def test_hands_and_settings_that_do_not_go_together_are_refused():
             make()
 
 
+def test_folder_and_cameras_are_checked_before_anything_is_written(tmp_path):
+    with pytest.raises(UserError, match="no camera 'nose'"):
+        RecordConfig(("push_button",), cameras=("nose",))
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="is no folder"):
+        Recorder(tmp_path / "file", RecordConfig(("push_button",)))
+
+
 def test_the_command_records(tmp_path, monkeypatch):
     monkeypatch.setattr("genima_lite.commands.stopped", lambda _: nullcontext())
     assert COMMANDS["record"]([])(tmp_path, EASY) == 0

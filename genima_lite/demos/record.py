@@ -20,6 +20,7 @@ from genima_lite.envs.arm.calibration.store import read_calibration
 from genima_lite.envs.arm.hands.api import Discarded, Hand, HandSettings, make_hand
 from genima_lite.envs.arm.settings import ArmSettings
 from genima_lite.errors import UserError
+from genima_lite.files import check_folder
 from genima_lite.observation import CAMERAS, Demo, Recording
 from genima_lite.panda import Unreachable
 from genima_lite.provenance import claim, fingerprint
@@ -59,6 +60,8 @@ class RecordConfig:
             raise UserError("give tasks, at least 1 episode, and a seed from 0 on")
         if not 1 <= self.image_size <= MAX_IMAGE_SIZE:
             raise UserError(f"image_size is {self.image_size}; give 1 to {MAX_IMAGE_SIZE}")
+        if unknown := [name for name in self.cameras if name not in CAMERAS]:
+            raise UserError(f"no camera '{unknown[0]}': choose from {', '.join(CAMERAS)}")
         if self.arm.ahead:
             raise UserError("ahead is for policies: leave it away")
 
@@ -83,6 +86,7 @@ class Recorder:
     """
 
     def __init__(self, root: Path, config: RecordConfig):
+        check_folder(root)
         self._root, self._config = root, config
         calibration = config.arm.calibration
         self._calibration = None if calibration is None else asdict(read_calibration(calibration))

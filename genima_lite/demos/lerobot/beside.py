@@ -29,6 +29,9 @@ MOST_LETTERS = 80
 _SHAPES = {"gripper_matrix": (4, 4), "gripper_open": (1,)}
 """Of what is no row of numbers, before it becomes one."""
 
+_COLUMNS = (*STATE_FIELDS, *_MISC, *(f"{name}_camera_extrinsics" for name in CAMERAS))
+"""All that an episode's table may have."""
+
 
 @dataclass(frozen=True)
 class Lens:
@@ -141,7 +144,7 @@ def read_beside(root: Path, index: int) -> tuple[Beside, Demo] | None:
     if fault := _fault(found):
         raise DatasetError(f"{path}: {fault}; copy it again")
     needed = {"joint_positions": "numbers", "gripper_open": "numbers"}
-    table = read_table(beside_path(root, index, "parquet"), needed, _columns(found))
+    table = read_table(beside_path(root, index, "parquet"), needed, _COLUMNS)
     try:
         demo = Demo([_frame(found, row) for row in zip_rows(table)])
         seed = found.random_seed
@@ -167,11 +170,6 @@ def _fault(found: Beside) -> str | None:
             return f"{name} is no number from 0 to 999999999"
     fault = sentences_fault(found.sentences)
     return f"sentences: {fault}" if fault else None
-
-
-def _columns(found: Beside) -> list[str]:
-    """Return the columns that an episode's table may have."""
-    return [*STATE_FIELDS, *_MISC, *(f"{name}_camera_extrinsics" for name in found.cameras)]
 
 
 def zip_rows(columns: dict[str, list]) -> list[dict[str, Any]]:

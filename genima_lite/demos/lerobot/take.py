@@ -180,9 +180,12 @@ class _Reader:
     def _check_same(self, index: int, demo: Demo, rows: Sequence[Mapping[str, Any]]) -> None:
         """Refuse what lies beside LeRobot's files, if it is of another episode."""
         now, commands = self._values(rows, known.STATE), self._values(rows, known.ACTION)
-        if not (
-            _same(now, [state_row(seen) for seen in demo]) and _same(commands[:-1], demo.actions())
-        ):
+        try:
+            alike = _same(now, [state_row(seen) for seen in demo])
+            alike = alike and _same(commands[:-1], demo.actions())
+        except ValueError:  # rows of several lengths
+            alike = False
+        if not alike:
             raise DatasetError(
                 f"{self._root}: rlbench/ is not of this dataset's episode {index}, which was "
                 "changed since; remove that folder and give a calibration"
