@@ -22,6 +22,9 @@ def test_the_site_builds_and_every_notebook_is_a_page(tmp_path):
         assert f"notebooks/{notebook.stem}.html" in (tmp_path / "site/index.html").read_text()
     loop = (tmp_path / "site/notebooks/07_closing_the_loop.html").read_text()
     assert "<mfrac>" in (tmp_path / "site/notebooks/00_start_here.html").read_text()  # no script
+    robust = (tmp_path / "site/notebooks/08_robustness_and_rlbench.html").read_text()
+    assert robust.count('alt="sliders and the picture') == 2  # each widget's still
+    assert "jupyter-widgets" not in robust
     assert 'alt="Which of three policies solved which episode' in loop
 
 
