@@ -44,15 +44,23 @@ def collect(_: list[str]) -> Command:
     from genima_lite.demos.collect import collect as record
     from genima_lite.recipes._collection import CollectConfig
 
-    def run(out: Path, config: Annotated[CollectConfig, FLAT], workers: int = 1) -> int:
+    def run(
+        out: Path,
+        config: Annotated[CollectConfig, FLAT],
+        workers: int = 1,
+        ray_address: str | None = None,
+    ) -> int:
         """Killed and started again with the same arguments, it finishes the set.
 
         Args:
             out: the dataset's folder.
             config: what is recorded.
             workers: processes.
+            ray_address: of a Ray cluster that records instead: such as 10.0.0.1:6379, auto or
+                local.
         """
-        made = record(out, config.tasks, config.episodes, config.settings, workers)
+        how = (workers, ray_address)
+        made = record(out, config.tasks, config.episodes, config.settings, *how)
 
         def said() -> str:
             return f"{out}: {_episodes(out)} whole episodes are kept; {GOES_ON}"
@@ -351,10 +359,16 @@ def evaluate(_: list[str]) -> Command:
     """Run a policy in closed loop and print its success rates."""
     from genima_lite.evaluation.command import Evaluation
 
-    def run(config: Annotated[Evaluation, FLAT]) -> int:
-        """Episode i has environment seed 2 (seed + i) + 1; training seeds are even."""
+    def run(config: Annotated[Evaluation, FLAT], ray_address: str | None = None) -> int:
+        """Episode i has environment seed 2 (seed + i) + 1; training seeds are even.
+
+        Args:
+            config: what is run.
+            ray_address: of a Ray cluster that runs the episodes instead: such as 10.0.0.1:6379,
+                auto or local.
+        """
         config.check()
-        document, written = _evaluated(config, config.policy)
+        document, written = _evaluated(config, config.policy, ray_address)
         console.print(success_table(config.policy, document["summary"]))
         for each in document["errors"]:
             where = f"{each['task']}, variation {each['variation']}, seed {each['seed']}"
@@ -403,9 +417,15 @@ def _document(config: Any) -> dict[str, Any]:
     return document
 
 
-def _evaluated(config: Any, title: str) -> tuple[dict[str, Any], list[Path]]:
+def _evaluated(
+    config: Any, title: str, ray_address: str | None = None
+) -> tuple[dict[str, Any], list[Path]]:
     """Run an evaluation behind a bar with a title; return its results and the files written."""
     with config.keeping(say) as store, stopped(lambda: _kept(config, store)):
+        if ray_address is not None:
+            elsewhere = config.run_on_cluster(store, ray_address)
+            for _ in progress(elsewhere, config.total - len(store or ()), f"{title}, on Ray"):
+                pass
         results = list(progress(config.run(store), config.total, title))
         document = config.document(results, shlex.join(["genima-lite", *sys.argv[1:]]))
         return document, list(config.write(document))
@@ -504,6 +524,7 @@ def robustness(_: list[str]) -> Command:
         config: Annotated[Robustness, FLAT],
         out: Path = Path("runs/robustness"),
         processes: int = 2,
+        ray_address: str | None = None,
     ) -> int:
         """Killed and started again with the same arguments, it goes on.
 
@@ -511,9 +532,11 @@ def robustness(_: list[str]) -> Command:
             config: what is run.
             out: folder of episodes and page.
             processes: how many policies and tasks run side by side.
+            ray_address: of a Ray cluster that runs the episodes instead: such as 10.0.0.1:6379,
+                auto or local.
         """
         with stopped(lambda: f"{out}: whole episodes are kept; {GOES_ON}"):
-            page = whole(out, config, processes)
+            page = whole(out, config, processes, ray_address)
         console.print(robustness_table(read_json(page.parent / "results.json")["summary"]))
         say(f"open {page.resolve()} in a browser")
         return 0

@@ -16,6 +16,10 @@ MODELS = (
 """Modules of the extra `models`: the networks, to run as well as to train."""
 
 
+RAY = ("ray",)
+"""Modules of the extra `ray`: work on many machines."""
+
+
 def missing_extra(what: str, error: ModuleNotFoundError) -> UserError | None:
     """Return the sentence for something that needs an extra; `None` for any other module.
 
@@ -24,7 +28,7 @@ def missing_extra(what: str, error: ModuleNotFoundError) -> UserError | None:
         error: of the import that failed.
     """
     name = (error.name or "").partition(".")[0]
-    for extra, modules in (("arm", ARM), ("lerobot", LEROBOT), ("models", MODELS)):
+    for extra, modules in (("arm", ARM), ("lerobot", LEROBOT), ("models", MODELS), ("ray", RAY)):
         if name in modules:
             return UserError(f"{what} needs {name}: pip install 'genima-lite[{extra}]'")
     return None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from rich.progress import track
 
 from genima_lite import locks
 from genima_lite.envs.api import BENCH, check_perturbations, check_task, perturbation_names
 from genima_lite.errors import UserError
 from genima_lite.evaluation.episode_store import EpisodeStore
+from genima_lite.evaluation.on_cluster import Cell, run_missing
 from genima_lite.evaluation.recording import Recorder, Recording
 from genima_lite.evaluation.robustness import ALL, CLEAN, write_robustness
 from genima_lite.evaluation.rollout import evaluate
@@ -23,6 +26,9 @@ from genima_lite.workers import check_processes
 
 _EACH = 0.04
 """Minutes that an episode takes on one core of a laptop."""
+
+_RECORDED = 1
+"""Episodes of a cell of which pictures are kept."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +86,16 @@ class Robustness:
         return PolicyFactory(policy, settings, self.backend, perturbations, strength)
 
 
-def robustness(out: Path, grid: Robustness, processes: int = 2) -> Path:
+def robustness(
+    out: Path, grid: Robustness, processes: int = 2, ray_address: str | None = None
+) -> Path:
     """Run all episodes of a grid that are not there yet; return the path of its page.
 
     Args:
         out: folder of episodes and page.
         grid: what is run.
         processes: how many policies and tasks run side by side.
+        ray_address: of a Ray cluster that runs the episodes instead (`genima_lite.cluster`).
 
     Raises:
         UserError: `out` holds another grid, another process works in it, or it cannot be written
@@ -98,6 +107,9 @@ def robustness(out: Path, grid: Robustness, processes: int = 2) -> Path:
         grid.factory(policy, CLEAN).fingerprint()
     with locks.writing(out):
         claim(out, {"robustness": {**asdict(grid), "policies": list(grid.folders)}})
+        if ray_address is not None:
+            cells = list(_cells(out, grid))
+            list(track(run_missing(cells, ray_address), "on Ray", _missing(cells)))
         run_stages(_stages(out, grid), processes)
         return _write(out, grid)
 
@@ -116,6 +128,21 @@ def _stages(out: Path, grid: Robustness) -> list[Stage]:
     ]
 
 
+def _cells(out: Path, grid: Robustness) -> Iterator[Cell]:
+    """Yield the cells of a grid, for a cluster."""
+    for condition in grid.conditions:
+        for policy in grid.folders:
+            make = grid.factory(policy, condition)
+            for task in grid.tasks:
+                kept = _store(out, condition).task(make, task, grid.seed)
+                yield Cell(make, task, grid.seed, grid.episodes, _RECORDED, kept)
+
+
+def _missing(cells: Sequence[Cell]) -> int:
+    """Return how many episodes are not kept yet."""
+    return sum(cell.kept.result(i) is None for cell in cells for i in range(cell.episodes))
+
+
 def _store(out: Path, condition: str) -> EpisodeStore:
     return EpisodeStore(out / "episodes" / condition.replace(" ", "_"))
 
@@ -131,7 +158,7 @@ def _evaluate(
     """Run the episodes of a cell that are not there yet; the first one is recorded."""
     make = grid.factory(policy, condition)
     kept = _store(out, condition).task(make, task, grid.seed)
-    which = (grid.episodes, grid.seed, Recorder(policy, each=1, failure=False))
+    which = (grid.episodes, grid.seed, Recorder(policy, each=_RECORDED, failure=False))
     for done, _ in enumerate(evaluate(make, [task], *which, kept=lambda _: kept), 1):
         report(done, grid.episodes)
 

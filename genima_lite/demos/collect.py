@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from genima_lite import locks
+from genima_lite.cluster import each_on_cluster
 from genima_lite.demos.layout import PARTIAL, DatasetError, episode_folder
 from genima_lite.demos.write import write_episode
 from genima_lite.envs.api import (
@@ -199,12 +200,20 @@ def collect(
     episodes: int,
     settings: CollectSettings,
     workers: int = 1,
+    ray_address: str | None = None,
 ) -> Generator[Recorded | None, None, None]:
     """Record demonstrations that are not there yet, in any order, yielding one result a job.
 
     Episodes that are there already yield `None`. Killed and started again with the same arguments
     it finishes the set: an episode appears in its place only when it is whole. One process at a
     time records a task's episodes; others wait for it.
+
+    Args:
+        root: the dataset's folder.
+        tasks, episodes, settings: what is recorded.
+        workers: processes of this machine.
+        ray_address: of a Ray cluster that records instead (`genima_lite.cluster`); this process
+            writes.
 
     Raises:
         DatasetError, UserError: see `claim_folder`, `check_collection`, `locks.writing`; or a
@@ -218,6 +227,10 @@ def collect(
     with _only_writer(root, tasks):
         todo = [job for job in jobs if not job.folder(root).exists()]
         yield from [None] * (len(jobs) - len(todo))
+        if ray_address is not None:
+            for made in each_on_cluster(partial(_made, settings=settings), todo, ray_address):
+                yield _written(root, made)
+            return
         if workers == 1:
             yield from (_record(root, job, settings) for job in todo)
             return
@@ -296,6 +309,31 @@ def _is_recovery(seed: int, attempt: int, settings: CollectSettings) -> bool:
 
 def _record(root: Path, job: Job, settings: CollectSettings) -> Recorded:
     """Record one episode and write it; seeds that the expert cannot solve are reported."""
+    return _written(root, _made(job, settings))
+
+
+@dataclass(frozen=True)
+class _Made:
+    """An episode that is not written yet."""
+
+    job: Job
+    demo: Demo
+    sentences: list[str]
+    unsolved: tuple[int, ...]
+
+
+def _written(root: Path, made: _Made) -> Recorded:
+    job = made.job
+    write_episode(made.demo, root, job.task, job.variation, job.episode, made.sentences)
+    return Recorded(job, len(made.demo) - 1, made.unsolved)
+
+
+def _made(job: Job, settings: CollectSettings) -> _Made:
+    """Record one episode.
+
+    Raises:
+        UserError: the expert solves none of its seeds.
+    """
     env = _environment(settings.spec(job.task))
     unsolved: list[int] = []
     for attempt in range(MAX_ATTEMPTS):
@@ -305,9 +343,7 @@ def _record(root: Path, job: Job, settings: CollectSettings) -> Recorded:
             lead = _lead(job.task, settings.lead)
         demo = unless_lost(partial(record_demo, env, seed, job.variation, lead))
         if demo is not None:
-            sentences = env.instructions(job.variation)
-            write_episode(demo, root, job.task, job.variation, job.episode, sentences)
-            return Recorded(job, len(demo) - 1, tuple(unsolved))
+            return _Made(job, demo, env.instructions(job.variation), tuple(unsolved))
         unsolved.append(seed)
     raise UserError(
         f"the expert failed on task '{job.task}', variation {job.variation}, with all of "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -22,9 +22,10 @@ from genima_lite.envs.api import (
 from genima_lite.envs.arm.settings import ArmSettings
 from genima_lite.errors import UserError
 from genima_lite.evaluation.episode_store import EpisodeStore, TaskEpisodes
+from genima_lite.evaluation.on_cluster import Cell, run_missing
 from genima_lite.evaluation.recording import Recorder
 from genima_lite.evaluation.report import write_report
-from genima_lite.evaluation.rollout import evaluate
+from genima_lite.evaluation.rollout import dealt_round, evaluate
 from genima_lite.evaluation.starts import Starts
 from genima_lite.evaluation.statistics import EpisodeResult, results_document
 from genima_lite.files import check_folder, check_output, write_json
@@ -168,14 +169,29 @@ class Evaluation:
         Raises:
             UserError: it has episodes of other weights or settings.
         """
-
-        def kept(task: str) -> TaskEpisodes:
-            assert store is not None
-            starts = self._starts.provenance(task) if self._starts else {}
-            return store.task(self._make, task, self.seed, starts)
-
+        kept = None if store is None else partial(self._kept, store)
         which = (self.names, self.episodes, self.seed, self._recorder, self.keep_going)
-        return evaluate(self._make, *which, None if store is None else kept, self._starts)
+        return evaluate(self._make, *which, kept, self._starts)
+
+    def run_on_cluster(self, store: EpisodeStore | None, address: str) -> Iterator[None]:
+        """Run the episodes that a store does not have on a Ray cluster; yield for each.
+
+        Raises:
+            UserError: no store; or see `genima_lite.evaluation.on_cluster.run_missing`.
+        """
+        if store is None:
+            raise UserError("a cluster's episodes are kept beside the results: give json or report")
+        pictured = self._recorder.each if self._recorder else 0
+        which = (self.seed, self.episodes, pictured)
+        start = self._starts or dealt_round
+        cells = [
+            Cell(self._make, task, *which, self._kept(store, task), start) for task in self.names
+        ]
+        return run_missing(cells, address)
+
+    def _kept(self, store: EpisodeStore, task: str) -> TaskEpisodes:
+        starts = self._starts.provenance(task) if self._starts else {}
+        return store.task(self._make, task, self.seed, starts)
 
     def document(self, results: Sequence[EpisodeResult], command: str) -> dict[str, Any]:
         """Return all about a run, JSON-able, with the command that started it."""
