@@ -103,8 +103,9 @@ def robustness(
     """
     check_processes(processes)
     check_folder(out)
-    for policy in grid.folders:
-        grid.factory(policy, CLEAN).fingerprint()
+    for policy, folder in grid.folders.items():
+        if grid.factory(policy, CLEAN).fingerprint() is None and folder is not None:
+            raise UserError(f"policy '{policy}' is not trained: give its name alone, not {folder}")
     with locks.writing(out):
         claim(out, {"robustness": {**asdict(grid), "policies": list(grid.folders)}})
         if ray_address is not None:

@@ -445,6 +445,7 @@ def test_each_camera_is_named_once(whole, tmp_path, cameras):
         ("size", [0, 0], "no picture"),
         ("intrinsics", (-np.eye(3)).tolist(), "no focal lengths"),
         ("distortion", [1e300] * 5, "coefficients"),
+        ("distortion", [-0.2, 0.05, 0, 0, 0], "straighten them"),
         ("residual_pixels", 99, "off by 99.00 pixels"),
     ],
 )

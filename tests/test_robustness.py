@@ -76,6 +76,12 @@ def test_a_grid_that_makes_no_sense_is_refused(change: dict, message: str) -> No
         replace(SMALL, **change)
 
 
+def test_a_policy_that_is_not_trained_takes_no_folder(tmp_path: Path) -> None:
+    grid = Robustness(("expert=runs/mine",), ("push_button",), 1, perturb=("light",))
+    with pytest.raises(UserError, match="'expert' is not trained"):
+        robustness(tmp_path / "grid", grid)
+
+
 def test_weights_may_lie_anywhere_but_must_be_there(tmp_path: Path) -> None:
     grid = replace(SMALL, policies=("expert", f"genima={tmp_path}"))
     assert grid.folders == {"expert": None, "genima": tmp_path}

@@ -229,6 +229,11 @@ class _Reader:
         if name not in self._calibration.cameras:
             raise UserError(f"{self._calibrated_in}: camera '{name}' is not calibrated")
         self._calibration.check_residuals(str(self._calibrated_in), name)
+        if any(self._calibration.cameras[name].distortion):
+            raise UserError(
+                f"{self._calibrated_in}: camera '{name}' has distortion, and a dataset's pictures "
+                "are taken as they are: straighten them, and set distortion to 0 in a copy"
+            )
         return self._calibration
 
     def _size(self, name: str) -> int:
