@@ -31,6 +31,7 @@ TOP_LEVEL = {
     ),
     *("README.md", "CONTRIBUTING.md", "LICENSE", "Makefile", ".gitignore"),
     *("pyproject.toml", "environment.yml"),
+    "apt.txt",  # Binder reads it beside environment.yml only
 }
 
 
