@@ -5,13 +5,13 @@ Only this process writes: what a job makes comes back to it, once a job, whichev
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from genima_lite.errors import UserError
 from genima_lite.extras import missing_extra
+from genima_lite.workers import one_thread
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -91,6 +91,5 @@ def _result(ray: Any, reference: Any) -> Any:
 
 def _alone(work: Callable[[J], R], job: J) -> R:
     """Do a job on one core of its machine; environments are kept for the next one."""
-    os.environ["LP_NUM_THREADS"] = "0"
-    os.environ["OMP_NUM_THREADS"] = "1"
+    one_thread()
     return work(job)

@@ -421,11 +421,12 @@ def _evaluated(
     config: Any, title: str, ray_address: str | None = None
 ) -> tuple[dict[str, Any], list[Path]]:
     """Run an evaluation behind a bar with a title; return its results and the files written."""
+    from genima_lite.evaluation.on_cluster import run_jobs
+
     with config.keeping(say) as store, stopped(lambda: _kept(config, store)):
         if ray_address is not None:
-            elsewhere = config.run_on_cluster(store, ray_address)
-            for _ in progress(elsewhere, config.total - len(store or ()), f"{title}, on Ray"):
-                pass
+            jobs = config.missing(store)
+            list(progress(run_jobs(jobs, ray_address), len(jobs), f"{title}, on Ray"))
         results = list(progress(config.run(store), config.total, title))
         document = config.document(results, shlex.join(["genima-lite", *sys.argv[1:]]))
         return document, list(config.write(document))

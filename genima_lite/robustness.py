@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from genima_lite import locks
 from genima_lite.envs.api import BENCH, check_perturbations, check_task, perturbation_names
 from genima_lite.errors import UserError
 from genima_lite.evaluation.episode_store import EpisodeStore
-from genima_lite.evaluation.on_cluster import Cell, run_missing
+from genima_lite.evaluation.on_cluster import Cell, missing, run_jobs
 from genima_lite.evaluation.recording import Recorder, Recording
 from genima_lite.evaluation.robustness import ALL, CLEAN, write_robustness
 from genima_lite.evaluation.rollout import evaluate
@@ -109,8 +109,8 @@ def robustness(
     with locks.writing(out):
         claim(out, {"robustness": {**asdict(grid), "policies": list(grid.folders)}})
         if ray_address is not None:
-            cells = list(_cells(out, grid))
-            list(track(run_missing(cells, ray_address), "on Ray", _missing(cells)))
+            jobs = missing(_cells(out, grid))
+            list(track(run_jobs(jobs, ray_address), "on Ray", len(jobs)))
         run_stages(_stages(out, grid), processes)
         return _write(out, grid)
 
@@ -137,11 +137,6 @@ def _cells(out: Path, grid: Robustness) -> Iterator[Cell]:
             for task in grid.tasks:
                 kept = _store(out, condition).task(make, task, grid.seed)
                 yield Cell(make, task, grid.seed, grid.episodes, _RECORDED, kept)
-
-
-def _missing(cells: Sequence[Cell]) -> int:
-    """Return how many episodes are not kept yet."""
-    return sum(cell.kept.result(i) is None for cell in cells for i in range(cell.episodes))
 
 
 def _store(out: Path, condition: str) -> EpisodeStore:

@@ -72,6 +72,12 @@ def pool(
         executor.shutdown(cancel_futures=True)
 
 
+def one_thread() -> None:
+    """Let a worker's software GL and its models use one core only."""
+    os.environ["LP_NUM_THREADS"] = "0"
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+
 def check_processes(processes: int, name: str = "processes", least: int = 1) -> None:
     """Raise `UserError` for a number of processes that makes no sense."""
     if not least <= processes <= MAX_WORKERS:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from genima_lite.demos.collect import CollectSettings, collect
 from genima_lite.errors import UserError
 from genima_lite.evaluation import on_cluster
 from genima_lite.evaluation.command import Evaluation
+from genima_lite.evaluation.on_cluster import run_jobs
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_raylet_start_wait_time_s", "240")  # read when Ray is imported
@@ -65,7 +65,7 @@ def results(folder: Path, address=None, each=lambda number: None) -> dict:
     config = Evaluation("expert", ("push_button", "lamp_on"), 3, json=folder / "results.json")
     with config.keeping() as store:
         if address is not None:
-            for number, _ in zip(count(), config.run_on_cluster(store, address)):
+            for number, _ in enumerate(run_jobs(config.missing(store), address)):
                 each(number)
         list(config.write(config.document(list(config.run(store)), "")))
     document = json.loads((folder / "results.json").read_text())
@@ -104,7 +104,7 @@ def test_episodes_that_jobs_ran_are_those_of_an_evaluation(tmp_path, monkeypatch
 
 def test_a_cluster_without_a_place_for_results_is_refused():
     with pytest.raises(UserError, match="json or report"):
-        Evaluation("expert", ("push_button",)).run_on_cluster(None, "auto")
+        Evaluation("expert", ("push_button",)).missing(None)
 
 
 def test_without_ray_a_sentence_says_what_to_install(tmp_path, monkeypatch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import as_completed
@@ -37,7 +36,7 @@ from genima_lite.observation import Demo
 from genima_lite.panda import Unreachable
 from genima_lite.provenance import FILE, claim, fingerprint
 from genima_lite.seeds import MAX_ATTEMPTS, training_seed
-from genima_lite.workers import check_processes, pool
+from genima_lite.workers import check_processes, one_thread, pool
 
 MAX_IMAGE_SIZE = 2048
 """Pixels; a side of what the software renderer draws in a reasonable time."""
@@ -234,7 +233,7 @@ def collect(
         if workers == 1:
             yield from (_record(root, job, settings) for job in todo)
             return
-        with pool(workers, _one_thread) as executor:
+        with pool(workers, one_thread) as executor:
             for future in as_completed([executor.submit(_record, root, j, settings) for j in todo]):
                 yield future.result()
 
@@ -281,12 +280,6 @@ def _remove_unfinished(folders: Sequence[Path]) -> None:
     """Remove episodes that nobody builds any more."""
     for left in [path for folder in folders for path in folder.iterdir() if path.is_dir()]:
         shutil.rmtree(left, ignore_errors=True)
-
-
-def _one_thread() -> None:
-    """Let a worker's software GL and its models use one core only."""
-    os.environ["LP_NUM_THREADS"] = "0"
-    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @lru_cache(maxsize=2)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import bootstrap
 
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.pictures import Pictures
+from genima_lite.diffusion.validate import ratio_interval
 
 CHANGED = 24
 """Levels of 0 to 255 in any colour: from here on a pixel counts as changed."""
@@ -60,7 +60,12 @@ def score_pixels(
     count = max(3 * int(moved.sum()), 1)
     levels, copying = (float(each.sum()) / count for each in sums)
     score = PixelScore(
-        len(drawn), float(moved.mean()), levels, copying, levels / max(copying, 1e-9), _left(*sums)
+        len(drawn),
+        float(moved.mean()),
+        levels,
+        copying,
+        levels / max(copying, 1e-9),
+        ratio_interval(*sums),
     )
     return score, drawn
 
@@ -75,19 +80,3 @@ def pixel_picture(pictures: Pictures, drawn: np.ndarray, count: int = 4) -> np.n
 def away(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return how far apart two pictures uint8 are, in levels, of their shape."""
     return np.abs(one.astype(np.float32) - other.astype(np.float32))
-
-
-def _left(errors: np.ndarray, changes: np.ndarray) -> tuple[float, float]:
-    """Return the interval of summed errors over summed changes, of N pictures."""
-    if len(errors) < 2:
-        return float("nan"), float("nan")
-    found = bootstrap(
-        (errors, changes),
-        lambda one, other, axis=-1: one.sum(axis) / np.maximum(other.sum(axis), 1e-9),
-        paired=True,
-        vectorized=True,
-        n_resamples=2000,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return float(found.low), float(found.high)

@@ -300,11 +300,23 @@ def _miss_interval(expected: np.ndarray, missed: np.ndarray) -> tuple[float, flo
         expected, missed: (frames x fixed cameras, joints) bool.
     """
     counts = [n.reshape(-1, len(FIXED_CAMERAS) * len(JOINTS)).sum(1) for n in (missed, expected)]
-    if len(counts[0]) < 2:
+    return ratio_interval(*counts)
+
+
+def ratio_interval(parts: np.ndarray, wholes: np.ndarray) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval of summed parts over summed wholes, pairs drawn again.
+
+    Args:
+        parts, wholes: (N,), sums of wholes 0 (then those of parts are) or at least 1.
+
+    Returns:
+        The interval; NaN for fewer than two pairs.
+    """
+    if len(parts) < 2:
         return float("nan"), float("nan")
     found = bootstrap(
-        counts,
-        lambda missed, expected, axis=-1: missed.sum(axis) / np.maximum(expected.sum(axis), 1),
+        (parts, wholes),
+        lambda part, whole, axis=-1: part.sum(axis) / np.maximum(whole.sum(axis), 1),
         paired=True,
         vectorized=True,
         n_resamples=2000,

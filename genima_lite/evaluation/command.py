@@ -22,7 +22,7 @@ from genima_lite.envs.api import (
 from genima_lite.envs.arm.settings import ArmSettings
 from genima_lite.errors import UserError
 from genima_lite.evaluation.episode_store import EpisodeStore, TaskEpisodes
-from genima_lite.evaluation.on_cluster import Cell, run_missing
+from genima_lite.evaluation.on_cluster import Cell, Job, missing
 from genima_lite.evaluation.recording import Recorder
 from genima_lite.evaluation.report import write_report
 from genima_lite.evaluation.rollout import dealt_round, evaluate
@@ -173,21 +173,20 @@ class Evaluation:
         which = (self.names, self.episodes, self.seed, self._recorder, self.keep_going)
         return evaluate(self._make, *which, kept, self._starts)
 
-    def run_on_cluster(self, store: EpisodeStore | None, address: str) -> Iterator[None]:
-        """Run the episodes that a store does not have on a Ray cluster; yield for each.
+    def missing(self, store: EpisodeStore | None) -> list[Job]:
+        """Return the episodes that a store does not have, for a cluster.
 
         Raises:
-            UserError: no store; or see `genima_lite.evaluation.on_cluster.run_missing`.
+            UserError: no store; or see `genima_lite.evaluation.on_cluster.missing`.
         """
         if store is None:
             raise UserError("a cluster's episodes are kept beside the results: give json or report")
         pictured = self._recorder.each if self._recorder else 0
         which = (self.seed, self.episodes, pictured)
         start = self._starts or dealt_round
-        cells = [
+        return missing(
             Cell(self._make, task, *which, self._kept(store, task), start) for task in self.names
-        ]
-        return run_missing(cells, address)
+        )
 
     def _kept(self, store: EpisodeStore, task: str) -> TaskEpisodes:
         starts = self._starts.provenance(task) if self._starts else {}

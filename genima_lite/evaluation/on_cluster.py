@@ -6,7 +6,7 @@ without a cluster, in the same order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from genima_lite.cluster import each_on_cluster
@@ -44,36 +44,46 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class _Job:
+class Job:
+    """An episode of a cell, by its number."""
+
     cell: Cell
     number: int
 
 
-def run_missing(cells: Iterable[Cell], address: str) -> Iterator[None]:
-    """Run the episodes of cells that are not kept yet on a cluster, and keep them; yield for each.
-
-    An episode that ends with an error is not kept.
-
-    Args:
-        cells: what is run.
-        address: of the cluster; see `genima_lite.cluster.connected`.
+def missing(cells: Iterable[Cell]) -> list[Job]:
+    """Return the episodes of cells that are not kept yet.
 
     Raises:
-        UserError: no Ray, no cluster, or a broken file of a kept episode.
+        UserError: a broken file of a kept episode.
     """
-    jobs = [
-        _Job(cell, number)
+    return [
+        Job(cell, number)
         for cell in cells
         for number in range(cell.episodes)
         if cell.kept.result(number) is None
     ]
+
+
+def run_jobs(jobs: Sequence[Job], address: str) -> Iterator[None]:
+    """Run episodes on a cluster, and keep them; yield for each.
+
+    An episode that ends with an error is not kept.
+
+    Args:
+        jobs: what is run.
+        address: of the cluster; see `genima_lite.cluster.connected`.
+
+    Raises:
+        UserError: no Ray, or no cluster.
+    """
     for job, result, recording in each_on_cluster(_run, jobs, address):
         if result is not None:
             job.cell.kept.keep(job.number, result, recording)
         yield
 
 
-def _run(job: _Job) -> tuple[_Job, EpisodeResult | None, Recording | None]:
+def _run(job: Job) -> tuple[Job, EpisodeResult | None, Recording | None]:
     """Run an episode; `None` where it ends with an error."""
     cell = job.cell
     env, policy = _DRIVEN.made(cell.make, cell.task)
