@@ -1,6 +1,6 @@
 """Try to get a command past the safety filter that an arm does not allow.
 
-    python benchmarks/prove_safety.py --outputs 1000000 --robots fer,fr3 --seed 1
+    python benchmarks/prove_safety.py --outputs 1000000 --robots fer,fr3 --seed 1 --out runs/proof
 
 Adversaries make chunks: jumps, oscillation at the sampling rate, bursts of NaN, stale chunks,
 pushes into the ends of the ranges, the table and a zone, other shapes, huge numbers. What the
@@ -8,6 +8,9 @@ filter lets through is sampled at 1 kHz; positions and their first three differe
 with the robot's own limits, at 250 Hz elbow, wrist, hand and tip with the workspace, and at 50 Hz
 links with each other. At random moments the arm is stopped in the midst of a motion, at random
 speeds. Any excess ends the run with exit code 1.
+
+The rows come in parts of 10,000, each with a generator of its own. With `--out` each finished part
+is kept, and a run that was stopped goes on; parts of another filter are refused.
 """
 
 from __future__ import annotations
@@ -16,15 +19,23 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 
+from genima_lite import locks, panda, schema
+from genima_lite.envs.arm import limits, motion, safety, workspace
 from genima_lite.envs.arm.limits import ROBOTS, ArmLimits
 from genima_lite.envs.arm.safety import Halted, SafetyFilter, Stream
+from genima_lite.envs.arm.twin import itself
 from genima_lite.envs.arm.twin.itself import Itself
 from genima_lite.envs.arm.workspace import Workspace, Zone
+from genima_lite.files import write_json
 from genima_lite.panda import HOME, to_franka
+from genima_lite.provenance import claim, fingerprint
 
 WORKSPACE = Workspace(keep_out=(Zone((0.3, -0.1, 0.75), (0.4, 0.1, 1.1), "post"),))
 PERIOD, EACH, ITSELF_EACH = 0.001, 4, 20
@@ -33,7 +44,9 @@ itself."""
 
 ITSELF = Itself()
 
-REPORT = 20_000
+PART = 10_000
+"""Rows offered with one generator."""
+
 Chunk = Callable[[np.random.Generator, np.ndarray], object]
 
 FR3_OFFSET = np.array([0.30, 0.20, 0.20, 0.30, 0.35, 0.35, 0.35])
@@ -180,7 +193,7 @@ def _shrinking(path: np.ndarray) -> None:
 class Trial:
     """One arm, one filter, and adversaries that drive it."""
 
-    def __init__(self, robot: str, seed: int):
+    def __init__(self, robot: str, seed: int | list[int]):
         self._rng, self._limits = np.random.default_rng(seed), ROBOTS[robot]
         self.judge, self._stream = Judge(self._limits), Stream(PERIOD)
         self.rows: Counter[str] = Counter()
@@ -229,8 +242,8 @@ class Trial:
 
     def _rest(self, pieces) -> None:
         """Come to rest; a person lets the arm go on, and sometimes carries it home."""
-        for motion, start in pieces:
-            self.judge.see(self._stream.samples(motion, start)[1][:, 0])
+        for piece, start in pieces:
+            self.judge.see(self._stream.samples(piece, start)[1][:, 0])
         self.judge.see(self._filter.state.joints[None])
         self.judge.rest()
         self._stream.restart()
@@ -238,15 +251,106 @@ class Trial:
         self._start(to_franka(HOME) if home else self._filter.state.joints)
 
 
-def prove(robot: str, outputs: int, seed: int) -> Trial:
+def prove(robot: str, outputs: int, seed: int | list[int]) -> Trial:
     """Offer that many rows; an `AssertionError` names an excess."""
     trial, done = Trial(robot, seed), 0
     while done < outputs:
-        before, done = done, done + trial.chunk()
-        if before // REPORT < done // REPORT:
-            print(f"{robot}: {done} rows so far, no excess", file=sys.stderr, flush=True)
+        done += trial.chunk()
     trial.judge.judge()
     return trial
+
+
+@dataclass(frozen=True)
+class Part:
+    """What came of some rows, none of which was beyond a limit."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    """Offered, by adversary."""
+    passed: dict[str, int] = field(default_factory=dict)
+    """Of these, by adversary."""
+    halts: int = 0
+    stops: int = 0
+    samples: int = 0
+    used: dict[str, float] = field(default_factory=dict)
+    """Largest shares of the limits of velocity, acceleration and jerk."""
+    nearest: float = np.inf
+    """Metres to what is forbidden."""
+    apart: float = np.inf
+    """Metres between two links."""
+    seconds: float = 0.0
+    """Of computing."""
+
+    def __add__(self, other: Part) -> Part:
+        """Return both together."""
+        return Part(
+            dict(Counter(self.rows) + Counter(other.rows)),
+            dict(Counter(self.passed) + Counter(other.passed)),
+            self.halts + other.halts,
+            self.stops + other.stops,
+            self.samples + other.samples,
+            {name: max(used, self.used.get(name, 0.0)) for name, used in other.used.items()},
+            min(self.nearest, other.nearest),
+            min(self.apart, other.apart),
+            self.seconds + other.seconds,
+        )
+
+
+def proven(robot: str, seed: int, number: int) -> Part:
+    """Offer one part's rows; an `AssertionError` names an excess."""
+    start = time.process_time()
+    trial = prove(robot, PART, [seed, number])
+    judge, seconds = trial.judge, time.process_time() - start
+    counts = dict(trial.rows), dict(trial.passed), trial.halts, trial.stops
+    return Part(*counts, judge.samples, judge.used, judge.nearest, judge.apart, seconds)
+
+
+def parts(robot: str, count: int, seed: int, out: Path | None) -> Iterator[Part]:
+    """Yield a robot's parts, those that are there and those that are made."""
+    for number in range(count):
+        path = None if out is None else out / f"{robot}_{number:04d}.json"
+        if path is not None and path.exists():
+            yield schema.read(Part, path)
+            continue
+        part = proven(robot, seed, number)
+        if path is not None:
+            write_json(path, asdict(part))
+        yield part
+
+
+def made_from(seed: int) -> dict[str, object]:
+    """Return all that a part's result comes from."""
+    modules = (limits, motion, safety, workspace, itself, panda)
+    code = fingerprint(__file__, *(str(module.__file__) for module in modules))
+    packages = {name: version(name) for name in ("mujoco", "numpy", "ruckig")}
+    return {"code": code, "packages": packages, "seed": seed, "part": PART}
+
+
+def told(robot: str, total: Part) -> str:
+    """Return a robot's result."""
+    return (
+        f"{robot}: {sum(total.rows.values())} rows offered, {sum(total.passed.values())} passed, "
+        f"{total.halts} halts, {total.stops} stops; {total.samples} samples at 1 kHz, none "
+        f"beyond a limit; largest shares {total.used}; nearest {total.nearest * 1e3:.1f} mm, "
+        f"links {total.apart * 1e3:.1f} mm apart; {total.seconds:.0f} s\n  "
+        + ", ".join(f"{name} {total.passed.get(name, 0)}/{total.rows[name]}" for name in total.rows)
+    )
+
+
+def run(robots: list[str], outputs: int, seed: int, out: Path | None) -> int:
+    """Offer so many rows to each robot, part by part in turn; return the exit code."""
+    count, totals = -(-outputs // PART), dict.fromkeys(robots, Part())
+    going = {robot: parts(robot, count, seed, out) for robot in robots}
+    for number in range(count):
+        for robot in robots:
+            try:
+                totals[robot] += next(going[robot])
+            except AssertionError as excess:
+                print(f"{robot}, seed {seed}, part {number}: {excess}")
+                return 1
+            print(f"{robot}: {number + 1} of {count} parts, no excess", file=sys.stderr, flush=True)
+    for robot in robots:
+        print(told(robot, totals[robot]))
+    return 0
 
 
 def main() -> int:
@@ -254,25 +358,14 @@ def main() -> int:
     parser.add_argument("--outputs", type=int, default=1_000_000, help="rows offered a robot")
     parser.add_argument("--robots", default="fer,fr3")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="folder for finished parts")
     chosen = parser.parse_args()
-    for robot in chosen.robots.split(","):
-        start = time.perf_counter()
-        try:
-            trial = prove(robot, chosen.outputs, chosen.seed)
-        except AssertionError as excess:
-            print(f"{robot}, seed {chosen.seed}: {excess}")
-            return 1
-        judge, seconds = trial.judge, time.perf_counter() - start
-        offered, passed = sum(trial.rows.values()), sum(trial.passed.values())
-        print(
-            f"{robot}, seed {chosen.seed}: {offered} rows offered, {passed} passed, "
-            f"{trial.halts} halts, {trial.stops} stops; {judge.samples} samples at 1 kHz, none "
-            f"beyond a limit; largest shares {judge.used}; nearest {judge.nearest * 1e3:.1f} mm, "
-            f"links {judge.apart * 1e3:.1f} mm apart; "
-            f"{seconds:.0f} s"
-        )
-        print("  " + ", ".join(f"{n} {trial.passed[n]}/{trial.rows[n]}" for n in trial.rows))
-    return 0
+    arguments = chosen.robots.split(","), chosen.outputs, chosen.seed, chosen.out
+    if chosen.out is None:
+        return run(*arguments)
+    claim(chosen.out, made_from(chosen.seed))
+    with locks.writing(chosen.out):
+        return run(*arguments)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,40 @@ def test_adversaries_find_no_way_past_the_filter(robot):
     assert 0.5 < trial.judge.used["a"] < 0.95  # it is no filter that stands still
 
 
+def test_a_proof_that_was_stopped_goes_on_where_it_was(tmp_path, monkeypatch, capsys):
+    made = []
+
+    def proven(robot, seed, number):
+        made.append(number)
+        if number == 2 and len(made) == 3:
+            raise KeyboardInterrupt
+        counts = {"walk": 9}, {"walk": 7 + number}, 1, 0, 50
+        return prove_safety.Part(*counts, {"v": number / 10}, 0.1, 0.02)
+
+    monkeypatch.setattr(prove_safety, "proven", proven)
+    words = ["--outputs", "25000", "--robots", "fer", "--out", str(tmp_path / "proof")]
+    monkeypatch.setattr(sys, "argv", ["prove_safety.py", *words])
+    with pytest.raises(KeyboardInterrupt):
+        prove_safety.main()
+    assert prove_safety.main() == 0
+    assert made == [0, 1, 2, 2]
+    told = capsys.readouterr().out
+    assert "fer: 27 rows offered, 24 passed, 3 halts, 0 stops; 150 samples" in told
+    assert "{'v': 0.2}" in told
+    monkeypatch.setattr(sys, "argv", ["prove_safety.py", *words, "--seed", "2"])
+    with pytest.raises(UserError, match="was made from seed = 1, not 2"):
+        prove_safety.main()
+
+
+def test_a_part_of_the_proof_names_an_excess(monkeypatch, capsys):
+    def fast(self, joints):
+        raise AssertionError("1.2 of the limit of jerk")
+
+    monkeypatch.setattr(prove_safety.Judge, "see", fast)
+    assert prove_safety.run(["fr3"], 1, 4, None) == 1
+    assert "fr3, seed 4, part 0: 1.2 of the limit of jerk" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("joints", "excess"),
     [

@@ -45,7 +45,7 @@ class Itself:
         data.qpos[:7] = joints
         mujoco.mj_kinematics(self._model, data)
         mujoco.mj_collision(self._model, data)
-        return float(data.contact.dist.min(initial=REACH))
+        return float(data.contact.dist.min(initial=REACH)) if data.ncon else REACH
 
     def _links(self) -> np.ndarray:
         """Return how far down the arm each geom is, (geoms,) int; the fingers as the hand."""
