@@ -8,9 +8,10 @@ pixel, whose centre is (0.5, 0.5). RLBench's own point clouds leave out that hal
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from genima_lite.errors import UserError
 from genima_lite.observation import Observation
@@ -98,6 +99,33 @@ class Camera:
                 f"{', '.join(known) or 'none'})"
             )
         return cls.from_rlbench(*(misc[each] for each in names))
+
+
+CAMERA_TURN, CAMERA_SHIFT = 0.05, 0.1
+"""Radians about each axis, metres along each: how far The Colosseum moves cameras at most."""
+
+
+def random_move(strength: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return how a camera that stands in the room is moved at random.
+
+    Args:
+        strength: 0 to 1, the share of The Colosseum's ranges.
+        rng: six numbers are drawn from it.
+
+    Returns:
+        a turn (3, 3) on the spot about the world's axes, and metres (3,) along them.
+    """
+    turn = Rotation.from_euler("xyz", strength * rng.uniform(-CAMERA_TURN, CAMERA_TURN, 3))
+    return turn.as_matrix(), strength * rng.uniform(-CAMERA_SHIFT, CAMERA_SHIFT, 3)
+
+
+def moved(camera: Camera, strength: float, rng: np.random.Generator) -> Camera:
+    """Return a camera that was moved at random (`random_move`)."""
+    turn, shift = random_move(strength, rng)
+    pose = camera.pose.copy()
+    pose[:3, :3] = turn @ pose[:3, :3]
+    pose[:3, 3] += shift
+    return replace(camera, pose=pose)
 
 
 def intrinsics_of(opening_angle: float, size: int) -> np.ndarray:

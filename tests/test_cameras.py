@@ -2,8 +2,15 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
-from genima_lite.cameras import Camera, depth_fraction, depth_in_metres
+from genima_lite.cameras import (
+    Camera,
+    depth_fraction,
+    depth_in_metres,
+    mounted_camera,
+    moved,
+)
 from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, Observation
@@ -88,3 +95,14 @@ def test_missing_camera_or_picture_names_those_present(env):
         Camera.from_observation(env.observation, "side")
     with pytest.raises(KeyError, match=r"front_rgb.*present: none"):
         Observation().image("front")
+
+
+def test_a_moved_camera_is_turned_on_the_spot_and_shifted_within_its_ranges():
+    camera = mounted_camera("front", 64, np.eye(4))
+    for strength in (0.0, 0.5, 1.0):
+        poses = [moved(camera, strength, np.random.default_rng(i)).pose for i in range(200)]
+        shifts = np.abs([pose[:3, 3] - camera.pose[:3, 3] for pose in poses])
+        turns = [Rotation.from_matrix(p[:3, :3] @ camera.pose[:3, :3].T) for p in poses]
+        angles = np.abs([turn.as_euler("xyz") for turn in turns])
+        np.testing.assert_allclose(shifts.max(0), 0.1 * strength, rtol=0.05)
+        np.testing.assert_allclose(angles.max(0), 0.05 * strength, rtol=0.05, atol=1e-12)

@@ -194,6 +194,8 @@ def test_wrong_pictures_and_missing_text_are_refused():
         ({"latent": -1}, "latent"),
         ({"dropout": 1.0}, "dropout"),
         ({"kl_weight": -1.0}, "weights"),
+        ({"moved_cameras": 1.5}, "moved_cameras is 1.5"),
+        ({"moved_cameras": 0.5, "spheres": False}, "needs spheres"),
     ],
 )
 def test_impossible_configurations_are_refused(change, hint):

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from genima_lite import panda
+from genima_lite.cameras import mounted_camera
 from genima_lite.controller.augment import AugmentConfig, corrupt, spheres_shown
 from genima_lite.controller.backgrounds import textures
 from genima_lite.controller.config import ControllerConfig
@@ -182,6 +183,26 @@ def test_spheres_are_drawn_at_their_labels():
         column, row = (drawn.keypoints[0, view, sphere] * 64).astype(int)
         assert (drawn.views[0, view, row, column] != 200).any()
     np.testing.assert_allclose(np.linalg.norm(drawn.axes, axis=-1), 1, atol=1e-5)
+
+
+def test_moved_cameras_see_spheres_elsewhere_and_the_wrist_sees_them_where_they_were():
+    config = replace(CONFIG, moved_cameras=1.0)
+    seen = [
+        MotionSource(each, CLEAN, textures, motions=1).sample(np.random.default_rng(0), 40)
+        for each in (CONFIG, config)
+    ]
+    path = MotionSource(config, CLEAN, textures, motions=1)._motion(0)
+    wrist, front = config.cameras.index("wrist"), config.cameras.index("front")
+    base = seen[1].drawn.keypoints[:, front, 1]  # it stands still: only the camera moves
+    assert np.ptp(seen[0].drawn.keypoints[:, front, 1], axis=0).max() < 1e-6
+    assert np.ptp(base, axis=0).min() > 0.05
+    for samples in seen:
+        _, tips = panda.forward_kinematics(samples.joints)
+        for tip, keypoints in zip(tips, samples.drawn.keypoints[:, wrist], strict=True):
+            camera = mounted_camera("wrist", config.image_size, tip)
+            ends = [targets_of(path.joints[t], 1.0).poses[:, :3, 3] for t in path.targets]
+            pixels = [camera.project(end)[0] / config.image_size for end in ends]
+            assert min(np.abs(each - keypoints).max() for each in pixels) < 1e-4
 
 
 def test_hidden_spheres_are_neither_drawn_nor_labelled():

@@ -1,5 +1,7 @@
 """Postures from spheres, and cameras that stand elsewhere."""
 
+import copy
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -10,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from genima_lite import panda
 from genima_lite.cameras import Camera, mounted_camera
 from genima_lite.controller.backgrounds import textures
-from genima_lite.controller.checkpoint import load_controller
+from genima_lite.controller.checkpoint import load_controller, save_controller
 from genima_lite.controller.follow import predict_actions
 from genima_lite.controller.normalise import denormalise_actions, normalise_state
 from genima_lite.controller.pictures import to_input
@@ -24,7 +26,9 @@ from genima_lite.policies.act import ActPolicy
 from genima_lite.policies.api import PolicySettings
 from genima_lite.policies.oracle import OraclePolicy
 from genima_lite.shipped import shipped
+from genima_lite.targets.expert_targets import ExpertTargets
 from genima_lite.targets.keypoints import draw_views, targets_of
+from genima_lite.tiling import TILE_ORDER
 
 SIZE = 64
 
@@ -168,6 +172,31 @@ def test_one_wrong_view_is_outvoted(model):
     assert np.median(wrong) < 0.02
 
 
+def test_a_fit_ends_where_the_spheres_are_and_not_in_another_posture(model):
+    """From here, and from home, the search ends 235 mm off: its cost is 30 times as high."""
+    spec = EnvSpec("push_button", TILE_ORDER, SIZE, perturbations=("camera_pose",), strength=0.33)
+    env = make_env(spec)
+    env.reset(seed=14003)
+    expert, seen = ExpertTargets(env), env.observation
+    env.close()
+    views = expert.draw(seen, 0, TILE_ORDER)
+    later = expert.plan[expert.targets[0]][:7]
+    assert off(predict_actions(model, views, seen)[-1, :7], later) < 0.01
+
+
+def test_who_learned_with_moved_cameras_decides_alone(model):
+    """What an observation says of its cameras makes no difference."""
+    names, (now, later) = model.config.cameras, postures()[0]
+    known, cameras = seen_from(names, now, elsewhere=True)
+    blind = copy.copy(model)
+    blind.config = replace(model.config, moved_cameras=1.0)
+    views = drawn(names, cameras, later)
+    chunks = [end_of(blind, views, now, told) for told in (cameras, known, None)]
+    np.testing.assert_array_equal(chunks[0], chunks[1])
+    np.testing.assert_array_equal(chunks[0], chunks[2])
+    np.testing.assert_array_equal(chunks[0], end_of(model, views, now, None))
+
+
 def test_a_chunk_is_led_to_another_end_and_keeps_its_pace():
     actions = np.zeros((4, 8))
     actions[:, 0] = [0.1, 0.4, 0.4, 0.4]  # it waits at its end
@@ -189,6 +218,14 @@ def test_a_controller_without_spheres_has_nothing_to_fit():
     env = make_env(ActPolicy.env_spec("push_button", settings))
     with pytest.raises(UserError, match="nothing to fit"):
         ActPolicy(env, settings)
+
+
+def test_a_controller_that_is_not_told_of_cameras_is_not_fitted(tmp_path, model):
+    save_controller(tmp_path, replace(model.config, moved_cameras=1.0), model.state_dict(), {})
+    settings = PolicySettings(fit=True, checkpoint=tmp_path)
+    env = make_env(OraclePolicy.env_spec("push_button", settings))
+    with pytest.raises(UserError, match="not told of cameras"):
+        OraclePolicy(env, settings)
 
 
 def test_the_oracle_presses_buttons_that_moved_cameras_see():

@@ -45,6 +45,10 @@ class ControllerConfig:
     future: bool = False
     """See, beside the present views, those of the target, which a diffusion model draws: the
     controller of SuSIE, which follows goal pictures in place of spheres."""
+    moved_cameras: float = 0.0
+    """Strength, 0 to 1, up to which cameras in the room are moved while it learns
+    (`genima_lite.cameras.random_move`). Such a controller is never told where they stand and
+    follows spheres by their pictures alone; one that knows RLBench's cameras (0) is told."""
     text_features: int = 0
     """Length of the instruction's feature vector, which conditions the picture encoder by FiLM.
     0 is the paper's controller: the drawn targets say all it needs."""
@@ -129,6 +133,9 @@ def _problems(config: ControllerConfig) -> list[str]:
         f"image_size is {c.image_size}; with {len(c.channels)} stages it must be a positive "
         f"multiple of {smallest}": c.image_size < smallest or c.image_size % smallest != 0,
         "spheres and future are two targets; follow one": c.spheres and c.future,
+        f"moved_cameras is {c.moved_cameras}; give 0 to 1": not 0 <= c.moved_cameras <= 1,
+        "moved_cameras needs spheres: pictures that are drawn": bool(c.moved_cameras)
+        and not c.spheres,
         "channels and blocks need one entry a stage": len(c.channels) != len(c.blocks)
         or not c.channels,
         "channels must be multiples of 8, blocks at least 1": any(

@@ -36,7 +36,8 @@ def predict_actions(
     """Return the next actions, (K, 8) float64: joint targets in radians, gripper open in [0, 1].
 
     Where an observation says that its cameras are not those that a controller with spheres knows,
-    the posture is fitted to the spheres in their views, and the views are drawn anew.
+    the posture is fitted to the spheres in their views, and the views are drawn anew. One that
+    learned with moved cameras decides alone (`ControllerConfig.moved_cameras`).
 
     Args:
         model: a controller, ready to use.
@@ -55,19 +56,18 @@ def predict_actions(
     if model.config.future:
         now = {name: observation.image(name) for name in model.config.cameras}
         views = {**now, **{future_view(name): view for name, view in views.items()}}
-    if not model.config.spheres:
+    if not model.config.spheres or model.config.moved_cameras:
         return _actions(_look(model, views, joints, gripper, instruction), joints)
     known = known_cameras(model.config, panda.forward_kinematics(joints)[1])
     cameras = cameras_of(observation, model.config.cameras) or known
     out = _look(model, views, joints, gripper, instruction)
-    found, size = _found(out), model.config.image_size
+    found, size, actions = _found(out), model.config.image_size, _actions(out, joints)
     if elsewhere(cameras, known):
-        end = fit_posture(found, cameras, size, [joints, panda.HOME], _BY_ITSELF)
+        end = fit_posture(found, cameras, size, [joints, actions[-1, :7]], _BY_ITSELF)
         again = drawn_anew(model.config, known, end, opening(found))
         return lead_to(
             _actions(_look(model, again, joints, gripper, instruction), joints), joints, end
         )
-    actions = _actions(out, joints)
     if not fit:
         return actions
     end = fit_posture(found, known, size, [actions[-1, :7], joints], _BY_THE_NETWORK)

@@ -51,7 +51,7 @@ def fit_posture(
         cameras: V, where the views were taken from.
         size: pixels along each side of a view.
         starts: postures (7,) in radians where a search begins; from afar it may end in a wrong
-            elbow, so the best end counts. The first one decides what no sphere tells.
+            one, so the best end counts. The first one decides what no sphere tells.
         weight: pixels a radian: how much a joint near the first start is kept there. One that the
             spheres place far from it counts little more.
     """

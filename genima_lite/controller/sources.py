@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from genima_lite import panda
-from genima_lite.cameras import Camera
+from genima_lite.cameras import RLBENCH_MOUNTS, Camera, moved
 from genima_lite.controller.augment import AugmentConfig, corrupt, spheres_shown
 from genima_lite.controller.config import ControllerConfig, future_view
 from genima_lite.controller.pictures import known_cameras, stack_views
@@ -123,7 +123,7 @@ class MotionSource:
             rows.append((path, int(rng.integers(len(path.actions)))))
         joints = noisy(rng, np.stack([p.joints[t] for p, t in rows]), self._augment)
         _, tips = panda.forward_kinematics(joints)
-        cameras = [known_cameras(self._config, tip) for tip in tips]
+        cameras = _cameras(self._config, tips, rng)
         ends = [(p, p.targets[t]) for p, t in rows]
         targets = [targets_of(p.joints[s], p.gripper_open[s]) for p, s in ends]
         opening = np.array([p.gripper_open[t] for p, t in rows])
@@ -166,6 +166,33 @@ class _Path:
         waits = self.config.target is not None and self.config.keyframes
         keyframe = int(self.targets[frame]) if waits else None
         return chunk(self.actions, frame, self.config.horizon, keyframe)
+
+
+def _cameras(
+    config: ControllerConfig, tips: np.ndarray, rng: np.random.Generator
+) -> list[list[Camera]]:
+    """Return the V cameras of N samples, moved where the controller learns without knowing them.
+
+    Args:
+        config: which cameras, and how far they are moved at most.
+        tips: (N, 4, 4) poses of the gripper's tip.
+        rng: decides how far each sample's cameras are moved, and whither.
+    """
+    cameras = [known_cameras(config, tip) for tip in tips]
+    if not config.moved_cameras:
+        return cameras
+    return [_moved(config, each, rng.uniform(0, config.moved_cameras), rng) for each in cameras]
+
+
+def _moved(
+    config: ControllerConfig, cameras: Sequence[Camera], strength: float, rng: np.random.Generator
+) -> list[Camera]:
+    """Return V cameras moved at random, all but the one on the wrist."""
+    pairs = zip(config.cameras, cameras, strict=True)
+    return [
+        camera if RLBENCH_MOUNTS[name].on_wrist else moved(camera, strength, rng)
+        for name, camera in pairs
+    ]
 
 
 def noisy(rng: np.random.Generator, joints: np.ndarray, augment: AugmentConfig) -> np.ndarray:
@@ -255,7 +282,7 @@ class DemoSource:
         if not self._config.spheres:
             return self._plain(rng, rows, joints, opening, chunks)
         _, tips = panda.forward_kinematics(np.stack([e.path.joints[t] for e, t in rows]))
-        cameras = [known_cameras(self._config, tip) for tip in tips]
+        cameras = _cameras(self._config, tips, rng)
         targets = [joint_targets(e.demo[e.path.targets[t]]) for e, t in rows]
         drawn = _Drawn(self._config, self._augment, self._backgrounds)
         return drawn.samples(rng, cameras, targets, joints, opening, chunks)

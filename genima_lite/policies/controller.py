@@ -56,6 +56,8 @@ class ControllerPolicy(Policy):
             raise UserError(f"{folder}: a controller for policy {_FOLLOWS[config.target]}")
         if settings.fit and not config.spheres:
             raise UserError(f"{folder}: a controller without spheres has nothing to fit")
+        if settings.fit and config.moved_cameras:
+            raise UserError(f"{folder}: a controller that is not told of cameras cannot be fitted")
         if not config.spheres:
             warn_if_unseen(folder, load_metadata(folder).tasks, env.task_name)
         self._n_action_steps = _action_steps(settings, config.horizon)

@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
+from genima_lite.cameras import random_move
 from genima_lite.rlbench import COLORS
 
-_ANGLE, _SHIFT = 0.05, 0.1
-"""Radians about each axis, metres along each."""
 _BRIGHTEST = 0.5
 """Each channel of a light is drawn from 0 to this."""
 _SAME = 1e-3
@@ -111,15 +109,14 @@ class Perturbed:
 
     def _camera_pose(self, rng: np.random.Generator, _: Sequence[str]) -> None:
         for name in sorted(self._parts.cameras):
-            turn, way = rng.uniform(-_ANGLE, _ANGLE, 3), rng.uniform(-_SHIFT, _SHIFT, 3)
+            turn, shift = random_move(self._strength, rng)
             camera = self._parts.cameras[name]
             if camera is None:
                 continue
             before = np.array(camera.get_matrix(), float)
             after = before.copy()
-            turned = Rotation.from_euler("xyz", self._strength * turn)
-            after[:3, :3] = turned.as_matrix() @ before[:3, :3]
-            after[:3, 3] += self._strength * way
+            after[:3, :3] = turn @ before[:3, :3]
+            after[:3, 3] += shift
             camera.set_matrix(after)
             self._undo.append(lambda c=camera, before=before: c.set_matrix(before))  # type: ignore[misc]
 

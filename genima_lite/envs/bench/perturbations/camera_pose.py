@@ -5,12 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from genima_lite.cameras import RLBENCH_MOUNTS
+from genima_lite.cameras import RLBENCH_MOUNTS, random_move
 from genima_lite.envs.bench.perturbation import Perturbation
 from genima_lite.envs.bench.scene import Scene
-
-_ANGLE, _SHIFT = 0.05, 0.1
-"""Radians about each axis, metres along each: The Colosseum's ranges."""
 
 
 class CameraPose(Perturbation):
@@ -24,7 +21,9 @@ class CameraPose(Perturbation):
             if mount.on_wrist:
                 continue
             camera = scene.model.camera(name).id
-            turn = Rotation.from_euler("xyz", strength * rng.uniform(-_ANGLE, _ANGLE, 3))
+            turn, shift = random_move(strength, rng)
             before = Rotation.from_quat(scene.model.cam_quat[camera], scalar_first=True)
-            scene.model.cam_quat[camera] = (turn * before).as_quat(scalar_first=True)
-            scene.model.cam_pos[camera] += strength * rng.uniform(-_SHIFT, _SHIFT, 3)
+            scene.model.cam_quat[camera] = (Rotation.from_matrix(turn) * before).as_quat(
+                scalar_first=True
+            )
+            scene.model.cam_pos[camera] += shift
