@@ -18,6 +18,7 @@ from genima_lite.recipes._collection import CollectConfig
 from genima_lite.recipes._split import SplitConfig
 from genima_lite.recipes.api import Recipe, needs, steps_of
 from genima_lite.training.devices import check_device
+from genima_lite.training.optimizers import check_optimizer
 from genima_lite.workers import check_processes
 
 DATASETS = ("demos", "held_out")
@@ -56,9 +57,9 @@ def check_step(
         made: folders of other steps, which are made before this one.
 
     Raises:
-        UserError: a device that is not here, a folder that cannot be written to, too little space,
-            a data set or a model that is missing or broken, or a number of workers that makes no
-            sense.
+        UserError: a device or an extra that is not here, a folder that cannot be written to, too
+            little space, a data set or a model that is missing or broken, or a number of workers
+            that makes no sense.
     """
     check_processes(workers, "workers", 0)
     check_device(device)
@@ -66,6 +67,8 @@ def check_step(
         check_collection(out, config.tasks, config.episodes, config.settings)
         return
     check_folder(out, _space(out, config))
+    if hasattr(config, "training"):
+        check_optimizer(config.training.optimizer)
     made = set(made)
     if isinstance(config, SplitConfig):
         stored_in(config.source, config.tasks)

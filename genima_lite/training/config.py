@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from genima_lite.errors import UserError
 from genima_lite.training.precision import check_precision
 
+OPTIMIZERS = ("adamw", "adamw8bit")
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -27,6 +29,9 @@ class TrainingConfig:
     """Share of the learning rate that is left at the end of the cosine."""
     weight_decay: float = 1e-4
     """AdamW's."""
+    optimizer: str = "adamw"
+    """Or "adamw8bit": what AdamW remembers in a quarter of the memory, at a byte a number; wants
+    the extra `bitsandbytes` (`genima_lite.training.optimizers`)."""
     gradient_norm: float = 1.0
     """Gradients are clipped to this norm."""
     ema: float = 0.99
@@ -67,4 +72,7 @@ class TrainingConfig:
             raise UserError("training: final_rate must lie in [0, 1], ema in [0, 1)")
         if min(self.warmup, self.weight_decay, self.seed, self.keep) < 0:
             raise UserError("training: warmup, weight_decay, seed and keep must not be negative")
+        if self.optimizer not in OPTIMIZERS:
+            known = ", ".join(OPTIMIZERS)
+            raise UserError(f"training: unknown optimizer '{self.optimizer}': choose from {known}")
         check_precision(self.precision)

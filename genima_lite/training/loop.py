@@ -34,6 +34,11 @@ from genima_lite.training.config import TrainingConfig
 from genima_lite.training.devices import make_accelerator, memory, to_device
 from genima_lite.training.ema import Average
 from genima_lite.training.log import Log
+from genima_lite.training.optimizers import (
+    make_optimizer,
+    optimizer_tensors,
+    restore_optimizer,
+)
 from genima_lite.training.precision import autocast, loss_scaler, resolved
 from genima_lite.training.schedule import rate
 
@@ -125,7 +130,7 @@ class Trainer(Generic[B]):
         self._made_from = {**made_from, "training": asdict(config)}
         self._model = self._accelerator.prepare_model(trainee)
         groups = trainee.parameter_groups()
-        self._optimizer = _optimizer(groups, config)
+        self._optimizer = make_optimizer(groups, config)
         self._names = {p: n for n, p in trainee.named_parameters()}
         trained = [p for parameters, _ in groups.values() for p in parameters]
         self._weights = {self._names[p]: p for p in trained}
@@ -219,7 +224,7 @@ class Trainer(Generic[B]):
             groups: checkpoint.Groups = {
                 "weights": dict(self._weights),
                 "average": self._average.tensors,
-                "optimizer": checkpoint.optimizer_tensors(self._optimizer, self._names),
+                "optimizer": optimizer_tensors(self._optimizer, self._names),
             }
             try:
                 checkpoint.save(self._checkpoint, self._progress, self._made_from, groups)
@@ -350,7 +355,7 @@ class Trainer(Generic[B]):
         checkpoint.restore(path, self._weights, groups.get("weights", {}))
         checkpoint.restore(path, self._average.tensors, groups.get("average", {}))
         found = groups.get("optimizer", {})
-        checkpoint.restore_optimizer(path, self._optimizer, self._names, found)
+        restore_optimizer(path, self._optimizer, self._names, found)
         if self._scaler.is_enabled() and self._progress.loss_scale is not None:
             scale = {"scale": self._progress.loss_scale, "_growth_tracker": self._progress.steady}
             self._scaler.load_state_dict({**self._scaler.state_dict(), **scale})
@@ -374,11 +379,3 @@ class _Limit:
             return 0.0
         spent = seconds if self.whole else seconds - self.before
         return spent / (60 * self.minutes) if self.minutes > 0 else 1.0
-
-
-def _optimizer(groups: ParameterGroups, config: TrainingConfig) -> torch.optim.AdamW:
-    options = [
-        {"params": parameters, "highest": factor * config.learning_rate}
-        for parameters, factor in groups.values()
-    ]
-    return torch.optim.AdamW(options, lr=0.0, weight_decay=config.weight_decay, fused=True)
