@@ -29,6 +29,7 @@ from genima_lite.diffusion.components import (
 )
 from genima_lite.diffusion.lora import save_lora
 from genima_lite.diffusion.pipelines import pipeline_of
+from genima_lite.diffusion.remarks import without_bars
 from genima_lite.diffusion.step import Batch, StepConfig, training_step
 from genima_lite.errors import UserError
 from genima_lite.files import written_whole
@@ -180,7 +181,7 @@ def write_folder(pipeline: Any, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob(f"{_WRITING}*"):  # by a run that was killed
         shutil.rmtree(left)
-    with TemporaryDirectory(prefix=_WRITING, dir=folder) as made:
+    with TemporaryDirectory(prefix=_WRITING, dir=folder) as made, without_bars():
         pipeline.save_pretrained(made)
         for path in sorted(each for each in Path(made).rglob("*") if each.is_file()):
             target = folder / path.relative_to(made)
