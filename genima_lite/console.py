@@ -24,6 +24,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from genima_lite.errors import shortened
+
 T = TypeVar("T")
 
 
@@ -66,7 +68,7 @@ def say(text: object) -> None:
 
 def complain(text: object, word: str = "error") -> None:
     """Print one line on stderr, after a word such as "error" or "warning"."""
-    line = shown(" ".join(str(text).split("\n")))
+    line = shown(shortened(" ".join(str(text).split("\n"))))
     errors.print(Text.assemble((f"{word}:", "bold red"), f" {line}"), soft_wrap=True)
 
 

@@ -1,6 +1,7 @@
 """How commands end: exit codes, one line, no escape sequences, quiet pipes."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -39,6 +40,17 @@ def run(*words, **more):
     process = genima(*words, **more)
     out, err = process.communicate(timeout=300)
     return process.returncode, out, err
+
+
+def test_long_names_in_messages_lose_their_middle(capsys):
+    assert ended(fails(UserError(f"{'a' * 10**6}/b.json: {'x y ' * 10**5}"))) == 2
+    assert ended(fails(KeyError("c" * 10**6))) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert re.match(r"error: a{125}\[\d+ characters\]a{117}/b\.json: x y x y .*y $", first)
+    assert len(first) < 4100
+    assert len(second) < 500
+    text = f"{'d' * 290}/e.json: no such file"
+    assert str(UserError(text)) == text
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,7 @@ def test_what_others_recorded_gets_poses_from_a_calibration(tmp_path):
 
 def test_faster_recordings_are_thinned_out(tmp_path):
     source = foreign(tmp_path, fps=40)
+    frames("timestamp", lambda seconds: [each / 2 for each in seconds])(source)
     slow = list(to_rlbench(source, tmp_path / "back", calibration(tmp_path)))
     before, after = read_episode(tmp_path / "demos" / FIRST), read_episode(slow[0])
     assert len(after) == 6
@@ -250,6 +251,7 @@ def test_what_cannot_be_read_says_why(tmp_path):
     joints = ["shoulder.pos", "elbow.pos", "gripper.pos"]
     refused("only Franka's", lambda i: i["features"]["action"].update(names=joints))
     refused("2 episodes|3 episodes, 2", lambda i: i.update(total_episodes=2))
+    refused("with a fer, and .*'Franka FR3'", lambda i: i.update(robot_type="Franka FR3"))
     refused("no OURS=THEIRS", lambda _: None, known, ["front"])
     refused("has cameras front, wrist", lambda _: None, known, ["overhead=top"])
     with pytest.raises(DatasetError, match=r"no meta/info.json"):
@@ -353,6 +355,11 @@ DAMAGES = {
     "text": (frames("action", lambda a: ["a"] * len(a)), "column 'action' holds string"),
     "NaN": (frames("observation.state", lambda s: [[np.nan] * 8] * len(s)), "state holds NaN"),
     "task": (frames("task_index", lambda t: [9] * len(t)), "episode 0: has no sentence"),
+    "late": (frames("timestamp", lambda t: [1.2 * each for each in t]), "frame 1 of .*0.06 s"),
+    "NaN time": (frames("timestamp", lambda t: [np.nan] * len(t)), "'timestamp' holds NaN"),
+    "no time": (frames("timestamp", lambda t: ["x"] * len(t)), "'timestamp' holds string"),
+    "backwards": (frames("timestamp", lambda t: t[::-1]), "frame 0 of episode 0 is at 0.65 s"),
+    "robot": (lambda r: changed_info(r, lambda i: i.update(robot_type="fr3")), "was changed since"),
     "no picture": (
         frames("observation.images.front", lambda p: [{"bytes": None}] * len(p)),
         "images.front, frame 0: no picture",
@@ -447,6 +454,7 @@ def test_each_camera_is_named_once(whole, tmp_path, cameras):
         ("distortion", [1e300] * 5, "coefficients"),
         ("distortion", [-0.2, 0.05, 0, 0, 0], "straighten them"),
         ("residual_pixels", 99, "off by 99.00 pixels"),
+        ("on_wrist", True, "'front' stands still"),
     ],
 )
 def test_a_bad_calibration_is_refused(tmp_path, name, value, words):

@@ -297,6 +297,22 @@ def test_folder_and_cameras_are_checked_before_anything_is_written(tmp_path):
         Recorder(tmp_path / "file", RecordConfig(("push_button",)))
 
 
+@pytest.mark.parametrize(
+    ("hand", "words"),
+    [
+        (HandSettings("keyboard"), "keys are read from a terminal"),
+        (HandSettings("leader", leader="panda-py:1.2.3.4"), "keys are read from a terminal"),
+        (HandSettings("gamepad", gamepad="/dev/input/none"), "no gamepad"),
+    ],
+)
+def test_a_hand_without_its_device_leaves_no_folder(tmp_path, monkeypatch, hand, words):
+    with open(os.devnull) as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
+        with pytest.raises(UserError, match=words):
+            Recorder(tmp_path / "out", replace(EASY, lead=hand))
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_command_records(tmp_path, monkeypatch):
     monkeypatch.setattr("genima_lite.commands.stopped", lambda _: nullcontext())
     assert COMMANDS["record"]([])(tmp_path, EASY) == 0

@@ -23,7 +23,7 @@ from genima_lite.errors import UserError
 from genima_lite.files import check_folder
 from genima_lite.observation import CAMERAS, Demo, Recording
 from genima_lite.panda import Unreachable
-from genima_lite.provenance import claim, fingerprint
+from genima_lite.provenance import FILE, check, claim, fingerprint
 from genima_lite.seeds import MAX_ATTEMPTS, training_seed
 
 UNFINISHED = ".unfinished"
@@ -83,6 +83,10 @@ class Recorder:
     Args:
         root: the dataset's folder.
         config: see `RecordConfig`.
+
+    Raises:
+        UserError: the folder cannot be written to, no such calibration, or the hand's device is
+            missing.
     """
 
     def __init__(self, root: Path, config: RecordConfig):
@@ -90,6 +94,8 @@ class Recorder:
         self._root, self._config = root, config
         calibration = config.arm.calibration
         self._calibration = None if calibration is None else asdict(read_calibration(calibration))
+        with closing(make_hand(config.lead, config.arm.on_twin)) as hand:
+            hand.check()
 
     def rescued(self) -> Iterator[Path]:
         """Move what a killed recorder left to `UNFINISHED`, and yield its folder."""
@@ -112,8 +118,9 @@ class Recorder:
             UserError: the folder is another recording's; a device is missing; or the hand in a
                 person's place failed with all of its seeds.
         """
-        config = self._config
-        claim(self._root, config.provenance())
+        config, made_from = self._config, self._config.provenance()
+        if (self._root / FILE).exists():
+            check(self._root, made_from)
         with (
             locks.writing(self._root),
             closing(make_hand(config.lead, config.arm.on_twin)) as hand,
@@ -121,6 +128,7 @@ class Recorder:
             for task in config.tasks:
                 spec = EnvSpec(task, config.cameras, config.image_size, backend="arm")
                 with closing(make_env(replace(spec, arm=config.arm))) as env:
+                    claim(self._root, made_from)  # now that the arm is there
                     for number in range(config.episodes):
                         yield self._record(env, hand, number)
 

@@ -137,7 +137,7 @@ class _Book:
 
     def _check_alike(self, episode: EpisodeFolder, demo: Demo) -> None:
         """Take features and robot of the first episode; refuse one that has others."""
-        robot = known.ROBOTS[demo.recording.arm if demo.recording else "fer"]
+        robot = known.ROBOTS[demo.recording.arm if demo.recording else known.DEFAULT_ARM]
         features = _features(demo, self._dtype)
         if not self._features:
             self._features, self._robot = features, robot

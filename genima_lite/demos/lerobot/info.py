@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,8 +29,14 @@ STATE, ACTION, IMAGES = "observation.state", "action", "observation.images."
 JOINTS = (*(f"joint_{k}.pos" for k in range(1, 8)), "gripper.pos")
 """Names of the eight values of state and action: Franka's angles in radians, gripper open."""
 
+DEFAULT_ARM = "fer"
+"""Of demonstrations that do not say on which arm they were recorded."""
+
 ROBOTS = {"fer": "franka_fer", "fr3": "franka_fr3"}
 """LeRobot's `robot_type` by the short name of the arm."""
+
+_ARMS = {"fr3": "fr3", "fer": "fer", "panda": "fer"}
+"""Short names by the words in `robot_type` with which people name the two arms."""
 
 COLUMNS = {
     "timestamp": "float32", "frame_index": "int64", "episode_index": "int64", "index": "int64",
@@ -86,6 +93,12 @@ class Info:
         for name, feature in self.features.items():
             if name.startswith(IMAGES) or feature.dtype in PICTURES:
                 _check_pictures(name, feature)
+
+    @property
+    def arm(self) -> str | None:
+        """The short name of the arm, `None` where `robot_type` names neither."""
+        words = re.split(r"[^a-z0-9]+", (self.robot_type or "").lower())
+        return next((_ARMS[word] for word in words if word in _ARMS), None)
 
     def pictures(self, dtype: str | None = None) -> list[str]:
         """Return the features with pictures: all, or those that are "video" or "image"."""

@@ -33,6 +33,9 @@ from genima_lite.transforms import pose_vector
 _APART = 1e-5
 """How far float32 may be from what is beside it."""
 
+_LATE = 0.1
+"""Frames that a timestamp may be off; LeRobot's own allows less."""
+
 _BEYOND = 0.2
 """How far a command of the gripper may lie beyond open or closed."""
 
@@ -90,12 +93,14 @@ class _Reader:
     def __init__(
         self, root: Path, info: Info, cameras: dict[str, str], calibration: Path | None
     ) -> None:
+        if info.fps * CONTROL_PERIOD < 1:
+            raise DatasetError(f"{root}: {info.fps:g} frames a second; at least 20 are needed")
         self._root, self._info = root, info
         self._tasks = read_tasks(root / known.TASKS)
         self._episodes = _episode_rows(root, info)
         self._views = _views(root, info, cameras)
         self._order = {each: _order(root, info, each) for each in (known.STATE, known.ACTION)}
-        self._calibration = None if calibration is None else read_calibration(calibration)
+        self._calibration = None if calibration is None else _calibration(calibration, root, info)
         self._calibrated_in = calibration
         self._projectors = {name: Projector() for name in self._views}
         self._at: Path | None = None
@@ -118,7 +123,7 @@ class _Reader:
             sentences, chosen = about.sentences, list(range(len(rows)))
         else:
             where, sentences = self._place(sentence), [sentence]
-            chosen = _thinned(self._root, self._info.fps, len(rows))
+            chosen = _thinned(self._info.fps, len(rows))
             demo = self._demo(rows, chosen)
         folder = episode_folder(out, *where)
         if (other := self._taken.setdefault(folder, index)) != index:
@@ -151,6 +156,7 @@ class _Reader:
         if path != self._at:
             columns = {known.STATE: "numbers", known.ACTION: "numbers"}
             columns |= dict.fromkeys(("episode_index", "task_index", "frame_index"), "int")
+            columns["timestamp"] = "float"
             self._kept, self._at = zip_rows(self._read(path, columns)), path
         found = [each for each in self._kept if each["episode_index"] == index]
         numbers = [each["frame_index"] for each in found]
@@ -159,6 +165,7 @@ class _Reader:
                 f"{path}: {len(found)} frames of episode {index}, not 0 to {row['length'] - 1}; "
                 "copy the dataset again"
             )
+        _check_times(path, index, [each["timestamp"] for each in found], self._info.fps)
         return found
 
     def _read(self, path: Path, columns: Mapping[str, str]) -> dict[str, list]:
@@ -183,6 +190,8 @@ class _Reader:
         try:
             alike = _same(now, [state_row(seen) for seen in demo])
             alike = alike and _same(commands[:-1], demo.actions())
+            arm = demo.recording.arm if demo.recording else known.DEFAULT_ARM
+            alike = alike and self._info.arm in (None, arm)
         except ValueError:  # rows of several lengths
             alike = False
         if not alike:
@@ -265,6 +274,16 @@ class _Reader:
         return self._projectors[name].show(path, start, len(rows), self._info.fps, size)
 
 
+def _check_times(path: Path, index: int, seconds: Sequence[float], fps: float) -> None:
+    """Refuse frames that do not follow each other as a dataset says."""
+    for k, found in enumerate(seconds):
+        if abs(found * fps - k) > _LATE:
+            raise DatasetError(
+                f"{path}: frame {k} of episode {index} is at {found:g} s, not {k / fps:g} s as "
+                f"{fps:g} frames a second in {known.INFO} mean; copy the dataset again"
+            )
+
+
 def _camera_words(found: Calibration, name: str, tip: np.ndarray, size: int) -> dict[str, Any]:
     camera = found.cameras[name].camera(tip, size)
     extrinsics, intrinsics = camera.to_rlbench()
@@ -303,11 +322,9 @@ def _same(found: np.ndarray, wanted: Any) -> bool:
     return found.shape == exact.shape and np.allclose(found, exact, rtol=0, atol=_APART)
 
 
-def _thinned(root: Path, fps: float, count: int) -> list[int]:
+def _thinned(fps: float, count: int) -> list[int]:
     """Return the numbers of frames 50 ms apart."""
     each = fps * CONTROL_PERIOD
-    if each < 1:
-        raise DatasetError(f"{root}: {fps} frames a second; at least 20 are needed")
     return [round(k * each) for k in range(int((count - 1) / each + 1e-6) + 1)]
 
 
@@ -341,6 +358,21 @@ def _views(root: Path, info: Info, cameras: Mapping[str, str]) -> dict[str, str]
                 f"example --cameras front={next(iter(theirs), 'NAME')}"
             )
     return {ours: theirs[name] for ours, name in wanted.items()}
+
+
+def _calibration(path: Path, root: Path, info: Info) -> Calibration:
+    """Read a calibration.
+
+    Raises:
+        UserError: none, or one of another arm than the dataset's.
+    """
+    found = read_calibration(path)
+    if info.arm not in (None, found.model):
+        raise UserError(
+            f"{path}: calibrated with a {found.model}, and {root} was recorded with "
+            f"'{info.robot_type}'"
+        )
+    return found
 
 
 def _order(root: Path, info: Info, feature: str) -> list[int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from genima_lite import schema
-from genima_lite.cameras import Camera
+from genima_lite.cameras import RLBENCH_MOUNTS, Camera
 from genima_lite.envs.arm.limits import ROBOTS
 from genima_lite.errors import UserError
 from genima_lite.files import write_json
@@ -104,6 +104,12 @@ class Calibration:
             raise UserError(f"model is '{self.model}': choose from {', '.join(ROBOTS)}")
         if unknown := [name for name in self.cameras if name not in CAMERAS]:
             raise UserError(f"no camera '{unknown[0]}': choose from {', '.join(CAMERAS)}")
+        for name, each in self.cameras.items():
+            if each.on_wrist != RLBENCH_MOUNTS[name].on_wrist:
+                where = "stands still" if each.on_wrist else "moves with the hand"
+                raise UserError(
+                    f"cameras.{name}: on_wrist is {each.on_wrist}, and '{name}' {where}"
+                )
         try:
             made = datetime.fromisoformat(self.made)
         except ValueError as error:

@@ -30,6 +30,13 @@ class Hand(Protocol):
 
     guides: bool
 
+    def check(self) -> None:
+        """Refuse at once what would fail when it begins to lead.
+
+        Raises:
+            UserError: the device is not there.
+        """
+
     def rows(self, env: ArmEnv) -> Iterator[np.ndarray]:
         """Yield a row (8,) every 50 ms until the person says that it is done.
 

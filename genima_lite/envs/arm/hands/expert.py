@@ -24,6 +24,9 @@ class Expert:
     def __init__(self, guides: bool = False):
         self.guides = guides
 
+    def check(self) -> None:
+        """It needs no device."""
+
     def rows(self, env: ArmEnv) -> Iterator[np.ndarray]:
         """Yield the expert's plan, and then its last row until the task is done.
 

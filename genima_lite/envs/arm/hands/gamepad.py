@@ -41,6 +41,10 @@ class Gamepad:
     def __init__(self, device: str):
         self._device, self._file = device, -1
 
+    def check(self) -> None:
+        """Raise `UserError` unless the device is there."""
+        self._open()
+
     def rows(self, env: ArmEnv) -> Iterator[np.ndarray]:
         """Yield rows until start is pressed.
 

@@ -21,6 +21,10 @@ class Guiding:
     def __init__(self, keys: Keys):
         self._keys = keys
 
+    def check(self) -> None:
+        """Raise `UserError` unless there is a terminal."""
+        self._keys.check()
+
     def rows(self, env: ArmEnv) -> Iterator[np.ndarray]:
         """Yield what the gripper does; where the arm goes, the person decides."""
         opening = float(env.observation.gripper_open or 0.0)

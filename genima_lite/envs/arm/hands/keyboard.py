@@ -31,6 +31,10 @@ class Keyboard:
     def __init__(self, keys: Keys):
         self._keys = keys
 
+    def check(self) -> None:
+        """Raise `UserError` unless there is a terminal."""
+        self._keys.check()
+
     def rows(self, env: ArmEnv) -> Iterator[np.ndarray]:
         """Yield rows until enter."""
         seen = env.observation

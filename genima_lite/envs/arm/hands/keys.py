@@ -16,6 +16,9 @@ DONE, DISCARD, GRIPPER = "\n", "\x7f", " "
 class Keys(Protocol):
     """Tells which keys were pressed."""
 
+    def check(self) -> None:
+        """Raise `UserError` where no key can be read."""
+
     def __enter__(self) -> Any:
         """Begin to listen; return itself."""
 
@@ -33,14 +36,21 @@ class TerminalKeys:
         UserError: there is no terminal.
     """
 
+    def check(self) -> None:
+        """Raise `UserError` unless there is a terminal."""
+        with self:
+            pass
+
     def __enter__(self) -> TerminalKeys:
         try:
             import termios
             import tty
-
+        except ImportError:
+            raise UserError("keys are read on Linux and macOS only; choose another hand") from None
+        try:
             self._before: Any = termios.tcgetattr(sys.stdin)
             tty.setcbreak(sys.stdin)
-        except (ImportError, OSError, ValueError, termios.error) as error:
+        except (OSError, ValueError, termios.error) as error:
             raise UserError(f"keys are read from a terminal, and this is none ({error})") from error
         return self
 

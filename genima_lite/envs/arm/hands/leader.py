@@ -49,6 +49,10 @@ class Leader:
     def __init__(self, arm: Arm, keys: Keys):
         self._arm, self._keys, self._connected = arm, keys, False
 
+    def check(self) -> None:
+        """Raise `UserError` unless there is a terminal; the leader is reached when it leads."""
+        self._keys.check()
+
     def rows(self, env: ArmEnv) -> Iterator[np.ndarray]:
         """Yield where the leader is.
 
