@@ -19,7 +19,7 @@ from genima_lite.envs.api import (
     check_task,
     task_names,
 )
-from genima_lite.envs.arm.settings import ArmSettings
+from genima_lite.envs.arm.settings import REPLAY, ArmSettings
 from genima_lite.errors import UserError
 from genima_lite.evaluation.episode_store import EpisodeStore, TaskEpisodes
 from genima_lite.evaluation.on_cluster import Cell, Job, missing
@@ -68,7 +68,7 @@ class Evaluation:
     variations: tuple[int, ...] = ()
     """Which variations episodes are dealt round; none: all of a task's."""
     scenes: Path | None = None
-    """Demonstrations recorded in RLBench: a task's i-th episode starts in the scene of its i-th."""
+    """Demonstrations of RLBench or an arm: a task's i-th episode starts in the i-th one's scene."""
     arm: ArmSettings = field(default_factory=ArmSettings)
     """With backend arm: which driver, and how it may move; by default a rehearsal on the twin."""
     keep_going: bool = False
@@ -92,7 +92,9 @@ class Evaluation:
         if self.demos is not None and self.report is None:
             raise UserError("demos are for the report: give a folder for it, too")
         if self.scenes is not None and self.backend == BENCH:
-            raise UserError("scenes are demonstrations of RLBench: add backend rlbench")
+            raise UserError("scenes are demonstrations of RLBench: add backend rlbench, or arm")
+        if self.scenes is None and self._played:
+            raise UserError("driver replay plays recordings: give their folder as scenes")
 
     @property
     def names(self) -> list[str]:
@@ -226,7 +228,12 @@ class Evaluation:
     @cached_property
     def _starts(self) -> Starts | None:
         told = self.variations or self.scenes is not None
-        return Starts(self.variations, self.scenes) if told else None
+        return Starts(self.variations, self.scenes, self._played) if told else None
+
+    @property
+    def _played(self) -> bool:
+        """Whether recordings are played in an arm's place."""
+        return self.backend == ARM and self.arm.driver == REPLAY
 
     @cached_property
     def _recorder(self) -> Recorder | None:

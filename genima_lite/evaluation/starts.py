@@ -20,12 +20,15 @@ class Starts:
 
     Attributes:
         variations: that episodes are dealt round; none: all of a task's.
-        scenes: folder with demonstrations that were recorded in RLBench; the i-th episode of a task
-            starts in the scene of the i-th of them, of the chosen variations alone.
+        scenes: folder with demonstrations that were recorded in RLBench or on an arm; the i-th
+            episode of a task starts in the scene of the i-th of them, of the chosen variations
+            alone.
+        pictures: whether the demonstrations come with theirs.
     """
 
     variations: tuple[int, ...] = ()
     scenes: Path | None = None
+    pictures: bool = False
 
     def __call__(self, task: str, number: int, variations: int) -> tuple[int, Demo | None]:
         """Return variation and demonstration of an episode.
@@ -35,7 +38,7 @@ class Starts:
         """
         if self.scenes is not None:
             episode = self._episodes(task)[number]
-            demo = read_episode(episode.path, kinds=())
+            demo = read_episode(episode.path, kinds=("rgb",) if self.pictures else ())
             return demo[0].misc.get("variation_index", episode.variation), demo
         chosen = self.variations or tuple(range(variations))
         variation = chosen[number % len(chosen)]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from genima_lite.cameras import Camera as Pinhole
 from genima_lite.envs.arm.api import Arm, Camera, Clock, Gripper
+from genima_lite.envs.arm.settings import REPLAY
+from genima_lite.observation import Demo
 
 if TYPE_CHECKING:
     from genima_lite.envs.api import EnvSpec
@@ -33,7 +35,7 @@ class Table(Protocol):
     def reset(self, seed: int | None, options: dict[str, Any]) -> int:
         """Set the scene up, the arm out of the way; return the variation."""
 
-    def restore(self, scene: dict[str, Any] | None, variation: int) -> int:
+    def restore(self, demo: Demo) -> int:
         """Set the scene of a demonstration up, the arm out of the way; return the variation."""
 
     def instructions(self, variation: int) -> list[str]:
@@ -59,6 +61,7 @@ class Backend:
         clock, arm, gripper, cameras, table: see their protocols.
         view: gives a camera's intrinsics and pose in the world, from the (4, 4) tip pose.
         extra: gives capabilities beside `RobotEnv`, such as an expert; `None`: there are none.
+        told: gives what else the log says of an episode that ended, JSON-able.
     """
 
     clock: Clock
@@ -68,6 +71,7 @@ class Backend:
     table: Table
     view: Callable[[str, Any], Pinhole]
     extra: Any = None
+    told: Callable[[], dict[str, Any]] = dict
 
     @property
     def devices(self) -> tuple[Arm | Gripper | Camera, ...]:
@@ -85,6 +89,10 @@ def make_backend(spec: EnvSpec, settings: ArmSettings, operator: Operator) -> Ba
         from genima_lite.envs.arm.twin.parts import make_twin
 
         return make_twin(spec, settings)
+    if settings.driver == REPLAY:
+        from genima_lite.envs.arm.replay import make_replay
+
+        return make_replay(spec, settings)
     from genima_lite.envs.arm.drivers.parts import make_driver
 
     return make_driver(spec, settings, operator)

@@ -27,6 +27,7 @@ from genima_lite.envs.arm.log import CommandLog
 from genima_lite.envs.arm.modes import mode_of
 from genima_lite.envs.arm.motion import Motion
 from genima_lite.envs.arm.operators import Operator, operator_of
+from genima_lite.envs.arm.other_arm import refuse_other_arm
 from genima_lite.envs.arm.safety import Halted, SafetyFilter, Stream
 from genima_lite.envs.arm.settings import ArmSettings
 from genima_lite.envs.arm.twin.itself import Itself
@@ -123,16 +124,22 @@ class ArmEnv:
     ) -> tuple[Observation, dict[str, Any]]:
         """Start an episode: the table is set up, the arm stands where it is measured.
 
+        Args:
+            seed: of the twin's scene.
+            options: `variation`, or `demo`, a demonstration in whose scene to start (`reset_to`).
+
         Raises:
             UserError: unknown option or variation, or an arm that may not go on.
         """
-        self._finish()
-        variation = self._parts.table.reset(seed, options or {})
-        self._begin(variation)
-        if self.halted is not None:
-            raise UserError(f"the arm cannot start: {self.halted}")
-        sentences = self.instructions(variation)
-        self.log("episode", {"task": self.task_name, "variation": variation, "seed": seed})
+        if set(chosen := options or {}) == {"demo"}:
+            self.reset_to(chosen["demo"])
+        else:
+            self._finish()
+            self._begin(self._parts.table.reset(seed, chosen))
+            self._check_ready()
+            values = {"task": self.task_name, "variation": self._variation, "seed": seed}
+            self.log("episode", values)
+        sentences, variation = self.instructions(self._variation), self._variation
         return self.observation, {
             "instruction": sentences[0],
             "instructions": sentences,
@@ -147,13 +154,11 @@ class ArmEnv:
             UserError: it was recorded on another arm, or its joints are outside what this one
                 allows; or a scene that cannot be restored.
         """
-        self._refuse_other_arm(demo)
+        refuse_other_arm(demo, self.settings.model)
         self._finish()
-        variation = demo[0].misc.get("variation_index", 0)
-        self._begin(self._parts.table.restore(demo.scene_state, variation))
-        if self.halted is not None:
-            raise UserError(f"the arm cannot start: {self.halted}")
-        self.log("replay", {"task": self.task_name, "variation": variation})
+        self._begin(self._parts.table.restore(demo))
+        self._check_ready()
+        self.log("replay", {"task": self.task_name, "variation": self._variation})
 
     def scene_state(self) -> dict[str, Any] | None:
         """Return the twin's scene, JSON-able, for `reset_to`; `None` on a real table."""
@@ -166,7 +171,7 @@ class ArmEnv:
         success = self._parts.table.ended(success)
         note = self._operator.tells("A note on this episode (enter: none):")
         told = {"success": success, "steps": self._steps, "halted": self.halted, "note": note}
-        self.log("ended", told)
+        self.log("ended", told | self._parts.told())
         return success
 
     @property
@@ -319,23 +324,6 @@ class ArmEnv:
             arm.guide(False)
             self._start_filter()
 
-    def _refuse_other_arm(self, demo: Demo) -> None:
-        model = self.settings.model
-        if demo.recording is not None and demo.recording.arm != model:
-            raise UserError(
-                f"recorded on a {demo.recording.arm}, and this arm is a {model}: their joints have "
-                "other ranges, so it is not replayed"
-            )
-        limits = limits_of(model)
-        joints = np.array([seen.joint_positions for seen in demo] + list(demo.actions()[:, :7]))
-        outside = panda.to_franka(joints)
-        wrong = np.maximum(limits.lower - outside, outside - limits.upper).max(axis=0)
-        if (worst := int(wrong.argmax())) >= 0 and wrong[worst] > 0:
-            raise UserError(
-                f"joint {worst + 1} goes {wrong[worst]:.3f} rad beyond what a {model} allows; was "
-                "it recorded on another arm?"
-            )
-
     def _twin(self, what: str) -> Any:
         if self._parts.extra is None:
             raise UserError(f"{what} is there on the twin only: leave it away on a real arm")
@@ -355,6 +343,10 @@ class ArmEnv:
         self._looked = self._until = self._parts.clock.now()
         self._asked = time.perf_counter()
         self._start_filter()
+
+    def _check_ready(self) -> None:
+        if self.halted is not None:
+            raise UserError(f"the arm cannot start: {self.halted}")
 
     def _start_filter(self) -> None:
         self.halted = None

@@ -10,7 +10,10 @@ from genima_lite.envs.arm.safety import FilterSettings
 from genima_lite.envs.arm.watchdog import Watchdog
 from genima_lite.errors import UserError
 
-DRIVERS = ("twin", "franky", "panda-py")
+REPLAY = "replay"
+"""The driver that plays recordings."""
+
+DRIVERS = ("twin", "franky", "panda-py", REPLAY)
 OPERATORS = ("nobody", "console")
 
 
@@ -41,6 +44,22 @@ class TwinSettings:
             raise UserError(f"image_noise is {self.image_noise}; give 0 to 64")
 
 
+@dataclass(frozen=True)
+class ReplaySettings:
+    """How recordings are played.
+
+    Raises:
+        UserError: a number out of range.
+    """
+
+    tolerance: float = 0.1
+    """Radians that a command may be off the recorded one; beyond, the playing ends."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.tolerance <= 7:
+            raise UserError(f"tolerance is {self.tolerance} rad; give above 0, to 7")
+
+
 PERFECT = TwinSettings(0.0, 0.0, 0.0, 0.0)
 """A twin without latency, lag and noise."""
 
@@ -54,7 +73,7 @@ class ArmSettings:
     """
 
     driver: str = "twin"
-    """twin, franky (FR3) or panda-py (FER)."""
+    """twin, franky (FR3), panda-py (FER), or replay, which plays recordings and moves nothing."""
     mode: str = "dry-run"
     """dry-run (the twin rehearses, nothing is sent to a robot), confirm, slow or normal."""
     model: str = "fer"
@@ -74,6 +93,8 @@ class ArmSettings:
     """Simulated seconds that the policy takes on the twin; by default those that it took."""
     twin: TwinSettings = field(default_factory=TwinSettings)
     """How the twin differs from a perfect simulation."""
+    replay: ReplaySettings = field(default_factory=ReplaySettings)
+    """How recordings are played."""
     safety: FilterSettings = field(default_factory=FilterSettings)
     """How careful the filter is."""
     watchdog: Watchdog = field(default_factory=Watchdog)
@@ -92,6 +113,8 @@ class ArmSettings:
         if self.model == wrong:
             right = {"fer": "fr3", "fr3": "fer"}[self.model]
             raise UserError(f"driver {self.driver} is for the {right}: set model to it")
+        if self.driver == REPLAY and (self.mode != "dry-run" or self.ahead):
+            raise UserError("driver replay moves nothing: leave mode and ahead away")
         moves = mode.moves and self.driver != "twin"
         if moves and not self.address:
             raise UserError(f"driver {self.driver}: give the robot's address")
@@ -105,4 +128,4 @@ class ArmSettings:
     @property
     def on_twin(self) -> bool:
         """Whether the twin moves: it is the driver, or rehearses."""
-        return self.driver == "twin" or not mode_of(self.mode).moves
+        return self.driver != REPLAY and (self.driver == "twin" or not mode_of(self.mode).moves)

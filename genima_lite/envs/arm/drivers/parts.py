@@ -19,6 +19,7 @@ from genima_lite.envs.arm.operators import Operator
 from genima_lite.envs.arm.settings import ArmSettings
 from genima_lite.envs.arm.twin.tasks import load_task
 from genima_lite.errors import UserError
+from genima_lite.observation import Demo
 
 
 def make_driver(spec: EnvSpec, settings: ArmSettings, operator: Operator) -> Backend:
@@ -76,9 +77,9 @@ class SetTable:
             raise UserError("the operator is not ready: the run ends here")
         return int(variation)
 
-    def restore(self, scene: dict[str, Any] | None, variation: int) -> int:
+    def restore(self, demo: Demo) -> int:
         """Ask a person to set the scene up. Errors: `reset`."""
-        return self.reset(None, {"variation": variation})
+        return self.reset(None, {"variation": demo[0].misc.get("variation_index", 0)})
 
     def instructions(self, variation: int) -> list[str]:
         """Return the task's sentences."""

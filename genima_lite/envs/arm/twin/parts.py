@@ -15,6 +15,7 @@ from genima_lite.envs.arm.settings import ArmSettings
 from genima_lite.envs.arm.twin.world import TwinWorld
 from genima_lite.envs.bench.observe import scene_camera
 from genima_lite.errors import UserError
+from genima_lite.observation import Demo
 
 PERIOD = 0.005
 """Seconds between two commands to the twin."""
@@ -138,16 +139,16 @@ class TwinTable:
         _, info = self._world.reset(seed=seed, options=options)
         return int(info["variation"])
 
-    def restore(self, scene: dict[str, Any] | None, variation: int) -> int:
+    def restore(self, demo: Demo) -> int:
         """Set the scene up as it was.
 
         Raises:
             UserError: there is none, or one that cannot be restored.
         """
-        if scene is None:
+        if demo.scene_state is None:
             raise UserError("no scene_state.json, so its scene cannot be restored")
-        self._world.set_up(scene)
-        return variation
+        self._world.set_up(demo.scene_state)
+        return int(demo[0].misc.get("variation_index", 0))
 
     def instructions(self, variation: int) -> list[str]:
         """Return the task's sentences."""
