@@ -16,6 +16,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -23,7 +24,7 @@ from typing import Any
 from genima_lite.doctor import run_checks
 from genima_lite.envs.api import EnvSpec, check_task, make_env, task_names
 from genima_lite.envs.contract import CONTRACT
-from genima_lite.errors import Lost, Refusal, UserError
+from genima_lite.errors import NotReady
 
 BACKEND = "rlbench"
 
@@ -43,32 +44,53 @@ def versions() -> str:
 
 
 def tried(run: Any) -> tuple[str, float]:
-    """Return "" or what went wrong, and the seconds that it took."""
+    """Return "" or what went wrong, and the seconds that it took.
+
+    Raises:
+        NotReady: something is missing on this machine; other checks would say so again.
+    """
     began = time.perf_counter()
     try:
         run()
         said = ""
-    except (AssertionError, Lost, Refusal, UserError, RuntimeError) as error:
+    except NotReady:
+        raise
+    except Exception as error:
         said = f"{type(error).__name__}: {error}"
     return said, time.perf_counter() - began
 
 
-def contract(task: str, size: int) -> list[tuple[str, str, float]]:
-    """Return name, fault and seconds of each check."""
-    spec = EnvSpec(task, ("front", "wrist"), size, depth=True, mask=True, backend=BACKEND)
-    with closing(make_env(spec)) as env:
-        return [(f"{task}: {check.__name__}", *tried(partial(check, env))) for check in CONTRACT]
+def checks(tasks: list[str], demonstrations: bool, size: int) -> Iterator[tuple[str, str, float]]:
+    """Yield name, fault and seconds of each check as soon as it is done.
+
+    Raises:
+        NotReady: see `tried`.
+    """
+    for task in tasks:
+        if demonstrations:
+            yield demonstration(task, size)
+            continue
+        spec = EnvSpec(task, ("front", "wrist"), size, depth=True, mask=True, backend=BACKEND)
+        with closing(make_env(spec)) as env:
+            for check in CONTRACT:
+                yield (f"{task}: {check.__name__}", *tried(partial(check, env)))
 
 
 def demonstration(task: str, size: int) -> tuple[str, str, float]:
-    """Return task, fault and seconds of one live demonstration whose commands are then executed."""
+    """Return task, fault and seconds of one live demonstration whose commands are then executed.
+
+    Raises:
+        NotReady: see `tried`.
+    """
     with closing(make_env(EnvSpec(task, ("front",), size, backend=BACKEND))) as env:
         env_: Any = env
 
         def run() -> None:
             env_.reset(seed=1)
             (commands,) = env_.expert_stretches()
-            assert env_.execute(commands).success, "its commands do not solve it again"
+            outcome = env_.execute(commands)
+            steps = f"after {outcome.steps} of {len(commands)} steps"
+            assert outcome.success, f"its commands do not solve it again {steps}"
 
         return (f"{task}: demonstration", *tried(run))
 
@@ -88,13 +110,13 @@ def main() -> int:
             print(f"doctor: {check.name}: {check.detail}")
     print(f"{'':4s} {'s':>6s}  check")
     failed = 0
-    for task in tasks:
-        rows = [demonstration(task, given.image_size)] if given.demonstrations else contract(
-            task, given.image_size
-        )  # fmt: skip
-        for name, fault, seconds in rows:
+    try:
+        for name, fault, seconds in checks(tasks, given.demonstrations, given.image_size):
             failed += bool(fault)
             print(f"{'FAIL' if fault else 'ok':4s} {seconds:6.1f}  {name}  {fault}", flush=True)
+    except NotReady as error:
+        print(f"FAIL         {error}")
+        return 1
     print(f"{failed} failed")
     return 1 if failed else 0
 

@@ -22,7 +22,7 @@ PYREP=https://github.com/stepjam/PyRep
 PYREP_COMMIT=8f420be8064b1970aae18a9cfbc978dfb15747ef
 RLBENCH=https://github.com/stepjam/RLBench
 RLBENCH_COMMIT=02720bba4c73fe02eb75df946b8791b806028a9d
-SYSTEM="xvfb libgl1 libglu1-mesa libxrender1 libxkbcommon-x11-0 libdbus-1-3 libfontconfig1 gcc g++ python3-dev libffi-dev xz-utils git"
+SYSTEM="ca-certificates curl git xz-utils gcc g++ python3-dev python3-venv libffi-dev xvfb libgl1 libglu1-mesa libgl1-mesa-dri libegl1 libxrender1 libxkbcommon-x11-0 libdbus-1-3 libfontconfig1 libxi6 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-xinerama0"
 # Of RLBench and PyRep; gymnasium comes with genima-lite (RLBench's own extra pins an alpha release).
 PACKAGES="cffi>=1.14.2 natsort pyquaternion"
 

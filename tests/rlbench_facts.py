@@ -172,7 +172,7 @@ def resets():
             first = types.SimpleNamespace(misc={"variation_index": 1})
             state = np.random.get_state()  # noqa: NPY002
             answer = env.reset_to_demo(found("rlbench.demo.Demo")([first], state, attempts))
-        ours = ("init_episode 0", "init_episode 1", "validate", "step")
+        ours = ("init_episode 0", "init_episode 1", "validate", "cleanup_", "restore_state", "step")
         yield f"reset {attempts}", [answer[0], answer[1], *(each for each in log if each in ours)]
         try:
             env.set_variation(2)

@@ -178,13 +178,22 @@ def test_what_is_missing_is_named(double, monkeypatch):
         list(evaluate(PolicyFactory("random", backend="rlbench"), [TASK], 2, 7, keep_going=True))
 
 
-def test_what_coppeliasim_needs_is_set_for_the_worker():
-    given = {"COPPELIASIM_ROOT": "/sim", "LD_LIBRARY_PATH": "/a", "QT_QPA_PLATFORM": "offscreen"}
+def test_another_rlbench_is_named_once(double):
+    double("launch 1 TypeError")
+    with pytest.raises(NotReady, match=r"unexpected keyword.*doctor"):
+        made().reset(seed=1)
+
+
+def test_what_coppeliasim_needs_is_set_for_the_worker(tmp_path, monkeypatch):
+    given = {"COPPELIASIM_ROOT": "/sim", "LD_LIBRARY_PATH": "/a", "QT_QPA_PLATFORM": "offscreen",
+             "QT_QPA_PLATFORM_PLUGIN_PATH": "/cv2/qt/plugins"}  # fmt: skip
     wanted = {"COPPELIASIM_ROOT": "/sim", "LD_LIBRARY_PATH": "/a:/sim",
               "QT_QPA_PLATFORM_PLUGIN_PATH": "/sim"}  # fmt: skip
     assert worker_environment(given) == wanted
     assert worker_environment(wanted) == wanted
-    assert worker_environment({"A": "b"}) == {"A": "b"}
+    assert worker_environment({"A": "b", "QT_QPA_PLATFORM": "wayland"}) == {"A": "b"}
+    monkeypatch.chdir(tmp_path)  # the worker runs elsewhere
+    assert worker_environment({"COPPELIASIM_ROOT": "sim"})["COPPELIASIM_ROOT"] == f"{tmp_path}/sim"
 
 
 def test_a_spec_that_rlbench_cannot_have_is_refused():
@@ -207,6 +216,34 @@ def test_an_expert_that_fails_is_a_refusal_with_rlbenchs_reason(double):
             env.demonstration()
         env.reset(seed=1)
         assert len(env.demonstration()) > 3
+
+
+def test_a_call_that_coppeliasim_refuses_is_no_refusal_of_the_expert(double):
+    double("reset 1 TaskEnvironmentError", "reset 3 RuntimeError")  # the first one nobody asked for
+    with closing(made()) as env:
+        env.reset(seed=1)
+        with pytest.raises(SimulatorError, match="RuntimeError of the double"):
+            env.demonstration()
+
+
+def test_a_scene_that_took_several_attempts_is_drawn_as_it_was_recorded(double, tmp_path):
+    with closing(made()) as env:
+        for seed in range(20):
+            env.reset(seed=seed)
+            demo = env.demonstration()
+            if demo.num_reset_attempts > 1:
+                break
+        recorded = demo[0].task_low_dim_state
+        np.testing.assert_array_equal(env.observation.task_low_dim_state, recorded)
+        env.reset(seed=seed + 1)
+        env.reset(options={"demo": demo})
+        np.testing.assert_array_equal(env.observation.task_low_dim_state, recorded)
+        for state in (recorded + 0.02, recorded[:-1], None):  # another scene: RLBench's own way
+            demo[0].task_low_dim_state = state
+            env.reset(options={"demo": demo})
+            drawn = env.observation.task_low_dim_state
+            np.testing.assert_array_equal(drawn[:-1], recorded[:-1])
+            assert drawn[-1] > recorded[-1] + 0.1, "pieces were moved at each attempt"
 
 
 def test_targets_are_the_postures_of_the_demonstration(double):

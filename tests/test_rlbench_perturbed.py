@@ -61,6 +61,19 @@ def test_each_change_paints_what_it_should_and_undoes_the_last_one(double, tmp_p
     assert painted["table_color"][0] == "paint diningTable_visible [0.6, 0.4, 0.2]", "undone first"
 
 
+def test_masks_are_seen_from_where_colours_are(double, tmp_path):
+    spec = EnvSpec(TASK, ("front",), 16, mask=True, backend="rlbench")
+    spec = EnvSpec(**{**vars(spec), "perturbations": ("camera_pose",)})
+    with closing(make_env(spec)) as env:
+        env.reset(seed=7)
+        env.reset(seed=1)
+        moved = [line.split(maxsplit=2)[1:] for line in events(tmp_path) if line[:5] == "place"]
+        poses = dict(moved)
+        assert set(poses) == {"cam_front", "cam_front_mask"}
+        assert poses["cam_front"] == poses["cam_front_mask"]
+        assert len({pose for name, pose in moved if name == "cam_front"}) == 3  # there and back
+
+
 class Shape:
     def __init__(self, color):
         self.color = list(color)

@@ -27,7 +27,8 @@ def install(*arguments):
 def test_a_dry_run_names_every_step_and_changes_nothing(tmp_path):
     code, said, _ = install("--dry-run", "--venv", str(tmp_path / "v"))
     assert code == 0
-    for part in ("curl", "tar -xf", "8f420be", "02720bb", "pip install", "usrset.txt", "activate"):
+    parts = ("run: curl", "tar -xf", "8f420be", "02720bb", "pip install", "usrset.txt", "activate")
+    for part in parts:
         assert part in said, part
     assert not list(tmp_path.iterdir())
     archive = tmp_path / "CoppeliaSim.tar.xz"
@@ -36,7 +37,7 @@ def test_a_dry_run_names_every_step_and_changes_nothing(tmp_path):
         "--dry-run", "--venv", str(tmp_path / "v"), "--coppeliasim", str(archive)
     )
     assert code == 0
-    assert "curl" not in said
+    assert "run: curl" not in said
     assert f"tar -xf {archive}" in said
 
 
@@ -82,6 +83,23 @@ def test_the_check_prints_a_table_and_names_what_fails(double):
     assert "InvalidActionError" in failed
     assert sum(row.startswith("ok ") for row in rows) >= 18
     assert rows[-1] == "1 failed"
+
+
+def test_the_check_says_once_what_is_missing(double, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # no double, no RLBench
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts/check_rlbench.py"], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    (failed,) = (row for row in done.stdout.splitlines() if row.startswith("FAIL"))
+    assert "No module named 'rlbench'" in failed
+
+
+def test_the_container_has_the_packages_that_the_installer_names():
+    script, container = INSTALL.read_text(), (ROOT / "scripts/rlbench.Dockerfile").read_text()
+    (line,) = (row for row in script.splitlines() if row.startswith("SYSTEM="))
+    wanted = line.removeprefix("SYSTEM=").strip('"').split()
+    assert not [name for name in wanted if name not in container.split()]
 
 
 def test_a_simulator_killed_at_random_moments_changes_no_result(double, monkeypatch):

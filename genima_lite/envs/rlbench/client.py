@@ -126,7 +126,7 @@ class RLBenchEnv:
         else:
             self.random_state = tuple(np.random.RandomState(seed).get_state())
         self._demo = demo
-        self._begin(demo.num_reset_attempts if demo else None)
+        self._begin()
         sentences = self._sentences[self._variation]
         return None, {
             "instruction": sentences[0],
@@ -182,7 +182,7 @@ class RLBenchEnv:
             raise UserError("RLBench's expert makes demonstrations from an episode's start alone")
         if self._demo is None or (pictures and not _has_pictures(self._demo, self._pictures)):
             self._demo = self._live_demonstration(pictures)
-            self._begin(self._demo.num_reset_attempts)
+            self._begin()
         return self._demo
 
     def expert_stretches(self) -> Iterator[np.ndarray]:
@@ -212,7 +212,7 @@ class RLBenchEnv:
             self._worker.close()
         self._worker, self._states, self._seen = None, None, None
 
-    def _begin(self, attempts: int | None) -> None:
+    def _begin(self) -> None:
         """Draw the scene of `random_state`; of a demonstration if that is there."""
         request: dict[str, Any] = {
             "variation": int(self._variation),
@@ -221,7 +221,9 @@ class RLBenchEnv:
         if self._demo is None:
             answer = self._ask("reset", self._seconds.reset, **request)
         else:
-            request["attempts"] = attempts
+            first = self._demo[0].task_low_dim_state
+            request["attempts"] = self._demo.num_reset_attempts
+            request["first"] = None if first is None else np.ravel(first).tolist()
             answer = self._ask("reset_to_demo", self._seconds.reset, **request)
         self._sentences[self._variation] = answer["sentences"]
         self._states = answer["states"]
@@ -238,7 +240,7 @@ class RLBenchEnv:
         except SimulatorError as error:
             if error.kind != "NoDemonstration":
                 raise
-            self._begin(None)
+            self._begin()
             raise panda.Unreachable(
                 f"RLBench's expert does not solve this scene: {error}"
             ) from None

@@ -54,14 +54,15 @@ class Parts:
         lights: all.
         pieces: of the task.
         table, walls: their shapes.
-        cameras: those that stand in the room, by RLBench's name; `None` where one is switched off.
+        cameras: those that stand in the room, by RLBench's name; none where one is switched off,
+            two where masks have a camera of their own.
     """
 
     lights: Sequence[Light]
     pieces: Sequence[Painted]
     table: Sequence[Painted]
     walls: Sequence[Painted]
-    cameras: Mapping[str, Mounted | None]
+    cameras: Mapping[str, Sequence[Mounted]]
 
 
 class Perturbed:
@@ -110,15 +111,14 @@ class Perturbed:
     def _camera_pose(self, rng: np.random.Generator, _: Sequence[str]) -> None:
         for name in sorted(self._parts.cameras):
             turn, shift = random_move(self._strength, rng)
-            camera = self._parts.cameras[name]
-            if camera is None:
-                continue
-            before = np.array(camera.get_matrix(), float)
-            after = before.copy()
-            after[:3, :3] = turn @ before[:3, :3]
-            after[:3, 3] += shift
-            camera.set_matrix(after)
-            self._undo.append(lambda c=camera, before=before: c.set_matrix(before))  # type: ignore[misc]
+            eyes = self._parts.cameras[name]
+            befores = [np.array(eye.get_matrix(), float) for eye in eyes]
+            for eye, before in zip(eyes, befores, strict=True):  # one may be carried by the first
+                after = before.copy()
+                after[:3, :3] = turn @ before[:3, :3]
+                after[:3, 3] += shift
+                eye.set_matrix(after)
+            self._undo.append(lambda eyes=eyes, befores=befores: _put(eyes, befores))  # type: ignore[misc]
 
     def _object_color(self, rng: np.random.Generator, sentences: Sequence[str]) -> None:
         named = named_colors(sentences)
@@ -149,6 +149,11 @@ class Perturbed:
         before = np.array(shape.get_color(), float)
         shape.set_color((before + self._strength * (color - before)).tolist())
         self._undo.append(lambda: shape.set_color(before.tolist()))
+
+
+def _put(eyes: Sequence[Mounted], matrices: Sequence[np.ndarray]) -> None:
+    for eye, matrix in zip(eyes, matrices, strict=True):
+        eye.set_matrix(matrix)
 
 
 def named_colors(sentences: Sequence[str]) -> dict[str, tuple[float, float, float]]:

@@ -29,8 +29,8 @@ _TAIL = 600
 _LAST = 2.0
 """Seconds in which what a dead worker has started must end by itself."""
 
-_NEEDED = ("ModuleNotFoundError", "ImportError", "NoDisplay", "PyRepError")
-"""Errors of a start that starting again does not mend."""
+_NEEDED = ("ModuleNotFoundError", "ImportError", "NoDisplay", "PyRepError", "TypeError")
+"""Errors of a start that starting again does not mend; the last one is another RLBench's."""
 
 
 @dataclass(frozen=True)
@@ -212,17 +212,17 @@ FILM_BYTES = 3 * 1024**2
 def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the worker's environment variables: what CoppeliaSim needs before Python starts.
 
-    LD_LIBRARY_PATH and Qt's plugins follow from COPPELIASIM_ROOT, so that only that must be set.
-    `QT_QPA_PLATFORM=offscreen` is taken away: CoppeliaSim crashes with it at its first picture.
+    LD_LIBRARY_PATH and Qt's plugins follow from COPPELIASIM_ROOT, so that only that must be set;
+    OpenCV leaves plugins of its own there, with which CoppeliaSim aborts. It has one plugin that
+    works, for X, which is Qt's choice where QT_QPA_PLATFORM does not name another.
     """
     made = dict(environment)
-    root = made.get("COPPELIASIM_ROOT", "")
-    if root:
+    if made.get("COPPELIASIM_ROOT"):
+        root = made["COPPELIASIM_ROOT"] = os.path.abspath(made["COPPELIASIM_ROOT"])
         paths = [path for path in made.get("LD_LIBRARY_PATH", "").split(os.pathsep) if path]
         made["LD_LIBRARY_PATH"] = os.pathsep.join([*paths, *([] if root in paths else [root])])
-        made.setdefault("QT_QPA_PLATFORM_PLUGIN_PATH", root)
-    if made.get("QT_QPA_PLATFORM") == "offscreen":
-        del made["QT_QPA_PLATFORM"]
+        made["QT_QPA_PLATFORM_PLUGIN_PATH"] = root
+    made.pop("QT_QPA_PLATFORM", None)
     return made
 
 

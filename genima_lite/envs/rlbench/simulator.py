@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,6 +27,9 @@ ARM_VELOCITY, ARM_ACCELERATION = 2.0, 8.0
 
 FILM_CAMERA = "front"
 
+MASK = "_mask"
+"""At the end of the name of the camera that sees the masks, beside the one of colours."""
+
 SENSORS = {
     "left_shoulder": "cam_over_shoulder_left",
     "right_shoulder": "cam_over_shoulder_right",
@@ -36,6 +40,13 @@ SENSORS = {
 LIGHTS = tuple(f"DefaultLight{letter}" for letter in "ABCD")
 TABLE, WALLS = ("diningTable_visible",), ("Wall1", "Wall2", "Wall3", "Wall4")
 """Names in RLBench's scene."""
+
+
+_NO_DEMO = "Could not collect demos"
+"""What RLBench says when its expert has used up its attempts."""
+
+_SCENE = 0.01
+"""Metres or radians within which pieces are where they were recorded: they settle meanwhile."""
 
 
 class NoDemonstration(RuntimeError):
@@ -67,6 +78,7 @@ class Simulator:
         from rlbench.action_modes.action_mode import MoveArmThenGripper
         from rlbench.action_modes.arm_action_modes import JointPosition
         from rlbench.action_modes.gripper_action_modes import Discrete
+        from rlbench.backend.exceptions import TaskEnvironmentError
         from rlbench.environment import Environment
         from rlbench.utils import name_to_task_class
 
@@ -88,7 +100,8 @@ class Simulator:
         self._variation = 0
         self._task.set_variation(0)
         self._show(False)
-        self._task.reset()
+        with suppress(TaskEnvironmentError):  # no room in this scene, which nobody asked for
+            self._task.reset()
 
     @property
     def variations(self) -> int:
@@ -111,20 +124,36 @@ class Simulator:
         return self._begun(sentences, observation, state)
 
     def reset_to_demo(
-        self, variation: int, state: tuple[Any, ...], attempts: int | None
+        self,
+        variation: int,
+        state: tuple[Any, ...],
+        attempts: int | None,
+        first: Sequence[float] | None = None,
     ) -> tuple[list[str], Any]:
         """Draw the scene of a demonstration again; see `reset`.
+
+        RLBench puts the task's pieces back after each refused attempt when it makes a
+        demonstration, but not when it draws the scene again, where pieces that are moved from
+        where they are end up elsewhere. So after refused attempts a plain reset of the same state
+        is tried first; if it does not give the recorded scene, RLBench's own way does.
 
         Args:
             variation: its variation.
             state: its `random_seed`.
             attempts: its `num_reset_attempts`; `None` in old data.
+            first: `task_low_dim_state` of its first frame, if that was recorded.
         """
+        from rlbench.backend.exceptions import TaskEnvironmentError
         from rlbench.demo import Demo
 
+        if first is not None and (attempts or 1) > 1:
+            with suppress(TaskEnvironmentError):
+                sentences, observation = self.reset(variation, state)
+                if _is_scene(observation.task_low_dim_state, first):
+                    return sentences, observation
         self._begin(variation)
-        first = SimpleNamespace(misc={"variation_index": variation})
-        sentences, observation = self._task.reset_to_demo(Demo([first], state, attempts))
+        frame = SimpleNamespace(misc={"variation_index": variation})
+        sentences, observation = self._task.reset_to_demo(Demo([frame], state, attempts))
         return self._begun(sentences, observation, state)
 
     def _begin(self, variation: int) -> None:
@@ -187,6 +216,8 @@ class Simulator:
                 try:
                     (demo,) = self._task.get_demos(1, live_demos=True, max_attempts=1)
                 except RuntimeError as error:
+                    if _NO_DEMO not in str(error):  # CoppeliaSim's refusal of a call
+                        raise
                     said.last = said.last or str(error)
                 else:
                     self._show(False)
@@ -230,6 +261,11 @@ class Simulator:
             camera.depth, camera.mask = on and self._pictures.depth, on and self._pictures.mask
 
 
+def _is_scene(found: Any, wanted: Sequence[float]) -> bool:
+    """Return whether the state of a task's pieces is the wanted one."""
+    return np.shape(found) == np.shape(wanted) and bool(np.allclose(found, wanted, 0.0, _SCENE))
+
+
 def _parts(task: str, pictures: Pictures) -> Parts:
     """Return what of the loaded scene and task can be changed."""
     from pyrep.const import ObjectType
@@ -238,8 +274,10 @@ def _parts(task: str, pictures: Pictures) -> Parts:
     from pyrep.objects.shape import Shape
     from pyrep.objects.vision_sensor import VisionSensor
 
-    def camera(name: str) -> Any:
-        return VisionSensor(SENSORS[name]) if name in pictures.cameras else None
+    def eyes(name: str) -> list[Any]:
+        kinds = ("", MASK) if pictures.mask else ("",)
+        there = name in pictures.cameras  # RLBench removes the others from its scene
+        return [VisionSensor(f"{SENSORS[name]}{kind}") for kind in kinds if there]
 
     def shapes(names: Sequence[str]) -> list[Any]:
         return [Shape(name) for name in names if Shape.exists(name)]
@@ -250,7 +288,7 @@ def _parts(task: str, pictures: Pictures) -> Parts:
         pieces,
         shapes(TABLE),
         shapes(WALLS),
-        {name: camera(name) for name in SENSORS},
+        {name: eyes(name) for name in SENSORS},
     )
 
 

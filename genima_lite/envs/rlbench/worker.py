@@ -55,10 +55,15 @@ class Worker:
         return _begun(self._simulator.reset(variation, random_state(state)))
 
     def reset_to_demo(
-        self, variation: int, state: list[Any], attempts: int | None
+        self,
+        variation: int,
+        state: list[Any],
+        attempts: int | None,
+        first: list[float] | None,
     ) -> dict[str, Any]:
         """See `Simulator.reset_to_demo`."""
-        return _begun(self._simulator.reset_to_demo(variation, random_state(state), attempts))
+        chosen = (variation, random_state(state), attempts, first)
+        return _begun(self._simulator.reset_to_demo(*chosen))
 
     def step(self, action: list[float]) -> dict[str, Any]:
         """See `Simulator.step`."""

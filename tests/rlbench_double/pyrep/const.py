@@ -12,4 +12,6 @@ class Verbosity(Enum):
 
 class ObjectType(Enum):
     SHAPE = 0
-    LIGHT = 7
+    DUMMY = 4
+    VISION_SENSOR = 9
+    LIGHT = 13

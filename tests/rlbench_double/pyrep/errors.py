@@ -2,6 +2,14 @@ class PyRepError(Exception):
     pass
 
 
+class WrongObjectTypeError(Exception):
+    pass
+
+
+class ObjectAlreadyRemovedError(Exception):
+    pass
+
+
 class ConfigurationError(Exception):
     pass
 

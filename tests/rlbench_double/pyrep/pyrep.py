@@ -15,7 +15,8 @@ class PyRep:
 
     def launch(self, scene_file="", headless=False, responsive_ui=False, blocking=False,
                verbosity=Verbosity.NONE):  # fmt: skip
-        event("launch")
+        if event("launch") == "TypeError":
+            raise TypeError("__init__() got an unexpected keyword argument")
         self.world = World()
 
     def start(self):

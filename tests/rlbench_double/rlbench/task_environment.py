@@ -1,3 +1,4 @@
+import builtins
 import logging
 
 import numpy as np
@@ -108,4 +109,5 @@ def _raise(fault):
     if fault == "IKError":
         raise IKError("Could not perform IK.")
     if fault is not None:
-        raise getattr(exceptions, fault)(f"{fault} of the double")
+        kind = getattr(exceptions, fault, None) or getattr(builtins, fault)
+        raise kind(f"{fault} of the double")

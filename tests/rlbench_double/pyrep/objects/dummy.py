@@ -1,5 +1,7 @@
+from pyrep.const import ObjectType
 from pyrep.objects.object import Object
 
 
 class Dummy(Object):
-    pass
+    def _get_requested_type(self):
+        return ObjectType.DUMMY

@@ -1,5 +1,7 @@
 import numpy as np
 
+from pyrep.const import ObjectType
+from pyrep.errors import ObjectAlreadyRemovedError, WrongObjectTypeError
 from pyrep.world import event
 
 LOOKS = {
@@ -10,17 +12,37 @@ LOOKS = {
 }  # fmt: skip
 """Colours of shapes; diffuse and specular light of lamps."""
 
+TYPES = {name: ObjectType.LIGHT if "Light" in name else ObjectType.SHAPE for name in LOOKS}
+"""What is in the scene."""
+
 
 class Object:
     def __init__(self, name_or_handle):
         self.name = str(name_or_handle)
+        if self.name not in TYPES:
+            raise RuntimeError(f"Handle {self.name} does not exist.")
+        wanted, actual = self._get_requested_type(), TYPES[self.name]
+        if actual != wanted:
+            raise WrongObjectTypeError(
+                f"You requested object of type {wanted.name}, but the actual type was {actual.name}"
+            )
+
+    def _get_requested_type(self):
+        raise NotImplementedError("Must be overridden.")
 
     @staticmethod
     def exists(name):
-        return name in LOOKS
+        return name in TYPES
 
     def get_name(self):
         return self.name
+
+    def still_exists(self):
+        return self.name in TYPES
+
+    def remove(self):
+        if TYPES.pop(self.name, None) is None:
+            raise ObjectAlreadyRemovedError("The object/model was already deleted.")
 
     def get_objects_in_tree(self, *args, **kwargs):
         from pyrep.objects.shape import Shape
@@ -29,9 +51,11 @@ class Object:
 
 
 def look(name, value, which=None):
-    """Change a look, and say so."""
-    value = [round(float(each), 6) for each in np.asarray(value)]
-    event("paint", f"{name} {value}")
+    """Change a look, and say so; CoppeliaSim keeps single precision."""
+    if not isinstance(value, list):
+        raise TypeError("initializer for ctype 'float *' must be a list")
+    event("paint", f"{name} {[round(float(each), 6) for each in value]}")
+    value = np.float32(value).tolist()
     if which is None:
         LOOKS[name] = value
     else:

@@ -1,7 +1,11 @@
+from pyrep.const import ObjectType
 from pyrep.objects.object import LOOKS, Object, look
 
 
 class Shape(Object):
+    def _get_requested_type(self):
+        return ObjectType.SHAPE
+
     def get_color(self):
         return list(LOOKS[self.name])
 

@@ -1,22 +1,34 @@
 import numpy as np
 
-from pyrep.const import RenderMode
+from pyrep.const import ObjectType, RenderMode
+from pyrep.objects.object import TYPES, Object
 from pyrep.world import event
 
-
 _POSES = {}
-"""Of the scene's cameras: whoever finds one by its name finds the same."""
+"""Where cameras are, by name; one whose name ends in `_mask` is carried by the other."""
 
 
-class VisionSensor:
-    """A camera that sees the arm's first joint as a shade, its own name as another."""
+class VisionSensor(Object):
+    """A camera that sees rows as red, columns as green, its own name as blue."""
 
     def __init__(self, name_or_handle):
-        self.name, self.size = str(name_or_handle), (128, 128)
-        self.world, self._exists, self.matrix = None, True, np.eye(4)
+        super().__init__(name_or_handle)
+        self.size, self.explicit = (128, 128), False
         self.near, self.far, self.angle = 0.01, 3.5, 40.0
-        if self.name in _POSES:
-            self.matrix = _POSES[self.name]
+
+    def _get_requested_type(self):
+        return ObjectType.VISION_SENSOR
+
+    @property
+    def matrix(self):
+        return _POSES[self.name]
+
+    @staticmethod
+    def put(name, matrix):
+        """Let a scene have a camera."""
+        TYPES.setdefault(name, ObjectType.VISION_SENSOR)
+        _POSES.setdefault(name, matrix.copy())
+        return VisionSensor(name)
 
     @staticmethod
     def create(resolution, explicit_handling=False, perspective_mode=True,
@@ -24,12 +36,17 @@ class VisionSensor:
                use_local_lights=False, show_fog=True, near_clipping_plane=1e-2,
                far_clipping_plane=10.0, view_angle=60.0, ortho_size=1.0, sensor_size=None,
                render_mode=RenderMode.OPENGL3, position=None, orientation=None):  # fmt: skip
-        sensor = VisionSensor("made")
+        sensor = VisionSensor.put(f"made{len(_POSES)}", np.eye(4))
         sensor.set_resolution(resolution)
+        sensor.explicit, sensor.angle = explicit_handling, view_angle
+        sensor.near, sensor.far = near_clipping_plane, far_clipping_plane
         return sensor
 
     def handle_explicitly(self):
-        pass
+        if not self.still_exists():
+            raise RuntimeError("The call failed on the V-REP side. Return value: -1")
+        if not self.explicit:
+            raise RuntimeError("The explicit_handling is disabled.")
 
     def capture_rgb(self):
         """(H, W, 3) float32 in [0, 1]; red grows downwards, green to the right."""
@@ -55,10 +72,16 @@ class VisionSensor:
         assert isinstance(render_mode, RenderMode)
 
     def set_explicit_handling(self, value):
-        pass
+        self.explicit = bool(value)
 
     def set_matrix(self, matrix, relative_to=None):
-        self.matrix[...] = matrix
+        if not isinstance(matrix, np.ndarray):
+            raise ValueError("Expected Numpy 4x4 array.")
+        moved = matrix @ np.linalg.inv(self.matrix)
+        for name in (self.name, f"{self.name}_mask"):
+            if name in _POSES:
+                _POSES[name] = moved @ _POSES[name]
+                event("place", f"{name} {np.round(_POSES[name][:3], 6).tolist()}")
 
     def get_matrix(self, relative_to=None):
         return self.matrix.copy()
@@ -73,9 +96,3 @@ class VisionSensor:
         width, height = self.size
         focal = -width / (2 * np.tan(np.deg2rad(self.angle) / 2))
         return np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]])
-
-    def remove(self):
-        self._exists = False
-
-    def still_exists(self):
-        return self._exists

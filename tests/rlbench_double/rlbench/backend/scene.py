@@ -3,7 +3,7 @@ import numpy as np
 from genima_lite.cameras import RLBENCH_MOUNTS, mounted_camera
 from genima_lite.panda import forward_kinematics
 from genima_lite.transforms import pose_vector
-from pyrep.objects import VisionSensor, vision_sensor
+from pyrep.objects import VisionSensor
 from rlbench.backend.exceptions import BoundaryError, DemoError
 from rlbench.backend.observation import Observation
 from rlbench.demo import Demo
@@ -19,34 +19,52 @@ class Scene:
         self._has_init_task, self._variation_index = False, 0
         self._step_callback, self._joint_position_action = None, None
         self._sensors = {name: self._sensor(name, full) for name, full in CAMERAS.items()}
+        self._masks = {name: self._mask_sensor(name, full) for name, full in CAMERAS.items()}
 
     def _sensor(self, name, full):
-        mounted = mounted_camera(name, 64, np.eye(4)).to_rlbench()[0]
-        vision_sensor._POSES.setdefault(full, mounted.copy())
-        sensor, config = VisionSensor(full), getattr(self._obs_config, f"{name}_camera")
+        config, mount = getattr(self._obs_config, f"{name}_camera"), RLBENCH_MOUNTS[name]
+        sensor = VisionSensor.put(full, mounted_camera(name, 64, np.eye(4)).to_rlbench()[0])
+        sensor.angle = np.rad2deg(mount.opening_angle)
+        sensor.near, sensor.far = mount.near, mount.far
         if not (config.rgb or config.depth or config.point_cloud):
             sensor.remove()
-        sensor.angle = np.rad2deg(RLBENCH_MOUNTS[name].opening_angle)
-        sensor.near, sensor.far = RLBENCH_MOUNTS[name].near, RLBENCH_MOUNTS[name].far
-        sensor.set_resolution(config.image_size)
-        sensor.set_render_mode(config.render_mode)
+        else:
+            sensor.set_explicit_handling(1)
+            sensor.set_resolution(config.image_size)
+            sensor.set_render_mode(config.render_mode)
+        return sensor
+
+    def _mask_sensor(self, name, full):
+        config = getattr(self._obs_config, f"{name}_camera")
+        sensor = VisionSensor.put(f"{full}_mask", self._sensors[name].get_matrix())
+        if not config.mask:
+            sensor.remove()
+        else:
+            sensor.set_explicit_handling(1)
+            sensor.set_resolution(config.image_size)
         return sensor
 
     def load(self, task):
+        task.load()
         self.task, self._has_init_task = task, False
 
     def unload(self):
+        if self.task is not None:
+            self.task.unload()
         self.task = None
 
     def reset(self):
         self.robot.gripper.release()
         self.pyrep.world.reset()
+        if self._has_init_task:
+            self.task.cleanup_()
+            self.task.restore_state(self._initial_task_state)
 
     def init_episode(self, index, randomly_place=True, max_attempts=5, place_demo=False):
         self._variation_index = index
         if not self._has_init_task:
             self.task.init_task()
-            self._has_init_task = True
+            self._initial_task_state, self._has_init_task = self.task.get_state(), True
         self._attempts = 0
         while self._attempts < max_attempts:
             descriptions = self.task.init_episode(index)
@@ -57,6 +75,8 @@ class Scene:
                 self.task.validate()
                 break
             except BoundaryError:
+                self.task.cleanup_()
+                self.task.restore_state(self._initial_task_state)
                 self._attempts += 1
                 if self._attempts >= max_attempts:
                     raise
@@ -79,9 +99,13 @@ class Scene:
         pictures = {}
         for name, sensor in self._sensors.items():
             wanted = getattr(config, f"{name}_camera")
+            if wanted.rgb or wanted.depth:
+                sensor.handle_explicitly()
             rgb = sensor.capture_rgb() if wanted.rgb else None
             pictures[f"{name}_rgb"] = rgb if rgb is None else (rgb * 255.0).astype(np.uint8)
             pictures[f"{name}_depth"] = sensor.capture_depth() if wanted.depth else None
+            if wanted.mask:
+                self._masks[name].handle_explicitly()
             mask = np.full(sensor.size[::-1], 16.999998, np.float32) if wanted.mask else None
             pictures |= {f"{name}_mask": mask, f"{name}_point_cloud": None}
         states = {

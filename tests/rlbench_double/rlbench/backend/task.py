@@ -1,5 +1,7 @@
 import numpy as np
 
+from pyrep.const import ObjectType
+from pyrep.objects.object import TYPES
 from pyrep.objects.shape import Shape
 from pyrep.world import HOME, event
 from rlbench.backend.exceptions import BoundaryError
@@ -15,7 +17,13 @@ class Task:
 
     def __init__(self, pyrep, robot, name=None):
         self.pyrep, self.robot, self.world = pyrep, robot, pyrep.world
-        self.goal = None
+        self.goal, self.heap = None, 0.0
+
+    def load(self):
+        TYPES[self.name] = ObjectType.DUMMY
+
+    def unload(self):
+        TYPES.pop(self.name)
 
     def get_name(self):
         return self.name
@@ -29,8 +37,18 @@ class Task:
     def init_episode(self, index):
         self.goal = HOME + np.random.uniform(-0.3, 0.3, 7)  # noqa: NPY002
         self.goal[5] = HOME[5] + 0.05 * index
+        self.heap += np.random.uniform(0.1, 0.3)  # noqa: NPY002  moved from where it is
         Shape("painted").set_color([1.0, 0.0, 0.0])
         return [f"do {self.name.replace('_', ' ')} {index}", f"please do {index}"]
+
+    def get_state(self):
+        return self.heap
+
+    def restore_state(self, state):
+        self.heap = state
+
+    def cleanup_(self):
+        pass
 
     def validate(self):
         if self.goal[0] > 0.12:
@@ -48,4 +66,4 @@ class Task:
         return met, met
 
     def get_low_dim_state(self):
-        return self.goal.copy()
+        return np.append(self.goal, self.heap)
