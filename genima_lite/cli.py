@@ -48,8 +48,22 @@ def _call(name: str, arguments: list[str]) -> int:
     return tyro.cli(
         command,
         prog=f"genima-lite {name}",
-        args=_with_lists(arguments, _BACKENDS.get(name, "bench")),
+        args=_with_lists(_renamed(arguments), _BACKENDS.get(name, "bench")),
     )
+
+
+_BESIDE_ENV = {"--env": "--backend", "--backend": "--arm.driver"}
+"""Names of options of a command that has `--env`, as papers and people call the backend: beside it,
+`--backend` is what drives a real arm.
+"""
+
+
+def _renamed(arguments: list[str]) -> list[str]:
+    """Return arguments with one name for each option."""
+    split = [word.partition("=") for word in arguments]
+    if "--env" not in [name for name, *_ in split]:
+        return arguments
+    return ["".join((_BESIDE_ENV.get(name, name), *rest)) for name, *rest in split]
 
 
 _LISTS = ("variations", "--policies")

@@ -71,6 +71,14 @@ def test_options_reach_the_configuration(monkeypatch, tmp_path):
     assert config.training.batch_size == FINETUNE.training.batch_size
 
 
+def test_env_is_the_backend_and_beside_it_backend_is_the_arms_driver():
+    words = ["--env", "arm", "--backend", "franky", "--tasks", "lamp_on"]
+    renamed = ["--backend", "arm", "--arm.driver", "franky", "--tasks", "lamp_on"]
+    assert cli._renamed(words) == renamed
+    assert cli._renamed(["--env=rlbench", "--seed", "1"]) == ["--backend=rlbench", "--seed", "1"]
+    assert cli._renamed(["--backend", "arm"]) == ["--backend", "arm"]
+
+
 def test_all_tasks_and_lists_with_commas():
     assert cli._with_lists(["--perturb", "light,camera_pose"]) == [
         "--perturb",

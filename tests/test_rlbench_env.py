@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from genima_lite import cli
 from genima_lite.demos.collect import CollectSettings, collect
 from genima_lite.demos.inspection import inspect_dataset
 from genima_lite.demos.layout import iterate_episodes
@@ -302,3 +303,16 @@ def test_rlbenchs_own_error_is_an_error_and_the_next_episode_runs(double):
     found = outcomes(evaluate(make, [TASK], 2, 7, keep_going=True))
     assert [each[3] is None for each in found] == [False, True]
     assert "InvalidActionError" in found[0][3]
+
+
+@pytest.mark.parametrize(
+    "words", [("eval", "--policy", "expert"), ("collect", "--image-size", "16", "--out", "set")]
+)
+def test_the_commands_know_env(double, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    given = ("--env", "rlbench", "--tasks", TASK, "--episodes", "1")
+    monkeypatch.setattr(sys, "argv", ["genima-lite", *words, *given])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert events(tmp_path).count("launch") == 1
