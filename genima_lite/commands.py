@@ -169,8 +169,9 @@ def convert(_: list[str]) -> Command:
             source: a dataset in RLBench's layout, or LeRobot's.
             config: into what.
         """
-        episodes = config.run(source)
-        count = sum(1 for _ in progress(episodes, config.total(source), "converting"))
+        total = config.total(source)
+        with stopped(config.kept), closing(config.run(source)) as episodes:
+            count = sum(1 for _ in progress(episodes, total, "converting"))
         say(f"{config.out}: {count} episodes")
         return 0
 

@@ -62,7 +62,7 @@ def reproduce(out: Path, recipe: Recipe, evaluations: Evaluations, processes: in
         UserError: `out` holds another run, another process works in it, or it cannot be written to.
     """
     check_recipe(out, recipe, processes)
-    with locks.writing(out):
+    with locks.writing(out, below=True):
         return _reproduce(out, recipe, evaluations, processes)
 
 
@@ -89,7 +89,7 @@ def demo(out: Path, episodes: int = 4, seed: int = 1000) -> Path:
             process works in it, or it cannot be written to.
     """
     evaluations = Evaluations(TASKS, episodes, seed)
-    with locks.writing(out):
+    with locks.writing(out, below=True):
         return _demo(out, evaluations)
 
 

@@ -106,7 +106,7 @@ def robustness(
     for policy, folder in grid.folders.items():
         if grid.factory(policy, CLEAN).fingerprint() is None and folder is not None:
             raise UserError(f"policy '{policy}' is not trained: give its name alone, not {folder}")
-    with locks.writing(out):
+    with locks.writing(out, below=True):
         claim(out, {"robustness": {**asdict(grid), "policies": list(grid.folders)}})
         if ray_address is not None:
             jobs = missing(_cells(out, grid))

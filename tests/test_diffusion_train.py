@@ -370,8 +370,9 @@ def test_base_model_does_not_draw_on_pictures():
     with pytest.raises(UserError, match="base model"):
         DiffusionAgent(tiny_base())
     components = tiny_base()
-    with pytest.raises(UserError, match="sampling_steps"):
-        DiffusionAgent(replace(components, unet=widen(components.unet)), 0)
+    for steps in (0, 10**9):
+        with pytest.raises(UserError, match="sampling_steps"):
+            DiffusionAgent(replace(components, unet=widen(components.unet)), steps)
     assert type(pipeline_of(components)).__name__ == "StableDiffusionPipeline"
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,6 +91,23 @@ def test_every_array_of_a_recording_comes_back(tmp_path):
     assert (found.film, found.instruction, found.steps[0].true) == (b"film", "go", None)
     np.testing.assert_array_equal(found.steps[0].drawn["front"], view + 1)
     np.testing.assert_array_equal(found.last, view + 2)
+
+
+def test_a_recording_of_another_episode_is_refused(tmp_path):
+    store = EpisodeStore(tmp_path)
+    first, second = run(store, 2)
+    kept = store.task(MAKE, TASK, 7)
+    kept.keep(0, first, Recording("expert", second, "go", [], None, None))
+    with pytest.raises(UserError, match=r"00000\.npz: recorded of another episode than 0"):
+        store.load("expert", TASK, 2)
+
+
+def test_an_error_that_was_kept_is_no_result(tmp_path):
+    store = EpisodeStore(tmp_path)
+    (result,) = run(store, 1)
+    store.task(MAKE, TASK, 7).keep(1, replace(result, error="gone"))
+    with pytest.raises(UserError, match=r"00001\.json: ended with an error"):
+        list(run(store, 2))
 
 
 def _npz(path, header=None, **arrays):

@@ -224,6 +224,31 @@ def test_killed_and_started_again_it_goes_on(demos, tmp_path):
     assert len(list(to_lerobot(demos, tmp_path / "other"))) == 3
 
 
+def test_what_a_killed_conversion_left_half_built_is_removed(whole, tmp_path):
+    left = tmp_path / "back/.partial/open_drawer/0123/episode0"
+    list(to_rlbench(whole, tmp_path / "back"))
+    left.mkdir(parents=True)
+    list(to_rlbench(whole, tmp_path / "back"))
+    assert [path.name for path in (tmp_path / "back").iterdir() if path.name[0] == "."] == []
+
+
+@pytest.mark.parametrize(
+    ("to", "words"),
+    [("rlbench", "1 whole episodes are kept; the same"), ("lerobot", "nothing was written; the")],
+)
+def test_a_stopped_conversion_says_what_is_kept(whole, demos, tmp_path, monkeypatch, to, words):
+    def stop(items, *_):
+        yield next(items)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("genima_lite.commands.progress", stop)
+    source, out = {"rlbench": whole, "lerobot": demos}[to], tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt, match=words):
+        COMMANDS["convert"]([])(source, Conversion(to, out))
+    assert [path for path in tmp_path.iterdir() if path.name[0] == "."] == []
+    assert out.exists() == (to == "rlbench")
+
+
 def changed_info(folder, change):
     path = folder / "meta/info.json"
     content = json.loads(path.read_text())
@@ -360,6 +385,13 @@ DAMAGES = {
     "no time": (frames("timestamp", lambda t: ["x"] * len(t)), "'timestamp' holds string"),
     "backwards": (frames("timestamp", lambda t: t[::-1]), "frame 0 of episode 0 is at 0.65 s"),
     "robot": (lambda r: changed_info(r, lambda i: i.update(robot_type="fr3")), "was changed since"),
+    "two columns": (
+        lambda r: pq.write_table(
+            pq.read_table(r / "meta/tasks.parquet").append_column("task", [["a", "b"]]),
+            r / "meta/tasks.parquet",
+        ),
+        "column 'task' is in it twice",
+    ),
     "no picture": (
         frames("observation.images.front", lambda p: [{"bytes": None}] * len(p)),
         "images.front, frame 0: no picture",

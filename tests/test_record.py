@@ -138,10 +138,12 @@ def test_what_a_kill_cut_off_is_rescued(tmp_path):
     journal._thread.shutdown()  # as far as a killed process came
     last = tmp_path / ".recording/3.npz"
     last.write_bytes(last.read_bytes()[:-30])
+    (tmp_path / UNFINISHED / ".partial/push_button/0123/episode0").mkdir(parents=True)
     (path,) = Recorder(tmp_path, EASY).rescued()
     assert path == tmp_path / UNFINISHED / "push_button/variation2/episodes/episode0"
     demo = read_episode(path)
     assert len(demo) == 3
+    assert not (tmp_path / UNFINISHED / ".partial").exists()
     np.testing.assert_array_equal(demo[2].joint_positions, panda.HOME + 0.02)
     assert (demo[2].front_rgb == 2).all()
     assert demo.recording.seconds == [0.0, 0.05, 0.1]

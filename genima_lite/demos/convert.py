@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,11 +45,18 @@ class Conversion:
         if self.to == RLBENCH and self.pictures != "video":
             raise UserError("pictures is for --to lerobot: RLBench's are always PNG")
 
-    def run(self, source: Path) -> Iterator[Any]:
+    def run(self, source: Path) -> Generator[Any, None, None]:
         """Convert; yield something for each episode. Errors: `to_lerobot`, `to_rlbench`."""
         if self.to == LEROBOT:
             return to_lerobot(source, self.out, self.pictures)
         return to_rlbench(source, self.out, self.calibration, self.cameras)
+
+    def kept(self) -> str:
+        """Return a sentence on what a conversion that is stopped leaves."""
+        if self.to == LEROBOT:
+            return f"{self.out}: nothing was written; the same command begins anew"
+        count = sum(1 for _ in iterate_episodes(self.out)) if self.out.is_dir() else 0
+        return f"{self.out}: {count} whole episodes are kept; the same command goes on"
 
     def total(self, source: Path) -> int:
         """Return how many episodes there are."""

@@ -14,7 +14,7 @@ from genima_lite import locks
 from genima_lite.demos.collect import MAX_IMAGE_SIZE
 from genima_lite.demos.journal import FOLDER, About, Journal, rescued
 from genima_lite.demos.layout import episode_folder
-from genima_lite.demos.write import write_episode
+from genima_lite.demos.write import remove_unfinished, write_episode
 from genima_lite.envs.api import EnvSpec, RobotEnv, check_task, make_env
 from genima_lite.envs.arm.calibration.store import read_calibration
 from genima_lite.envs.arm.hands.api import Discarded, Hand, HandSettings, make_hand
@@ -102,6 +102,7 @@ class Recorder:
         if not (self._root / FOLDER).exists():
             return
         with locks.writing(self._root):
+            remove_unfinished(self._root / UNFINISHED)
             found = rescued(self._root)
             if found is not None and len(found[1]):
                 about, demo = found
@@ -125,6 +126,7 @@ class Recorder:
             locks.writing(self._root),
             closing(make_hand(config.lead, config.arm.on_twin)) as hand,
         ):
+            remove_unfinished(self._root)
             for task in config.tasks:
                 spec = EnvSpec(task, config.cameras, config.image_size, backend="arm")
                 with closing(make_env(replace(spec, arm=config.arm))) as env:

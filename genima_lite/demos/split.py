@@ -7,7 +7,6 @@ which it is measured. Pictures are brought to one size; only the tiled cameras' 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,7 +18,6 @@ from PIL import Image
 
 from genima_lite.demos.layout import (
     ALL_VARIATIONS,
-    PARTIAL,
     DatasetError,
     EpisodeFolder,
     episode_folder,
@@ -27,7 +25,7 @@ from genima_lite.demos.layout import (
 )
 from genima_lite.demos.packed import packed_episodes
 from genima_lite.demos.read import image_folders, read_episode, read_sentences
-from genima_lite.demos.write import write_episode
+from genima_lite.demos.write import remove_unfinished, write_episode
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo, Observation
 from genima_lite.tiling import TILE_ORDER
@@ -183,7 +181,7 @@ def write_pieces(
             for that can be read.
     """
     for folder in {piece.folder for piece in made}:
-        shutil.rmtree(out / folder / PARTIAL, ignore_errors=True)
+        remove_unfinished(out / folder)
     said = _sentences(made, readable)
     for piece in made:
         each = piece.stored

@@ -81,6 +81,11 @@ def write_episode(
     return target
 
 
+def remove_unfinished(root: Path | str) -> None:
+    """Remove episodes that killed processes left half built; for the only writer of a dataset."""
+    shutil.rmtree(Path(root) / PARTIAL, ignore_errors=True)
+
+
 def _check_target(target: Path, task: str, variation: int, episode: int) -> None:
     if not task.isidentifier() or variation < 0 or episode < 0:
         raise ValueError(f"not a task, variation and episode: {task!r}, {variation}, {episode}")

@@ -67,8 +67,9 @@ class DiffusionAgent:
         check_channels("this model", components)
         if components.controlnet is None and not components.concatenates:
             raise UserError("this is a base model: it does not draw on a picture; train it first")
-        if sampling_steps < 1:
-            raise UserError(f"sampling_steps is {sampling_steps}; it must be at least 1")
+        most = components.scheduler.config.num_train_timesteps
+        if not 1 <= sampling_steps <= most:
+            raise UserError(f"sampling_steps is {sampling_steps}; give 1 to {most}")
         self.components, self.sampling_steps = components, sampling_steps
         self._predict: Any = torch.compile(predict, mode="reduce-overhead") if compile else predict
         self._text: dict[str, tuple[torch.Tensor, torch.Tensor | None]] = {}

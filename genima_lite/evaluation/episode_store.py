@@ -114,16 +114,26 @@ class TaskEpisodes:
             UserError: its file is broken.
         """
         path = self.folder / f"{number:05d}.json"
-        return schema.read(EpisodeResult, path) if os.path.lexists(path) else None
+        if not os.path.lexists(path):
+            return None
+        found = schema.read(EpisodeResult, path)
+        if found.error is not None:
+            raise UserError(f"{path}: ended with an error, which is no result; delete it")
+        return found
 
     def recording(self, number: int) -> Recording | None:
         """Return what was recorded of an episode, `None` if nothing was.
 
         Raises:
-            UserError: its file is broken.
+            UserError: its file is broken, or of another episode.
         """
         path = self.folder / f"{number:05d}.npz"
-        return _read_recording(path) if os.path.lexists(path) else None
+        if not os.path.lexists(path):
+            return None
+        found, kept = _read_recording(path), self.result(number)
+        if kept is not None and _which(found.result) != _which(kept):
+            raise UserError(f"{path}: recorded of another episode than {number}; delete it")
+        return found
 
     def keep(self, number: int, result: EpisodeResult, recording: Recording | None = None) -> None:
         """Write an episode; one that is there stays, and gets its recording."""
@@ -133,6 +143,10 @@ class TaskEpisodes:
         path = self.folder / f"{number:05d}.json"
         if not path.exists():
             write_json(path, asdict(result))
+
+
+def _which(result: EpisodeResult) -> tuple[str, int, int]:
+    return result.task, result.variation, result.seed
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 os.environ.update(OMP_NUM_THREADS="1", MPLBACKEND="Agg", HF_HUB_OFFLINE="1")
 
+from .plan import FILES, damages
 from .run import in_a_fork, run
 from .table import failures, render
 from .victims import build
@@ -19,6 +20,7 @@ def main() -> int:
     parser.add_argument("--variants", type=int, default=200, help="how many")
     parser.add_argument("--seed", type=int, default=1, help="of all of them")
     parser.add_argument("--only", type=int, nargs="+", help="numbers of variants to run again")
+    parser.add_argument("--of", nargs="+", help="victims that are damaged; by default all")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--victims", type=Path, help="folder in which victims are kept")
     parser.add_argument("--log", type=Path, help="gets a line of JSON a variant")
@@ -27,7 +29,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         work = _victims(given.victims or Path(scratch) / "victims")
         found = []
-        for outcome in run(work, given.seed, numbers, given.processes):
+        kinds = [each for each in damages(given.seed) if each.victim in (given.of or FILES)]
+        for outcome in run(work, given.seed, numbers, given.processes, kinds):
             found.append(outcome)
             if given.log:
                 with given.log.open("a", encoding="utf-8") as log:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import folders, jsons, models, pickles, raw, tensors, values
+from . import films, folders, jsons, models, pickles, raw, tables, tensors, values
 
 EPISODE = "push_button/variation0/episodes/episode*"
 FILES = {
@@ -18,6 +18,11 @@ FILES = {
     "diffusion": ("genima.json", "model_index.json", "*/*.json", "*/*.safetensors"),
     "diffusion_half": ("provenance.json", "training.safetensors", "data/*/*"),
     "store": ("expert/push_button/*",),
+    "recorded": (f"{EPISODE}/recording.json", f"{EPISODE}/low_dim_obs.pkl"),
+    "lerobot": ("meta/info.json", "meta/tasks.parquet", "meta/episodes/*/*.parquet",
+                "data/*/*.parquet", "rlbench/*.json", "rlbench/*.parquet"),
+    "foreign": ("calibration.json", "videos/*/*/*.mp4", "data/*/*.parquet"),
+    "grid": ("provenance.json", "episodes/*/expert/push_button/*"),
 }  # fmt: skip
 """By victim, what of it is read."""
 
@@ -54,6 +59,7 @@ class Damage:
 def damages(seed: int) -> list[Damage]:
     """Return all kinds in an order of the seed: any few in a row are of many matters."""
     matters = (_raw(), _jsons(), _tensors(), _pickles(), _values(), _folders(), _models())
+    matters = (*matters, _tables(), _films())
     found = [damage for matter in matters for damage in matter]
     return [found[i] for i in np.random.default_rng(seed).permutation(len(found))]
 
@@ -74,6 +80,7 @@ def _raw():
 def _jsons():
     places = [(v, p) for v, patterns in FILES.items() for p in patterns if p.endswith(".json")]
     places.append(("store", "expert/push_button/0*.json"))
+    places.append(("grid", "episodes/*/expert/push_button/0*.json"))
     for change in jsons.DAMAGES:
         for victim, pattern in places:
             yield _of("jsons", change, victim, pattern)
@@ -115,3 +122,17 @@ def _models():
     for change in models.CONTROLLER:
         yield _of("models", change, "controller")
     yield _of("models", models.metadata, "diffusion")
+
+
+def _tables():
+    places = [(v, p) for v, patterns in FILES.items() for p in patterns if p.endswith(".parquet")]
+    for change in tables.DAMAGES:
+        for victim, pattern in places:
+            yield _of("tables", change, victim, pattern)
+    for change in tables.PICTURES:
+        yield _of("tables", change, "lerobot", "data/*/*.parquet", tables.damage_picture)
+
+
+def _films():
+    for change in films.DAMAGES:
+        yield _of("films", change, "foreign", "videos/*/*/*.mp4")

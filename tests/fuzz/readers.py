@@ -14,17 +14,23 @@ from genima_lite.controller.checkpoint import load_controller, load_metadata
 from genima_lite.controller.follow import predict_actions
 from genima_lite.demos.inspection import inspect_dataset
 from genima_lite.demos.inspection_text import render_report
+from genima_lite.demos.lerobot.export import to_lerobot
+from genima_lite.demos.lerobot.take import to_rlbench
 from genima_lite.demos.replay import replay
 from genima_lite.diffusion.validate import score_folder
 from genima_lite.evaluation.episode_store import EpisodeStore
 from genima_lite.evaluation.report import write_report
 from genima_lite.evaluation.statistics import results_document
+from genima_lite.files import read_json
 from genima_lite.observation import Observation
 from genima_lite.policies.api import PolicyFactory
+from genima_lite.provenance import claim
 from genima_lite.recipes._steps import run_step
+from genima_lite.robustness import _evaluate, _write
 from genima_lite.training.tensors import load_tensors
 from genima_lite.viz.episode import draw_episode, find_episode
 
+from . import newer
 from .victims import FIRST_SEED, NETWORK, SIZE, TASK, controller_config, diffusion_config
 
 
@@ -109,6 +115,33 @@ def report(victim: Path, work: Path, out: Path):
     return results, [vars(each) for each in recordings]
 
 
+def to_lerobots(victim: Path, work: Path, out: Path):
+    """`convert --to lerobot`: the tables and the description."""
+    list(to_lerobot(victim, out, "png"))
+    return [path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()]
+
+
+def to_rlbenchs(victim: Path, work: Path, out: Path):
+    """`convert --to rlbench`: pictures and joints."""
+    list(to_rlbench(victim, out))
+    return newer.pictures_of(out)
+
+
+def to_rlbench_calibrated(victim: Path, work: Path, out: Path):
+    """`convert --to rlbench --calibration`: pictures, joints, cameras."""
+    list(to_rlbench(victim, out, victim / newer.CALIBRATION))
+    return newer.pictures_of(out)
+
+
+def grid(victim: Path, work: Path, out: Path):
+    """`robustness`, when all is run: what the page says."""
+    claim(victim, newer.grid_claim())
+    for condition in newer.GRID.conditions:
+        _evaluate(victim, newer.GRID, "expert", condition, TASK, lambda *_: None)
+    _write(victim, newer.GRID)
+    return read_json(victim / "results.json")["summary"]
+
+
 def _trained(folder: Path):
     files = sorted(folder.glob("*/*.safetensors"))
     return [load_tensors(path)[0] for path in files]
@@ -128,6 +161,10 @@ READERS = {
     "diffusion": {"score": score},
     "diffusion_half": {"train-diffusion": resume_diffusion},
     "store": {"reproduce": report},
+    "recorded": {"inspect": inspect, "convert": to_lerobots},
+    "lerobot": {"convert": to_rlbenchs},
+    "foreign": {"convert": to_rlbench_calibrated},
+    "grid": {"robustness": grid},
 }
 """By victim, what reads it."""
 
@@ -135,6 +172,7 @@ COMMANDS = {
     "demos": ["inspect", "{victim}"],
     "controller": ["eval", "--policy", "act", "--checkpoint", "{victim}", "--tasks", TASK,
                    "--episodes", "1"],
+    "lerobot": ["convert", "{victim}", "--to", "rlbench", "--out", "out-command"],
     "diffusion": ["score", "--checkpoint", "{victim}", "--demos", "{work}/held_out"],
 }  # fmt: skip
 """By victim, the whole command that every tenth variant of it meets, too."""

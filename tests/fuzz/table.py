@@ -28,6 +28,9 @@ class Reason:
 NO_CHECKSUM = "files of other people, and shards, have no checksum: another number is a number"
 ANY_SCENE = "any scene may be meant: replay says whether the actions succeed there, and how far off"
 ANY_RESULT = "seconds, places and steps of a kept episode may be any"
+NO_FILM_CHECKSUM = "films have no checksum, and pictures do not say when they were taken"
+ANY_RECORDING = "an episode may have none, and what a person says in words may be anything"
+ANY_RIG = "a camera may stand anywhere, and be of any kind"
 NO_SENTENCE = "view shows an episode without its sentence; inspect and training refuse it"
 
 REASONS: tuple[Reason, ...] = (
@@ -46,6 +49,15 @@ REASONS: tuple[Reason, ...] = (
     Reason("jsons.*", "demos/*/scene_state.json", ANY_SCENE),
     Reason("jsons.*", "store/*/0*.json", ANY_RESULT),
     Reason("*", "demos/*/variation_descriptions.pkl", NO_SENTENCE),
+    Reason("jsons.*", "grid/*/0*.json", ANY_RESULT),
+    Reason("raw.*", "grid/*/0*.json", ANY_RESULT),
+    Reason("raw.*", "recorded/*/recording.json", ANY_RECORDING),
+    Reason("jsons.*", "recorded/*/recording.json", ANY_RECORDING),
+    Reason("jsons.*", "foreign/calibration.json", ANY_RIG),
+    Reason("raw.*", "foreign/calibration.json", ANY_RIG),
+    Reason("raw.*", "foreign/videos/*", NO_FILM_CHECKSUM),
+    Reason("films.backwards", "foreign/videos/*", NO_FILM_CHECKSUM),
+    Reason("tables.black", "lerobot/data/*", "one dark picture among others is a picture"),
     Reason("raw.missing", "store/*.npz", "not every episode is recorded"),
     Reason("raw.swap", "demos/*.png", "which picture belongs where cannot be seen in it"),
     Reason("values.black", "demos/*.png", "one dark picture among others is a picture"),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
+pytest.importorskip("pyarrow")
 if not sys.platform.startswith("linux"):
     pytest.skip("the harness forks and reads /proc", allow_module_level=True)
 

@@ -19,6 +19,8 @@ from genima_lite.policies.api import PolicyFactory
 from genima_lite.recipes._steps import run_step
 from genima_lite.training.config import TrainingConfig
 
+from . import newer
+
 TASK = "push_button"
 SIZE = 32
 """Pixels along each side of a view."""
@@ -71,6 +73,10 @@ def build(work: Path) -> None:
         _interrupted(work / f"{name}_half", config)
     _hold_out(demos, work / "held_out")
     _keep_episodes(work / "store")
+    newer.record(demos, work / "recorded")
+    newer.convert(work / "recorded", work / "lerobot")
+    newer.forget(work / "recorded", work / "foreign")
+    newer.evaluate(work / "grid")
 
 
 def copied(victim: Path, to: Path) -> Path:

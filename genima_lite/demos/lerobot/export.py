@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,16 @@ from genima_lite.demos.lerobot.tables import Table, write_rows, write_tasks
 from genima_lite.demos.order_rules import order_fault
 from genima_lite.demos.read import read_episode, read_sentences
 from genima_lite.errors import UserError
-from genima_lite.files import MEBIBYTE, check_folder, write_json
+from genima_lite.files import MEBIBYTE, check_folder, sync, syncing, write_json
 from genima_lite.observation import CAMERAS, CONTROL_PERIOD, Demo
 
 FPS = round(1 / CONTROL_PERIOD)
 PICTURES = ("video", "png")
 
 
-def to_lerobot(source: Path, out: Path, pictures: str = "video") -> Iterator[EpisodeFolder]:
+def to_lerobot(
+    source: Path, out: Path, pictures: str = "video"
+) -> Generator[EpisodeFolder, None, None]:
     """Write a dataset in LeRobot's format, whole or not at all; yield each episode that is in.
 
     Depth and masks have no place there. Killed, it begins anew.
@@ -61,8 +63,10 @@ def to_lerobot(source: Path, out: Path, pictures: str = "video") -> Iterator[Epi
                     book.add(episode)
                     yield episode
             book.close()
+            _sync_all(partial)
             (partial / locks.NAME).unlink(missing_ok=True)
             partial.rename(out)
+            sync(out.parent)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -74,6 +78,13 @@ def _empty(folder: Path) -> None:
             each.unlink()
         elif each.is_dir():
             shutil.rmtree(each)
+
+
+def _sync_all(folder: Path) -> None:
+    """Wait until everything below a folder is on the disk."""
+    with syncing() as begin_sync:
+        for path in folder.rglob("*"):
+            begin_sync(path)
 
 
 class _Book:

@@ -69,6 +69,8 @@ def _unpacked(file: pq.ParquetFile, size: int, names: Collection[str]) -> pa.Tab
     if sum(chunk.num_values for chunk in chunks) > _FREE + _RATIO * size:
         raise ValueError(f"far too many values for {size} bytes")
     known = file.schema_arrow
+    if twice := [name for name in known.names if name in names and known.names.count(name) > 1]:
+        raise ValueError(f"column '{twice[0]}' is in it twice")
     wanted = [name for name in known.names if name in names]
     largest = max((chunk.total_uncompressed_size for chunk in chunks), default=1)
     rows = min(1024, max(1, _FREE_BYTES // max(1, largest)))  # one value may be that large

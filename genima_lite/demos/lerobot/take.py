@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -23,7 +23,7 @@ from genima_lite.demos.lerobot.tables import read_table, read_tasks
 from genima_lite.demos.order_rules import order_fault
 from genima_lite.demos.unpickler import sentences_fault
 from genima_lite.demos.value_rules import ACTION, value_faults
-from genima_lite.demos.write import write_episode
+from genima_lite.demos.write import remove_unfinished, write_episode
 from genima_lite.envs.arm.calibration.store import Calibration, read_calibration
 from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, CONTROL_PERIOD, Demo, Observation
@@ -48,7 +48,7 @@ def to_rlbench(
     out: Path,
     calibration: Path | None = None,
     cameras: Sequence[str] = (),
-) -> Iterator[Path]:
+) -> Generator[Path, None, None]:
     """Write LeRobot's episodes in RLBench's layout; yield the folder of each.
 
     Killed and started again, it goes on. Every 50 ms become a frame; faster recordings are
@@ -76,6 +76,7 @@ def to_rlbench(
         made_from["calibration"] = fingerprint(calibration)
     with locks.writing(out):
         claim(out, made_from)
+        remove_unfinished(out)
         for index in range(info.total_episodes):
             yield reader.copy(index, out)
 
