@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from genima_lite import panda
+from genima_lite import locks, panda
 from genima_lite.cameras import mounted_camera
 from genima_lite.commands import COMMANDS
 from genima_lite.demos.convert import Conversion
@@ -351,6 +351,14 @@ def huge_pictures(root):
     changed_info(root, lambda i: i["features"][front].update(shape=[4096, 4096, 3]))
 
 
+def others(mode, kind):
+    content = BytesIO()
+    Image.new(mode, (SIZE, SIZE)).save(content, kind)
+    return lambda pictures: [{"bytes": content.getvalue()}] * len(pictures)
+
+
+transparent, grey_jpegs = others("RGBA", "png"), others("L", "jpeg")
+
 DAMAGES = {
     "total_episodes": (
         lambda r: changed_info(r, lambda i: i.update(total_episodes=10**18)), "3 episodes, 10000"
@@ -392,6 +400,8 @@ DAMAGES = {
         ),
         "column 'task' is in it twice",
     ),
+    "transparent": (frames("observation.images.front", transparent), "0: a rgb image must"),
+    "grey JPEG": (frames("observation.images.front", grey_jpegs), "frame 0: not readable .32x32 L"),
     "no picture": (
         frames("observation.images.front", lambda p: [{"bytes": None}] * len(p)),
         "images.front, frame 0: no picture",
@@ -517,6 +527,23 @@ def test_episodes_that_do_not_go_together_are_refused(demos, tmp_path):
     assert not (tmp_path / "l").exists()
     with pytest.raises(UserError, match="is there already"):
         list(to_lerobot(demos, demos))
+
+
+def test_a_dataset_that_somebody_else_has_written_meanwhile_stays(demos, tmp_path, monkeypatch):
+    real, out = locks.writing, tmp_path / "l"
+
+    def late(folder):
+        out.mkdir()
+        return real(folder)
+
+    monkeypatch.setattr(locks, "writing", late)
+    with pytest.raises(UserError, match="is there already"):
+        list(to_lerobot(demos, out))
+    assert list(out.iterdir()) == []
+    assert not (tmp_path / ".l.partial").exists()
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(UserError, match="is there already"):
+        list(to_lerobot(demos, tmp_path / "link"))
 
 
 def test_the_command_refuses_what_does_not_go_together(demos, tmp_path):

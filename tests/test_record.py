@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import struct
@@ -19,6 +20,7 @@ pytest.importorskip("ruckig")
 
 from genima_lite import panda
 from genima_lite.commands import COMMANDS
+from genima_lite.demos.inspection import inspect_dataset
 from genima_lite.demos.journal import About, Journal
 from genima_lite.demos.layout import DatasetError, iterate_episodes
 from genima_lite.demos.read import read_episode, read_sentences
@@ -119,6 +121,8 @@ def test_a_broken_recording_is_refused(recorded, tmp_path):
         path.write_text(json.dumps(content | change))
         with pytest.raises(DatasetError, match=words):
             read_episode(path.parent)
+        (problem,) = inspect_dataset(tmp_path / "copy")["problems"]
+        assert re.search(words, problem["message"])
 
 
 def seen(joints, picture=0):

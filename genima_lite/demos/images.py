@@ -118,19 +118,29 @@ def open_png(path: Path, kind: str) -> Image.Image:
         raise DatasetError(f"{path}: missing image; copy or record this episode again")
     try:
         content = read_bytes(path, 64 * MEBIBYTE)
+    except UserError as error:
+        raise DatasetError(str(error)) from None
+    return decode_png(content, path, kind)
+
+
+def decode_png(content: bytes, what: Path | str, kind: str) -> Image.Image:
+    """Decode a PNG's bytes without unpacking depth or handles; `what` they are is for messages.
+
+    Raises:
+        DatasetError: broken, or another pixel format than `kind` has.
+    """
+    try:
         mode, pixels = _checked(content)
         if mode in _MODES[kind]:
             with Image.open(BytesIO(pixels), formats=("PNG",)) as image:
                 image.load()
             return image
-    except UserError as error:
-        raise DatasetError(str(error)) from None
     except Exception as error:  # Pillow raises many types for broken files
         raise DatasetError(
-            f"{path}: not a readable PNG ({error}); copy or record this episode again"
+            f"{what}: not a readable PNG ({error}); copy or record this episode again"
         ) from error
     raise DatasetError(
-        f"{path}: a {kind} image must be {' or '.join(_MODES[kind])}, this one is {mode}; convert "
+        f"{what}: a {kind} image must be {' or '.join(_MODES[kind])}, this one is {mode}; convert "
         "it or record this episode again"
     )
 

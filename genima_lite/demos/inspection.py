@@ -27,6 +27,7 @@ from genima_lite.demos.layout import (
     EPISODES,
     LOW_DIM_OBS,
     PARTIAL,
+    RECORDING,
     SCENE_STATE,
     STORED_KINDS,
     DatasetError,
@@ -44,6 +45,7 @@ from genima_lite.demos.read import (
     check_frame_count,
     frame_numbers,
     read_descriptions,
+    read_recording,
     read_scene_state,
     sentences_folder,
 )
@@ -247,6 +249,10 @@ def _inspect_states(findings: _Findings, episode: EpisodeFolder) -> tuple[int | 
     if not len(demo):
         findings.problem(path, "has no frames; record the episode again")
         return None, None
+    try:
+        read_recording(episode.path, len(demo))
+    except UserError as error:
+        findings.problem(episode.path / RECORDING, error)
     faults = list(value_faults(demo))
     for fault in faults or filter(None, [order_fault(demo)]):
         findings.problem(path, fault)

@@ -149,8 +149,8 @@ def _add(total: Any, value: Any) -> None:
 
 
 def _late(name: str, seen: dict[str, str]) -> str:
-    """Return a reader's outcome: training must not refuse what inspect has called sound."""
-    late = name.startswith("train") and seen.get("inspect", "refused") != "refused"
+    """Return a reader's outcome: what inspect has called sound must not be refused later."""
+    late = name.startswith(("train", "convert")) and seen.get("inspect", "refused") != "refused"
     return "late" if late and seen[name] == "refused" else seen[name]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -47,16 +48,16 @@ def to_lerobot(
     """
     if pictures not in PICTURES:
         raise UserError(f"pictures is '{pictures}': choose from {', '.join(PICTURES)}")
-    if out.exists():
-        raise UserError(f"{out}: is there already; choose another folder, or delete it")
+    _refuse_existing(out)
     episodes = list(iterate_episodes(source))
     if not episodes:
         raise DatasetError(f"{source}: no episodes here")
     check_folder(out.parent)
     partial = out.with_name(f".{out.name}.partial")
     with locks.writing(partial):
-        _empty(partial)
         try:
+            _refuse_existing(out)  # another process may have written it meanwhile
+            _empty(partial)
             with ExitStack() as files:
                 book = _Book(partial, pictures, files)
                 for episode in episodes:
@@ -69,6 +70,11 @@ def to_lerobot(
             sync(out.parent)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+
+def _refuse_existing(out: Path) -> None:
+    if os.path.lexists(out):
+        raise UserError(f"{out}: is there already; choose another folder, or delete it")
 
 
 def _empty(folder: Path) -> None:

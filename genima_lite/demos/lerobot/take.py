@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from genima_lite import locks, panda
-from genima_lite.demos.images import sensible_size
+from genima_lite.demos.images import decode_png, sensible_size
 from genima_lite.demos.layout import DatasetError, episode_folder
 from genima_lite.demos.lerobot import info as known
 from genima_lite.demos.lerobot.beside import MOST_LETTERS, read_beside, state_row, zip_rows
@@ -38,6 +38,9 @@ _LATE = 0.1
 
 _BEYOND = 0.2
 """How far a command of the gripper may lie beyond open or closed."""
+
+_JPEG = b"\xff\xd8\xff"
+"""How such a file begins."""
 
 _JOINT = re.compile(r"(?:[a-z0-9_]*[._])?joint_?([1-7])(?:\.pos|_pos)?")
 _GRIPPER = re.compile(r"(?:[a-z0-9_]*[._])?gripper(?:\.pos|_pos|_open)?")
@@ -301,17 +304,27 @@ def _opened(stored: Any, what: str, size: tuple[int, ...]) -> np.ndarray:
     content = stored.get("bytes") if isinstance(stored, dict) else None
     if not isinstance(content, bytes):
         raise DatasetError(f"{what}: no picture in the table; copy the dataset again")
+    is_jpeg = content.startswith(_JPEG)
+    image = _open_jpeg(content, what) if is_jpeg else decode_png(content, what, "rgb")
+    if image.size[::-1] == size:
+        return np.asarray(image)
+    raise DatasetError(
+        f"{what}: {image.width}x{image.height} pixels, {known.INFO} says {size[1]}x{size[0]}; copy "
+        "the dataset again"
+    )
+
+
+def _open_jpeg(content: bytes, what: str) -> Image.Image:
+    """Decode a JPEG in colours."""
     try:
-        with Image.open(BytesIO(content), formats=("PNG", "JPEG")) as image:
-            found = image.size[::-1]
-            if found == size and sensible_size(*found, len(content)):
-                return np.asarray(image.convert("RGB"))
+        with Image.open(BytesIO(content), formats=("JPEG",)) as image:
+            width, height = image.size
+            if image.mode != "RGB" or not sensible_size(height, width, len(content)):
+                raise ValueError(f"{width}x{height} {image.mode} in {len(content)} bytes")
+            image.load()
+            return image
     except Exception as error:  # Pillow raises many types for broken files
         raise DatasetError(f"{what}: not readable ({error}); copy the dataset again") from None
-    raise DatasetError(
-        f"{what}: {found[1]}x{found[0]} pixels in {len(content)} bytes, {known.INFO} says "
-        f"{size[1]}x{size[0]}; copy the dataset again"
-    )
 
 
 def _between(values: np.ndarray, least: float, most: float) -> bool:
