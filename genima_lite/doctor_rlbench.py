@@ -113,11 +113,22 @@ def check_masks() -> Check:
 
 
 def check_colosseum() -> Check:
-    """The Colosseum's environment takes 12 or 13 parameters, RLBench's has 15."""
-    if package_folder("colosseum") is None:
+    """The Colosseum's package: its models and what it imports, or another project's of its name."""
+    folder = package_folder("colosseum")
+    if folder is None:
         return _check("Colosseum", True, "not installed, and not needed")
-    said = "its EnvironmentExt counts RLBench's 12 or 13 parameters, today's has 15: RuntimeError"
-    return _check("Colosseum", False, said, "use RLBench as it was before July 2024 for it alone")
+    if not (folder / "assets/configs").is_dir():
+        said = "the package `colosseum` that is installed is another project of that name"
+        return _check("Colosseum", False, said, "pip uninstall colosseum, if you want the other")
+    if installed("omegaconf") is None:
+        return _check("Colosseum", False, "it needs omegaconf", "pip install omegaconf")
+    names = sorted(file.stem for file in (folder / "assets/configs").glob("*.yaml"))
+    lacking = [n for n in names if not (folder / f"rlbench/task_ttms/{n}.ttm").is_file()]
+    if lacking:
+        remedy = "install it from a whole clone: a mirror may leave large files out"
+        return _check("Colosseum", False, f"models missing: {', '.join(lacking)}", remedy)
+    ours = [name for name in names if name in VARIATIONS]
+    return _check("Colosseum", True, f"{len(ours)} of the paper's tasks: {', '.join(ours)}")
 
 
 CHECKS: tuple[Callable[[], Check], ...] = (

@@ -78,7 +78,21 @@ def test_models_and_packages_that_are_missing_are_named(tmp_path, monkeypatch):
     assert doctor.check_models().detail == "missing turn_tap"
     monkeypatch.setattr(doctor, "installed", lambda name: None if name == "cffi" else "1")
     assert doctor.check_needed_packages().remedy == "pip install cffi"
-    assert "12 or 13 parameters" in doctor.check_colosseum().detail
+
+
+def test_the_colosseum_is_told_from_the_other_package_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "package_folder", lambda name: tmp_path)
+    monkeypatch.setattr(doctor, "installed", {}.get)
+    assert "another project" in doctor.check_colosseum().detail
+    (tmp_path / "assets/configs").mkdir(parents=True)
+    (tmp_path / "assets/configs/open_drawer.yaml").touch()
+    assert doctor.check_colosseum().remedy == "pip install omegaconf"
+    monkeypatch.setattr(doctor, "installed", {"omegaconf": "2.3"}.get)
+    assert doctor.check_colosseum().detail == "models missing: open_drawer"
+    (tmp_path / "rlbench/task_ttms").mkdir(parents=True)
+    (tmp_path / "rlbench/task_ttms/open_drawer.ttm").touch()
+    said = doctor.check_colosseum()
+    assert (said.ok, said.detail) == (True, "1 of the paper's tasks: open_drawer")
 
 
 def test_system_and_libraries(monkeypatch):

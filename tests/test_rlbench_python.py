@@ -2,6 +2,8 @@
 
 scripts/install_rlbench.sh --python-only --venv DIR
 GENIMA_RLBENCH_PYTHON=DIR/bin/python python -m pytest tests/test_rlbench_python.py
+
+GENIMA_COLOSSEUM_PATH=FOLDER, a clone of robot-colosseum and what has omegaconf, tries it, too.
 """
 
 import json
@@ -17,6 +19,7 @@ from genima_lite.envs.rlbench.catalogue import VARIATIONS
 
 ROOT = Path(__file__).parents[1]
 REAL = os.environ.get("GENIMA_RLBENCH_PYTHON")
+MORE = [path for path in os.environ.get("GENIMA_COLOSSEUM_PATH", "").split(os.pathsep) if path]
 
 pytestmark = [
     pytest.mark.rlbench_python,
@@ -28,7 +31,7 @@ def told(python, path, *arguments):
     """Return the JSON that a program prints last."""
     done = subprocess.run(
         [python, "-W", "ignore", *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([*path, str(ROOT)])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([*path, str(ROOT), *MORE])},
         cwd=ROOT / "tests",
         capture_output=True,
         text=True,
@@ -80,6 +83,84 @@ def test_the_workers_simulator_configures_the_real_one_and_is_refused_by_name(mo
     on, off = [True, True, False, False], [False] * 4
     wanted = {"front": on, "wrist": on, "overhead": off, "error": "PyRepError"}
     assert told(REAL, [], "-c", SIMULATOR) == wanted
+
+
+COLOSSEUM = """
+import json, types
+from importlib.util import find_spec
+if not find_spec("colosseum"):
+    print(json.dumps(None))
+    raise SystemExit
+import numpy as np
+from colosseum.rlbench.extensions.environment import EnvironmentExt
+from colosseum.rlbench.extensions.scene import SceneExt
+from colosseum.variations.manager import VariationsManager
+from pyrep.const import ObjectType
+from rlbench.backend.scene import Scene
+from rlbench.observation_config import ObservationConfig
+from genima_lite.envs.rlbench.catalogue import VARIATIONS
+from genima_lite.envs.rlbench.colosseum import Colosseum, colosseum_names
+
+said = {"tasks": [name for name in VARIATIONS if colosseum_names(name)]}
+try:
+    EnvironmentExt(None)
+except RuntimeError as error:
+    said["trap"] = str(error)
+made = {name: Colosseum(name, [f"colosseum_light_color"], None, ObservationConfig(), (2.0, 8.0))
+        for name in said["tasks"]}
+said["classes"] = [each.task_class.__name__ for each in made.values()]
+
+class Lamp:  # its factors find it, and paint it
+    def __init__(self, name):
+        self.name, self.colors = name, []
+    def get_name(self):
+        return self.name
+    def set_diffuse(self, color):
+        self.colors.append(color)
+    def set_specular(self, color):
+        pass
+
+lamps = [Lamp("DefaultLight" + letter) for letter in "ABD"]
+def objects(object_type):
+    return lamps if object_type == ObjectType.LIGHT else []
+environment = made["open_drawer"].environment
+scene = environment._scene = SceneExt.__new__(SceneExt)
+factors = environment._env_config.scene.factors
+chosen = [factor for factor in factors if factor.enabled]
+said["enabled"] = [factor.variation for factor in chosen]
+scene._var_manager = VariationsManager(types.SimpleNamespace(get_objects_in_tree=objects), chosen)
+scene._has_init_task, Scene.init_episode = False, lambda *_, **__: ["open"]
+for seed in (0, 1, 2, 1):
+    if seed:
+        made["open_drawer"].seed(np.random.RandomState(seed).get_state())
+    scene.init_episode(0)
+    scene._has_init_task = True
+_, one, other, again = lamps[0].colors
+said |= {"same": one == again, "other": one != other, "speeds": [
+    environment._arm_max_velocity, environment._arm_max_acceleration]}
+print(json.dumps(said))
+"""
+
+
+def test_the_colosseums_own_code_is_made_seeded_and_its_trap_avoided():
+    said = told(REAL, [], "-c", COLOSSEUM)
+    if said is None:
+        pytest.skip("its package is not there")
+    assert said == {
+        "tasks": [
+            *("basketball_in_hoop", "move_hanger", "open_drawer", "scoop_with_spatula"),
+            "slide_block_to_target",
+        ],
+        "trap": "Unexpected number of arguments in Environment.__init__",
+        "classes": [
+            *("BasketballInHoop", "MoveHanger", "OpenDrawer", "ScoopWithSpatula"),
+            "SlideBlockToTarget",
+        ],
+        "enabled": ["light_color"],
+        "same": True,
+        "other": True,
+        "speeds": [2.0, 8.0],
+    }
 
 
 STORED = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from genima_lite.envs.rlbench.catalogue import VARIATIONS
+from genima_lite.envs.rlbench.colosseum import colosseum_names
 from genima_lite.envs.rlbench.perturbed import NAMES
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ def task_names() -> list[str]:
     return list(VARIATIONS)
 
 
-def perturbation_names(_: str | None = None) -> list[str]:
-    """Return the names of what PyRep can change of a scene's looks; every task can have each."""
-    return list(NAMES)
+def perturbation_names(task: str | None = None) -> list[str]:
+    """Return the names of what PyRep can change of a scene's looks, which every task can have, and
+    of what The Colosseum's package, if it is installed, changes in a task, or in any.
+    """
+    tasks = VARIATIONS if task is None else [task]
+    return [*NAMES, *sorted({name for each in tasks for name in colosseum_names(each)})]

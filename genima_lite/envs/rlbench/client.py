@@ -13,6 +13,7 @@ from genima_lite.envs.actions import checked_actions
 from genima_lite.envs.api import EnvSpec, Outcome, RobotEnv
 from genima_lite.envs.options import check_names, check_variation
 from genima_lite.envs.rlbench.catalogue import TIME_LIMIT, VARIATIONS
+from genima_lite.envs.rlbench.colosseum import check_colosseum
 from genima_lite.envs.rlbench.messages import (
     Pictures,
     observation_of,
@@ -309,6 +310,7 @@ def _check(spec: EnvSpec) -> None:
         raise UserError(f"image_size is {spec.image_size!r}; give 8 to 2048 pixels")
     if spec.sentences is not None:
         raise UserError("RLBench says its own sentences: leave sentences away")
+    check_colosseum(spec.perturbations, spec.strength)
 
 
 def _variation_of(demo: Demo) -> int:

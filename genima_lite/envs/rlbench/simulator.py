@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from genima_lite.cameras import RLBENCH_MOUNTS, Camera, intrinsics_of
+from genima_lite.envs.rlbench.colosseum import CLEAN, Colosseum
 from genima_lite.envs.rlbench.messages import Pictures
 from genima_lite.envs.rlbench.perturbed import Parts, Perturbed
 from genima_lite.observation import CAMERAS
@@ -84,17 +85,25 @@ class Simulator:
 
         self._pictures = pictures
         self._config = _observation_config(pictures)
-        self._environment = Environment(
-            MoveArmThenGripper(JointPosition(True), Discrete()),
-            obs_config=self._config,
-            headless=True,
-            arm_max_velocity=ARM_VELOCITY,
-            arm_max_acceleration=ARM_ACCELERATION,
-        )
+        mode = MoveArmThenGripper(JointPosition(True), Discrete())
+        self._perturbed = self._colosseum = None
+        if any(name.startswith(CLEAN) for name in perturbations):
+            speeds = (ARM_VELOCITY, ARM_ACCELERATION)
+            self._colosseum = Colosseum(task, perturbations, mode, self._config, speeds)
+            self._environment = self._colosseum.environment
+            task_class = self._colosseum.task_class
+        else:
+            self._environment = Environment(
+                mode,
+                obs_config=self._config,
+                headless=True,
+                arm_max_velocity=ARM_VELOCITY,
+                arm_max_acceleration=ARM_ACCELERATION,
+            )
+            task_class = name_to_task_class(task)
         self._environment.launch()
-        self._task = self._environment.get_task(name_to_task_class(task))
-        self._perturbed = None
-        if perturbations:
+        self._task = self._environment.get_task(task_class)
+        if perturbations and self._colosseum is None:
             self._perturbed = Perturbed(_parts(task, pictures), perturbations, strength)
         self._film: dict[int, Any] = {}
         self._variation = 0
@@ -118,8 +127,7 @@ class Simulator:
             rlbench.backend.exceptions.TaskEnvironmentError: no such variation, or no room.
         """
         self._begin(variation)
-        self._task.set_variation(variation)
-        np.random.set_state(state)  # noqa: NPY002  RLBench draws from it
+        self._draw_from(state, variation)
         sentences, observation = self._task.reset()
         return self._begun(sentences, observation, state)
 
@@ -152,6 +160,7 @@ class Simulator:
                 if _is_scene(observation.task_low_dim_state, first):
                     return sentences, observation
         self._begin(variation)
+        self._draw_from(state, variation)  # The Colosseum's restores no variation
         frame = SimpleNamespace(misc={"variation_index": variation})
         sentences, observation = self._task.reset_to_demo(Demo([frame], state, attempts))
         return self._begun(sentences, observation, state)
@@ -162,6 +171,13 @@ class Simulator:
         self._variation = variation
         if self._perturbed is not None:
             self._perturbed.restore()
+
+    def _draw_from(self, state: tuple[Any, ...], variation: int) -> None:
+        """Let the next reset draw a variation's scene from a state of NumPy's generator."""
+        self._task.set_variation(variation)
+        if self._colosseum is not None:
+            self._colosseum.seed(state)
+        np.random.set_state(state)  # noqa: NPY002  RLBench draws from it
 
     def _begun(
         self, sentences: Sequence[str], observation: Any, state: tuple[Any, ...]
@@ -208,11 +224,10 @@ class Simulator:
         Raises:
             NoDemonstration: it failed as often.
         """
-        self._task.set_variation(variation)
         self._show(pictures)
         with _BadDemos() as said:
             for _ in range(attempts):
-                np.random.set_state(state)  # noqa: NPY002
+                self._draw_from(state, variation)
                 try:
                     (demo,) = self._task.get_demos(1, live_demos=True, max_attempts=1)
                 except RuntimeError as error:

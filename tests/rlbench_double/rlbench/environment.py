@@ -14,6 +14,7 @@ class Environment:
                  arm_max_acceleration=4.0):  # fmt: skip
         self._action_mode, self._obs_config = action_mode, obs_config
         self._dataset_root, self._headless, self._pyrep = dataset_root, headless, None
+        self._speeds = (arm_max_velocity, arm_max_acceleration)
 
     def launch(self):
         if self._pyrep is not None:
@@ -21,7 +22,7 @@ class Environment:
         self._pyrep = PyRep()
         self._pyrep.launch("task_design.ttt", headless=self._headless)
         world = self._pyrep.world
-        self._robot = Robot(Arm(world), Gripper(world))
+        self._robot = Robot(Arm(world, *self._speeds), Gripper(world))
         self._scene = Scene(self._pyrep, self._robot, self._obs_config)
         self._action_mode.arm_action_mode.set_control_mode(self._robot)
 

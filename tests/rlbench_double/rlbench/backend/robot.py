@@ -4,8 +4,9 @@ from pyrep.world import FINGER, event
 
 
 class Arm:
-    def __init__(self, world):
+    def __init__(self, world, max_velocity=1.0, max_acceleration=4.0):
         self.world = world
+        self.max_velocity, self.max_acceleration = max_velocity, max_acceleration
 
     def get_joint_positions(self):
         return self.world.joints.tolist()

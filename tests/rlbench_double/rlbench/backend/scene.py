@@ -4,6 +4,7 @@ from genima_lite.cameras import RLBENCH_MOUNTS, mounted_camera
 from genima_lite.panda import forward_kinematics
 from genima_lite.transforms import pose_vector
 from pyrep.objects import VisionSensor
+from pyrep.world import event
 from rlbench.backend.exceptions import BoundaryError, DemoError
 from rlbench.backend.observation import Observation
 from rlbench.demo import Demo
@@ -136,7 +137,8 @@ class Scene:
 
     def get_demo(self, record=True, callable_each_step=None, randomly_place=True):
         """To the goal along a line with RLBench's lag, close the gripper, ten last steps."""
-        world = self.pyrep.world
+        world, arm = self.pyrep.world, self.robot.arm
+        event("speeds", f"{arm.max_velocity} {arm.max_acceleration}")
         self._joint_position_action = None
         demo = [self.get_observation()]
         start, steps = world.joints.copy(), int(np.abs(self.task.goal - world.joints).max() / 0.03)
