@@ -4,7 +4,9 @@
 
 Runs where `franky-control` and the emulator are installed, `franky-sim` or `franka-sim`. Time is
 the robot's own: an emulator on a busy machine is slower than the wall, and targets sent by the
-wall's clock would run away from it. Ends with exit code 1 if anything is not as it should be.
+wall's clock would run away from it. `--abort` also sends what no filter lets through, a jump, to an
+emulator that refuses it (`run-franka-sim-server --enforce-motion-limits`). Ends with exit code 1 if
+anything is not as it should be.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ from genima_lite.envs.arm.drivers.wall import WallClock
 from genima_lite.envs.arm.limits import FR3
 from genima_lite.envs.arm.safety import SafetyFilter, Stream
 from genima_lite.errors import UserError
+
+JUMP = np.array([0.0, 0.0, 0.0, 0.6, 0.0, 0.0, 0.0])
+"""Radians that no robot jumps by."""
 
 READY = np.array([0.0, -0.5, 0.0, -2.0, 0.0, 1.6, 0.785])
 
@@ -106,6 +111,25 @@ def drive(arm: FrankyArm, clock: RobotClock, seconds: float, seed: int) -> dict[
     }  # fmt: skip
 
 
+def aborted(arm: FrankyArm, clock: RobotClock) -> str:
+    """Send a jump past the filter until the robot stops by itself, and recover; return its words.
+
+    Raises:
+        ArmError: it does not recover.
+    """
+    jump, begun, words = arm.read().joints + JUMP, clock.now(), ""
+    while not words and clock.now() - begun < 2:
+        try:
+            arm.send(jump, np.zeros(7))
+            words = arm.read().fault or ""
+            clock.sleep_until(clock.now() + arm.period)
+        except ArmError as error:
+            words = str(error)
+    arm.stop()
+    arm.recover()
+    return words if arm.read().fault is None else ""
+
+
 def killed(arm: FrankyArm, server: subprocess.Popen) -> tuple[float, str]:
     """Kill the emulator; return after how many seconds of the wall the driver says so, and how."""
     held = arm.read().joints
@@ -127,17 +151,19 @@ def main() -> int:
     parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--seconds", type=float, default=60.0, help="of the robot's time")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--abort", action="store_true", help="the emulator refuses jumps")
     chosen = parser.parse_args()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     server = subprocess.Popen(shlex.split(chosen.server), **quiet)
     try:
         arm, clock = connected(chosen.address)
         result = drive(arm, clock, chosen.seconds, chosen.seed)
+        abort = aborted(arm, clock) if chosen.abort else "not tried"
         after, words = killed(arm, server)
     finally:
         server.kill()
-    print(json.dumps({**result, "told after": after, "words": words}, indent=1))
-    good = result["faults"] == 0 and result["stopped"] and after < 20
+    print(json.dumps({**result, "abort": abort, "told after": after, "words": words}, indent=1))
+    good = result["faults"] == 0 and result["stopped"] and abort and after < 20
     return 0 if good and result["tracking max"] < 0.15 and result["after recovery"] < 0.02 else 1
 
 

@@ -28,6 +28,7 @@ from genima_lite.envs.arm.calibration.overlay import SIDE, changed, check_views,
 from genima_lite.envs.arm.calibration.stand import Stand
 from genima_lite.envs.arm.calibration.store import Calibration, CameraCalibration
 from genima_lite.envs.arm.calibration.straight import straightened
+from genima_lite.envs.arm.calibration.wrists import POSTURES, Seen, check_wrists
 from genima_lite.envs.arm.settings import ArmSettings
 from genima_lite.errors import UserError
 from genima_lite.files import written_whole
@@ -113,7 +114,7 @@ def make_stand(config: CalibrateConfig) -> Stand:
 
     return TwinStand(
         config.board, config.cameras, config.size, config.arm.twin, config.arm.model,
-        config.twin_pixels, config.twin_metres, config.seed,
+        config.arm.rig, config.twin_pixels, config.twin_metres, config.seed,
     )  # fmt: skip
 
 
@@ -138,7 +139,8 @@ def calibrate(stand: Stand, config: CalibrateConfig, pictures: Path, say: Say) -
 
 
 def check_rig(stand: Stand, calibration: Calibration, pictures: Path, say: Say) -> None:
-    """Draw the arm on every camera's picture, and compare how it moves with the calibration.
+    """Draw the arm on every camera's picture, and compare how it moves with the calibration; those
+    on the wrist look at the board on the table.
 
     Raises:
         UserError: two cameras are swapped, or one has moved.
@@ -161,6 +163,20 @@ def check_rig(stand: Stand, calibration: Calibration, pictures: Path, say: Say) 
             wanted[name] = expected(each.camera(tips[0], SIDE), (joints[0], joints[1]))
     for name, share in check_views(seen, wanted).items():
         say(f"{name}: the drawn arm lies on the arm, agreement {share:.2f}")
+    on_wrist = {name: each for name, each in calibration.cameras.items() if each.on_wrist}
+    looked = {name: _looked_at_board(stand, name) for name in on_wrist}
+    for name, moves in check_wrists(stand.board, looked, on_wrist).items():
+        say(f"{name}: a board that lies still moves by {moves:.1f} mm")
+
+
+def _looked_at_board(stand: Stand, name: str) -> Seen:
+    """Return what a camera on the wrist sees of the board on the table from a few postures."""
+    postures, found = stand.postures(name, POSTURES), []
+    stand.fasten(name)
+    for joints in postures:
+        if stand.go(joints) and (corners := stand.find(stand.picture(name))) is not None:
+            found.append((stand.tip(), corners))
+    return found
 
 
 def with_arm(picture: np.ndarray, camera: Camera, joints: np.ndarray, name: str) -> np.ndarray:
@@ -184,6 +200,8 @@ class _Guide:
         Raises:
             UserError: too little was seen, or what was seen does not fit together.
         """
+        self._stand.put_away()
+        self._stand.go(panda.HOME)  # so that a board held before the camera has room
         first = self._stand.picture(self._name)
         self._size = first.shape[1], first.shape[0]
         found = self._placed(self._lens())

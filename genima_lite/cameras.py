@@ -20,6 +20,9 @@ from genima_lite.transforms import from_axes, inverse
 _RLBENCH_AXES = np.diag([-1.0, -1.0, 1.0, 1.0])
 _OPENGL_AXES = np.diag([1.0, -1.0, -1.0, 1.0])
 
+NEAR_TIP = 0.25
+"""Metres from the tip within which a camera is on the wrist."""
+
 
 @dataclass(frozen=True, eq=False)
 class Camera:
@@ -29,12 +32,14 @@ class Camera:
         intrinsics: (3, 3) float64, pixels, positive focal lengths.
         pose: (4, 4) float64, camera (OpenCV axes) to world, metres.
         near, far: metres, the planes between which stored depth is linear.
+        on_wrist: whether it moves with the hand.
     """
 
     intrinsics: np.ndarray
     pose: np.ndarray
     near: float = 0.01
     far: float = 4.5
+    on_wrist: bool = False
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Project world points (..., 3) in metres.
@@ -86,6 +91,8 @@ class Camera:
     def from_observation(cls, observation: Observation, name: str) -> Camera:
         """Make a camera of an observation's `misc`, for example `name="front"`.
 
+        Whether it is on the wrist is not stored: it is where it is near the tip.
+
         Raises:
             UserError: the observation has no such camera, or not all of its values; the message
                 names those it has.
@@ -98,7 +105,10 @@ class Camera:
                 f"no camera '{name}' in this observation: misc lacks '{missing[0]}' (present: "
                 f"{', '.join(known) or 'none'})"
             )
-        return cls.from_rlbench(*(misc[each] for each in names))
+        camera = cls.from_rlbench(*(misc[each] for each in names))
+        tip = observation.gripper_pose
+        near = tip is not None and np.linalg.norm(camera.pose[:3, 3] - tip[:3]) < NEAR_TIP
+        return replace(camera, on_wrist=bool(near))
 
 
 CAMERA_TURN, CAMERA_SHIFT = 0.05, 0.1
@@ -185,8 +195,36 @@ RLBENCH_MOUNTS = {
 """RLBench's five cameras in its standard scene."""
 
 
-def mounted_camera(name: str, size: int, tip: np.ndarray) -> Camera:
-    """Return an RLBench camera for square pictures, with the wrist's at the tip pose (4, 4)."""
-    mount = RLBENCH_MOUNTS[name]
+def _across(mount: Mount) -> Mount:
+    """Return a camera on the other side of the hand, as seen along the fingers."""
+    return replace(mount, pose=np.diag([-1.0, -1.0, 1.0, 1.0]) @ mount.pose)
+
+
+RLBENCH, TWO_ON_WRIST = "rlbench", "two-on-wrist"
+
+RIGS = {
+    RLBENCH: RLBENCH_MOUNTS,
+    TWO_ON_WRIST: {**RLBENCH_MOUNTS, "right_shoulder": _across(RLBENCH_MOUNTS["wrist"])},
+}
+"""How cameras are mounted, by the name of a rig. A camera's name says which of the four tiles, and
+which of RLBench's pictures, it is. `two-on-wrist` has two fixed cameras and two on the wrist, as
+the paper's robot: the second is called `right_shoulder`."""
+
+
+def mounts_of(rig: str) -> dict[str, Mount]:
+    """Return how a rig's cameras are mounted.
+
+    Raises:
+        UserError: no such rig.
+    """
+    if rig not in RIGS:
+        raise UserError(f"rig is '{rig}': choose from {', '.join(RIGS)}")
+    return RIGS[rig]
+
+
+def mounted_camera(name: str, size: int, tip: np.ndarray, rig: str = RLBENCH) -> Camera:
+    """Return a rig's camera for square pictures, those on the wrist at the tip pose (4, 4)."""
+    mount = mounts_of(rig)[name]
     pose = tip @ mount.pose if mount.on_wrist else mount.pose
-    return Camera(intrinsics_of(mount.opening_angle, size), pose, mount.near, mount.far)
+    intrinsics = intrinsics_of(mount.opening_angle, size)
+    return Camera(intrinsics, pose, mount.near, mount.far, mount.on_wrist)

@@ -14,13 +14,14 @@ pytest.importorskip("ruckig")
 from PIL import Image
 
 from genima_lite.calibrate import CalibrateConfig, _Guide, check_rig, make_stand, with_arm
-from genima_lite.cameras import RLBENCH_MOUNTS, intrinsics_of, mounted_camera
+from genima_lite.cameras import RIGS, intrinsics_of, mounted_camera
 from genima_lite.envs.arm.calibration.board import Board, Corners
 from genima_lite.envs.arm.calibration.coverage import Coverage
 from genima_lite.envs.arm.calibration.hand_eye import apart, solve_hand_eye
 from genima_lite.envs.arm.calibration.lens import Lens, for_opencv, solve_lens
 from genima_lite.envs.arm.calibration.overlay import check_views, silhouette
 from genima_lite.envs.arm.calibration.store import Calibration, CameraCalibration, read_calibration
+from genima_lite.envs.arm.calibration.wrists import check_wrists
 from genima_lite.envs.arm.settings import PERFECT, ArmSettings
 from genima_lite.errors import UserError
 from genima_lite.panda import HOME, forward_kinematics
@@ -43,11 +44,11 @@ def stand():
     made.close()
 
 
-def nominal(*names):
+def nominal(*names, rig="rlbench"):
     """Return the twin's calibration as it truly is."""
     cameras = {}
     for name in names:
-        mount = RLBENCH_MOUNTS[name]
+        mount = RIGS[rig][name]
         intrinsics = intrinsics_of(mount.opening_angle, 720).tolist()
         where = mount.pose.tolist(), mount.on_wrist
         known = 0.1, 0.1, np.eye(6).tolist()
@@ -180,7 +181,8 @@ def test_two_swapped_cameras_are_found_by_the_overlay(one, two, stand, tmp_path)
     right = nominal("front", "wrist", "left_shoulder", "right_shoulder")
     said = []
     check_rig(stand, right, tmp_path, said.append)
-    assert len(said) == 3
+    assert len(said) == 4
+    assert "wrist: a board that lies still moves by" in said[-1]
     assert len(list(tmp_path.glob("overlay_*.png"))) == 4
     cameras = {**right.cameras, one: right.cameras[two], two: right.cameras[one]}
     with pytest.raises(UserError, match=f"(?=.*'{one}')(?=.*'{two}').* are swapped"):
@@ -194,6 +196,56 @@ def test_a_camera_that_moved_is_found_by_the_overlay(stand, tmp_path):
     cameras = {**right.cameras, "front": replace(right.cameras["front"], pose=pose.tolist())}
     with pytest.raises(UserError, match="camera 'front': the arm is not where"):
         check_rig(stand, replace(right, cameras=cameras), tmp_path, print)
+
+
+@pytest.fixture(scope="module")
+def two_on_wrist():
+    arm = ArmSettings(twin=PERFECT, rig="two-on-wrist")
+    made = make_stand(replace(TWIN, cameras=("front", "wrist", "right_shoulder"), arm=arm))
+    yield made
+    made.close()
+
+
+def test_two_swapped_cameras_on_the_wrist_are_found_by_a_board(two_on_wrist, tmp_path):
+    right, said = nominal("front", "wrist", "right_shoulder", rig="two-on-wrist"), []
+    check_rig(two_on_wrist, right, tmp_path, said.append)
+    assert [line.split(":")[0] for line in said] == ["front", "wrist", "right_shoulder"]
+    one, two = right.cameras["wrist"], right.cameras["right_shoulder"]
+    swapped = replace(right, cameras={"wrist": two, "right_shoulder": one})
+    with pytest.raises(UserError, match="(?=.*'wrist')(?=.*'right_shoulder').* are swapped"):
+        check_rig(two_on_wrist, swapped, tmp_path, said.append)
+    pose = np.array(one.pose)
+    pose[:3, :3] = Rotation.from_euler("x", 15, degrees=True).as_matrix() @ pose[:3, :3]
+    moved = replace(right, cameras={"wrist": replace(one, pose=pose.tolist())})
+    with pytest.raises(UserError, match="camera 'wrist': .* did the camera move on the hand"):
+        check_rig(two_on_wrist, moved, tmp_path, said.append)
+
+
+def test_a_board_that_was_hardly_seen_tells_nothing():
+    found = nominal("wrist").cameras
+    with pytest.raises(UserError, match="saw the board from 0 postures, 3 are needed"):
+        check_wrists(BOARD, {"wrist": []}, found)
+    rng = np.random.default_rng(0)
+    same = [(np.eye(4), seen(rng, board_at(rng, 0.5)))] * 3
+    with pytest.raises(UserError, match="the hand hardly moved"):
+        check_wrists(BOARD, {"wrist": same}, found)
+
+
+def test_a_second_camera_on_the_wrist_is_calibrated_as_one(two_on_wrist, tmp_path):
+    config = replace(TWIN, lens_views=24, postures=16)
+    found = _Guide(two_on_wrist, config, tmp_path, print, "right_shoulder").camera()
+    assert found.on_wrist
+    pose = forward_kinematics(two_on_wrist.joints())[1] @ np.array(found.pose)
+    millimetres, degrees = apart(pose, two_on_wrist.truth("right_shoulder").pose)
+    assert millimetres < 2
+    assert degrees < 0.15
+
+
+def test_a_calibration_of_cameras_that_are_mounted_otherwise_is_refused():
+    found = nominal("front", "wrist", "right_shoulder", rig="two-on-wrist")
+    found.check_rig("c.json", "two-on-wrist", tuple(found.cameras))
+    with pytest.raises(UserError, match="'right_shoulder' was calibrated as on the wrist, and"):
+        found.check_rig("c.json", "rlbench", tuple(found.cameras))
 
 
 def test_a_camera_on_the_wrist_in_a_fixed_ones_place_is_told():

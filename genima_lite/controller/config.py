@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from genima_lite import schema
+from genima_lite.cameras import RIGS, RLBENCH
 from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS
 from genima_lite.targets.horizon import FUTURE, HORIZON, SPHERES
@@ -32,6 +33,8 @@ class ControllerConfig:
 
     cameras: tuple[str, ...] = TILE_ORDER
     """Whose views the network sees, in this order: it learns a place for each camera."""
+    rig: str = RLBENCH
+    """How these cameras are mounted: rlbench, or two-on-wrist (`genima_lite.cameras.RIGS`)."""
     image_size: int = 64
     """Pixels along each side of a view."""
     horizon: int = HORIZON
@@ -129,6 +132,7 @@ def _problems(config: ControllerConfig) -> list[str]:
     smallest = 4 * 2 ** (len(c.channels) - 1)
     checks = {
         f"unknown camera '{unknown[:1]}'": bool(unknown),
+        f"rig is '{c.rig}': choose from {', '.join(RIGS)}": c.rig not in RIGS,
         "cameras must be named, each once": len(set(c.cameras)) != len(c.cameras) or not c.cameras,
         f"image_size is {c.image_size}; with {len(c.channels)} stages it must be a positive "
         f"multiple of {smallest}": c.image_size < smallest or c.image_size % smallest != 0,

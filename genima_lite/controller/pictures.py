@@ -41,13 +41,13 @@ def stack_views(config: ControllerConfig, views: Mapping[str, np.ndarray]) -> np
 
 
 def known_cameras(config: ControllerConfig, tip: np.ndarray) -> list[Camera]:
-    """Return RLBench's V cameras, from which a controller that follows spheres sees them.
+    """Return the rig's V cameras, from which a controller that follows spheres sees them.
 
     Args:
         config: which cameras, in which order and size.
         tip: (4, 4) pose of the gripper's tip in the world, where the wrist's camera is.
     """
-    return [mounted_camera(name, config.image_size, tip) for name in config.cameras]
+    return [mounted_camera(name, config.image_size, tip, config.rig) for name in config.cameras]
 
 
 def to_input(views: np.ndarray) -> Tensor:

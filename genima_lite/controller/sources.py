@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from genima_lite import panda
-from genima_lite.cameras import RLBENCH_MOUNTS, Camera, moved
+from genima_lite.cameras import Camera, moved
 from genima_lite.controller.augment import AugmentConfig, corrupt, spheres_shown
 from genima_lite.controller.config import ControllerConfig, future_view
 from genima_lite.controller.pictures import known_cameras, stack_views
@@ -187,12 +187,8 @@ def _cameras(
 def _moved(
     config: ControllerConfig, cameras: Sequence[Camera], strength: float, rng: np.random.Generator
 ) -> list[Camera]:
-    """Return V cameras moved at random, all but the one on the wrist."""
-    pairs = zip(config.cameras, cameras, strict=True)
-    return [
-        camera if RLBENCH_MOUNTS[name].on_wrist else moved(camera, strength, rng)
-        for name, camera in pairs
-    ]
+    """Return V cameras moved at random, all but those on the wrist."""
+    return [each if each.on_wrist else moved(each, strength, rng) for each in cameras]
 
 
 def noisy(rng: np.random.Generator, joints: np.ndarray, augment: AugmentConfig) -> np.ndarray:

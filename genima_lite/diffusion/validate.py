@@ -243,8 +243,9 @@ def _find(example: Example, views: dict[str, np.ndarray]) -> dict[str, dict[str,
     """Return the spheres found in each view, by camera and joint."""
     found = {}
     for camera, view in views.items():
-        intrinsics = example.cameras[camera].intrinsics
-        found[camera] = find_spheres(view, intrinsics, plausible_radii(camera, intrinsics))
+        seen_by = example.cameras[camera]
+        radii = plausible_radii(camera, seen_by.intrinsics, seen_by.on_wrist)
+        found[camera] = find_spheres(view, seen_by.intrinsics, radii)
     return found
 
 

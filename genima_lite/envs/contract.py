@@ -100,8 +100,10 @@ def cameras_see_the_tip(env: RobotEnv) -> None:
     """The fixed cameras' matrices put the gripper into their pictures."""
     env.reset(seed=1)
     observation = env.observation
-    for name in (each for each in env.cameras if each != "wrist"):
+    for name in env.cameras:
         camera = Camera.from_observation(observation, name)
+        if camera.on_wrist:
+            continue
         (pixel,), (depth,) = camera.project(np.asarray(observation.gripper_matrix)[None, :3, 3])
         inside = (pixel > 0).all() and (pixel < env.image_size).all()
         assert depth > 0, f"{name} has the tip behind it"

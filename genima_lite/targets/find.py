@@ -17,7 +17,7 @@ from genima_lite.targets.fit import (
     model,
     outline_distance,
 )
-from genima_lite.targets.joints import sphere_radius
+from genima_lite.targets.joints import sized_as, sphere_radius
 from genima_lite.targets.search import search, tone
 
 CONFIDENT = 0.5
@@ -126,16 +126,20 @@ def find_spheres(
     return {found.joint: found for found in map(_found, best) if found.confidence >= least}
 
 
-def plausible_radii(camera: str, intrinsics: np.ndarray) -> tuple[float, float]:
+def plausible_radii(
+    camera: str, intrinsics: np.ndarray, on_wrist: bool = False
+) -> tuple[float, float]:
     """Return the radii in pixels that a camera's spheres can have in its picture.
 
     Args:
         camera: one of RLBench's five.
         intrinsics: (3, 3), pixels.
+        on_wrist: whether it moves with the hand, whatever its name.
 
     Raises:
         UserError: no such camera.
     """
+    camera = sized_as(camera, on_wrist)
     if camera not in DEPTHS:
         raise UserError(f"no depths known for camera '{camera}' (known: {', '.join(DEPTHS)})")
     nearest, farthest = DEPTHS[camera]

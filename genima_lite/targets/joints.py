@@ -31,8 +31,11 @@ COLORS = {
 RADIUS = 0.01
 """metres, before the scale of a camera."""
 
+WRIST = "wrist"
+"""RLBench's name of the camera on the wrist."""
+
 RADIUS_SCALE = {
-    "wrist": 3.0,
+    WRIST: 3.0,
     "front": 8.0,
     "right_shoulder": 6.5,
     "left_shoulder": 6.5,
@@ -105,12 +108,23 @@ def sphere_radius(camera: str) -> float:
     return RADIUS * RADIUS_SCALE[camera]
 
 
-def spheres_in_view(targets: JointTargets, camera: str) -> Spheres:
+def sized_as(camera: str, on_wrist: bool) -> str:
+    """Return the camera whose spheres have the size of those in a view: all on the wrist alike."""
+    return WRIST if on_wrist else camera
+
+
+def spheres_in_view(targets: JointTargets, camera: str, on_wrist: bool = False) -> Spheres:
     """Return what to draw in one camera's view, S = 4 in the order of `JOINTS`.
+
+    Args:
+        targets: where the spheres are.
+        camera: its name.
+        on_wrist: whether it moves with the hand, whatever its name.
 
     Raises:
         UserError: no such camera.
     """
+    camera = sized_as(camera, on_wrist)
     gripper = "gripper_open" if targets.gripper_open else "gripper_closed"
     colors = [COLORS[gripper], *(COLORS[joint] for joint in JOINTS[1:])]
     drawn = np.array([joint == "gripper" or camera not in GRIPPER_ONLY for joint in JOINTS])

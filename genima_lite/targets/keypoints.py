@@ -65,7 +65,7 @@ def draw_views(
     """
     height, width = backgrounds.shape[2:4]
     batch = backgrounds.shape[:2]
-    spheres = [spheres_in_view(target, name) for target in targets for name in names]
+    spheres = _spheres(cameras, names, targets)
     radii = np.stack([each.radii for each in spheres])
     if shown is not None:
         radii = radii * shown.reshape(radii.shape)
@@ -101,7 +101,7 @@ def only_labels(
     Nothing is drawn, so a sphere counts as visible wherever its centre is in the view.
     """
     flat = [camera for row in cameras for camera in row]
-    spheres = [spheres_in_view(target, name) for target in targets for name in names]
+    spheres = _spheres(cameras, names, targets)
     labels = [
         view_labels(camera, each.poses[:, :3, 3], each.radii, each.radii > 0, (size, size))
         for camera, each in zip(flat, spheres, strict=True)
@@ -117,6 +117,17 @@ def only_labels(
         axes.astype(np.float32).reshape(*batch, 3),
         np.array([target.gripper_open for target in targets]),
     )
+
+
+def _spheres(
+    cameras: Sequence[Sequence[Camera]], names: Sequence[str], targets: Sequence[JointTargets]
+) -> list[Spheres]:
+    """Return what to draw in each of N times V views."""
+    return [
+        spheres_in_view(target, name, camera.on_wrist)
+        for target, row in zip(targets, cameras, strict=True)
+        for name, camera in zip(names, row, strict=True)
+    ]
 
 
 def without_targets(views: np.ndarray) -> DrawnViews:

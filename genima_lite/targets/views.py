@@ -88,7 +88,11 @@ def draw_targets_of(
     if backdrop is not None:
         views = [backdrop(view) for view in views]
     seen_by = [Camera.from_observation(demo[frame], name) for frame in frames for name in cameras]
-    spheres = [spheres_in_view(joint, camera) for joint in joints for camera in cameras]
+    each = [(joint, name) for joint in joints for name in cameras]
+    spheres = [
+        spheres_in_view(joint, name, camera.on_wrist)
+        for (joint, name), camera in zip(each, seen_by, strict=True)
+    ]
     pictures, labels = _draw(views, seen_by, spheres)
     count = len(cameras)
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from genima_lite.cameras import RLBENCH, mounts_of
 from genima_lite.envs.arm.limits import limits_of
 from genima_lite.envs.arm.modes import mode_of
 from genima_lite.envs.arm.safety import FilterSettings
@@ -82,6 +83,9 @@ class ArmSettings:
     """Of the robot, for example 172.16.0.2."""
     operator: str = "nobody"
     """Who answers questions: console, or nobody, which only the twin can do without."""
+    rig: str = RLBENCH
+    """How cameras are mounted: rlbench (three fixed, one on the wrist), or two-on-wrist, as the
+    paper's robot, where the second one on the wrist is called right_shoulder."""
     calibration: str | None = None
     """File with the real cameras (`calibration.json`); the twin knows its own."""
     log: str | None = None
@@ -106,6 +110,7 @@ class ArmSettings:
         if self.operator not in OPERATORS:
             raise UserError(f"operator is '{self.operator}': choose from {', '.join(OPERATORS)}")
         limits_of(self.model)
+        mounts_of(self.rig)
         mode = mode_of(self.mode)
         if self.ahead < 0 or (self.think is not None and not 0 <= self.think <= 60):
             raise UserError("give ahead from 0 rows on, and think from 0 to 60 s")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from genima_lite.cameras import RLBENCH_MOUNTS, Camera
+from genima_lite.cameras import RLBENCH_MOUNTS, Camera, Mount
 from genima_lite.envs.bench.gl import mujoco
 from genima_lite.envs.bench.task import Task
 from genima_lite.panda import FLANGE_TO_TIP
@@ -53,12 +53,19 @@ def build_model(task: Task, more: Iterable[str] = ()) -> mujoco.MjModel:
     pieces = f"<mujoco>{task.mjcf}{''.join(more)}{_grasp_welds(task)}</mujoco>"
     assets = {**_assets(), "task.xml": pieces.encode()}
     model = mujoco.MjModel.from_xml_string(assets["world.xml"].decode(), assets)
-    for name, mount in RLBENCH_MOUNTS.items():
+    mount_cameras(model, RLBENCH_MOUNTS)
+    return model
+
+
+def mount_cameras(model: mujoco.MjModel, mounts: Mapping[str, Mount]) -> None:
+    """Put cameras where their mounts are, in the room or on the hand."""
+    hand = model.camera("wrist").bodyid[0]
+    for name, mount in mounts.items():
         pose = Camera(np.eye(3), mount.pose).to_opengl()
         if mount.on_wrist:
             pose = TIP_IN_HAND @ pose
         index = model.camera(name).id
+        model.cam_bodyid[index] = hand if mount.on_wrist else 0
         model.cam_pos[index] = pose[:3, 3]
         model.cam_quat[index] = Rotation.from_matrix(pose[:3, :3]).as_quat(scalar_first=True)
         model.cam_fovy[index] = np.rad2deg(mount.opening_angle)
-    return model

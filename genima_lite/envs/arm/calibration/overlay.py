@@ -101,8 +101,8 @@ def check_views(
         wanted: where its calibration says that they should, by fixed camera.
 
     Raises:
-        UserError: two cameras are swapped, or one has moved, or its calibration is another's. Two
-            cameras on the wrist tell nothing here.
+        UserError: two cameras are swapped, or one has moved, or its calibration is another's. Of
+            cameras on the wrist, see `genima_lite.envs.arm.calibration.wrists`.
     """
     own = {name: agreement(seen[name], wanted[name]) for name in wanted}
     for name in sorted(own, key=own.__getitem__):

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from genima_lite.envs.arm.api import Arm, Clock
-from genima_lite.envs.arm.calibration.board import Corners
+from genima_lite.envs.arm.calibration.board import Board, Corners
 from genima_lite.envs.arm.limits import limits_of
 from genima_lite.envs.arm.motion import Motion
 from genima_lite.envs.arm.safety import Halted, SafetyFilter, Stream
@@ -26,10 +26,12 @@ class Stand(Protocol):
     """A rig with a board.
 
     Attributes:
+        board: the board.
         model: "fer" or "fr3".
         on_wrist: by camera, whether it moves with the hand.
     """
 
+    board: Board
     model: str
     on_wrist: dict[str, bool]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from genima_lite import schema
-from genima_lite.cameras import RLBENCH_MOUNTS, Camera
+from genima_lite.cameras import RIGS, Camera, mounts_of
 from genima_lite.envs.arm.limits import ROBOTS
 from genima_lite.errors import UserError
 from genima_lite.files import write_json
@@ -80,7 +81,8 @@ class CameraCalibration:
         intrinsics[1, 2] -= (height - side) / 2
         intrinsics[:2] *= image_size / side
         pose = np.array(self.pose)
-        return Camera(intrinsics, tip @ pose if self.on_wrist else pose)
+        where = tip @ pose if self.on_wrist else pose
+        return Camera(intrinsics, where, on_wrist=self.on_wrist)
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class Calibration:
         if unknown := [name for name in self.cameras if name not in CAMERAS]:
             raise UserError(f"no camera '{unknown[0]}': choose from {', '.join(CAMERAS)}")
         for name, each in self.cameras.items():
-            if each.on_wrist != RLBENCH_MOUNTS[name].on_wrist:
+            if each.on_wrist not in {mounts[name].on_wrist for mounts in RIGS.values()}:
                 where = "stands still" if each.on_wrist else "moves with the hand"
                 raise UserError(
                     f"cameras.{name}: on_wrist is {each.on_wrist}, and '{name}' {where}"
@@ -141,6 +143,26 @@ class Calibration:
             if name not in self.cameras:
                 raise UserError(f"{what}: camera '{name}' is not calibrated")
             self.check_residuals(what, name)
+
+    def check_rig(self, what: str, rig: str, cameras: Sequence[str]) -> None:
+        """Refuse a calibration of cameras that are mounted otherwise.
+
+        Args:
+            what: its file, for messages.
+            rig: how they should be mounted, see `genima_lite.cameras.RIGS`.
+            cameras: those that will be used, all calibrated.
+
+        Raises:
+            UserError: one is fixed and should be on the wrist, or the other way round.
+        """
+        places = {True: "on the wrist", False: "fixed"}
+        for name in cameras:
+            wanted, found = mounts_of(rig)[name].on_wrist, self.cameras[name].on_wrist
+            if wanted != found:
+                raise UserError(
+                    f"{what}: camera '{name}' was calibrated as {places[found]}, and with rig "
+                    f"'{rig}' it is {places[wanted]}"
+                )
 
     def check_residuals(self, what: str, name: str) -> None:
         """Refuse a camera that is off by too much; see `check`.

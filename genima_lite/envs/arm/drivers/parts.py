@@ -34,6 +34,7 @@ def make_driver(spec: EnvSpec, settings: ArmSettings, operator: Operator) -> Bac
         raise UserError("a real arm needs calibrated cameras: give a calibration")
     calibration = read_calibration(settings.calibration)
     calibration.check(settings.calibration, settings.model, spec.cameras)
+    calibration.check_rig(settings.calibration, settings.rig, spec.cameras)
     cameras = tuple(
         CalibratedCamera(name, calibration.cameras[name], spec.image_size, clock)
         for name in spec.cameras

@@ -68,11 +68,14 @@ class BoardWorld(TwinWorld):
         board: how the board is made.
         size: pixels along each side of the cameras' pictures.
         settings: how it differs from a perfect simulation.
+        rig: how its cameras are mounted.
     """
 
-    def __init__(self, board: Board, cameras: Sequence[str], size: int, settings: TwinSettings):
+    def __init__(
+        self, board: Board, cameras: Sequence[str], size: int, settings: TwinSettings, rig: str
+    ):
         self.board = board
-        super().__init__(EnvSpec("push_button", tuple(cameras), size), settings)
+        super().__init__(EnvSpec("push_button", tuple(cameras), size), settings, rig)
         self._print()
 
     def _loaded(self, task: str) -> Task:

@@ -23,7 +23,7 @@ PERIOD = 0.005
 
 def make_twin(spec: EnvSpec, settings: ArmSettings) -> Backend:
     """Return the parts of a twin of one task's scene."""
-    world = TwinWorld(spec, settings.twin)
+    world = TwinWorld(spec, settings.twin, settings.rig)
 
     def view(name: str, tip: np.ndarray) -> Pinhole:
         return scene_camera(world.scene, name, spec.image_size)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from genima_lite import panda
-from genima_lite.cameras import RLBENCH_MOUNTS, Camera, mounted_camera
+from genima_lite.cameras import RLBENCH, Camera, mounted_camera, mounts_of
 from genima_lite.envs.arm.calibration.board import Board, Corners
 from genima_lite.envs.arm.calibration.stand import Mover
 from genima_lite.envs.arm.limits import ArmLimits, limits_of
@@ -43,6 +43,7 @@ class TwinStand:
         size: pixels along each side of their pictures.
         settings: of the twin.
         model: whose limits hold, "fer" or "fr3".
+        rig: how the cameras are mounted.
         pixels: by which found corners are off besides, one standard deviation along each axis.
         metres: by which the measured tip is off, in a random direction, anew each time.
         seed: of boards' places, postures and errors.
@@ -55,13 +56,15 @@ class TwinStand:
         size: int,
         settings: TwinSettings,
         model: str = "fer",
+        rig: str = RLBENCH,
         pixels: float = 0.0,
         metres: float = 0.0,
         seed: int = 0,
     ):
         self.board, self.size, self.model = board, size, model
-        self.on_wrist = {name: RLBENCH_MOUNTS[name].on_wrist for name in cameras}
-        self._world = BoardWorld(board, cameras, size, settings)
+        self._rig, self._mounts = rig, mounts_of(rig)
+        self.on_wrist = {name: self._mounts[name].on_wrist for name in cameras}
+        self._world = BoardWorld(board, cameras, size, settings, rig)
         self._arm = TwinArm(self._world, model)
         self._mover = Mover(self._arm, self._world, 1.0, Itself().clearance)
         self._rng = np.random.default_rng(seed)
@@ -195,7 +198,7 @@ class TwinStand:
         """Return a tip's pose (4, 4) from which the nominal camera sees the board, or `None`."""
         if self.on_wrist[camera]:
             return self._above_the_board(camera)
-        nominal = mounted_camera(camera, self.size, np.eye(4))
+        nominal = mounted_camera(camera, self.size, np.eye(4), self._rig)
         middle = self._rng.uniform([0.05, -0.3, 0.95], [0.45, 0.3, 1.4])
         depth = inverse(nominal.pose)[:3] @ [*middle, 1.0]
         pose = nominal.pose @ self._turned(depth, 35.0)
@@ -209,8 +212,8 @@ class TwinStand:
         return pose @ inverse(IN_HAND) if self._inside(nominal, pose) else None
 
     def _above_the_board(self, camera: str) -> np.ndarray | None:
-        mount = RLBENCH_MOUNTS[camera].pose
-        local = mounted_camera(camera, self.size, inverse(mount))
+        mount = self._mounts[camera].pose
+        local = mounted_camera(camera, self.size, inverse(mount), self._rig)
         distance = self._rng.uniform(0.38, 0.6)
         pose = self._turned([*self._rng.uniform(-0.1, 0.1, 2), distance], 30.0)
         return ON_TABLE @ inverse(pose) @ inverse(mount) if self._inside(local, pose) else None

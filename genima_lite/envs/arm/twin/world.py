@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from genima_lite.cameras import RLBENCH, mounts_of
 from genima_lite.envs.api import EnvSpec
 from genima_lite.envs.arm.settings import TwinSettings
 from genima_lite.envs.arm.twin.tasks import load_task
 from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.envs.bench.gl import mujoco
+from genima_lite.envs.bench.looks import Looks
 from genima_lite.envs.bench.scene_state import STATE
 from genima_lite.envs.bench.task import Task
+from genima_lite.envs.bench.world import mount_cameras
 from genima_lite.observation import CONTROL_PERIOD
 
 
@@ -23,11 +26,16 @@ class TwinWorld(BenchEnv):
 
     Attributes:
         settings: how it differs from a perfect simulation.
+        mounts: how its cameras are mounted.
     """
 
-    def __init__(self, spec: EnvSpec, settings: TwinSettings):
+    def __init__(self, spec: EnvSpec, settings: TwinSettings, rig: str = RLBENCH):
         given = {k: v for k, v in vars(spec).items() if k not in ("backend", "arm")}
+        self.mounts = mounts_of(rig)
         super().__init__(**given)
+        mount_cameras(self.scene.model, self.mounts)
+        self.scene.looks = Looks(self.scene.model)  # as it looks from now on
+        mujoco.mj_forward(self.scene.model, self.scene.data)
         self.settings = settings
         self._followed = np.zeros(7)
         self._before = self._wall = 0.0
