@@ -164,7 +164,7 @@ def main() -> int:
         server.kill()
     print(json.dumps({**result, "abort": abort, "told after": after, "words": words}, indent=1))
     good = result["faults"] == 0 and result["stopped"] and abort and after < 20
-    return 0 if good and result["tracking max"] < 0.15 and result["after recovery"] < 0.02 else 1
+    return 0 if good and result["tracking max"] < 0.2 and result["after recovery"] < 0.02 else 1
 
 
 if __name__ == "__main__":

@@ -29,7 +29,9 @@ from genima_lite.envs.arm.calibration.stand import Stand
 from genima_lite.envs.arm.calibration.store import Calibration, CameraCalibration
 from genima_lite.envs.arm.calibration.straight import straightened
 from genima_lite.envs.arm.calibration.wrists import POSTURES, Seen, check_wrists
-from genima_lite.envs.arm.settings import ArmSettings
+from genima_lite.envs.arm.modes import mode_of
+from genima_lite.envs.arm.operators import operator_of
+from genima_lite.envs.arm.settings import REPLAY, ArmSettings
 from genima_lite.errors import UserError
 from genima_lite.files import written_whole
 from genima_lite.observation import CAMERAS
@@ -68,6 +70,8 @@ class CalibrateConfig:
     """Name of the rig, for people."""
     cameras: tuple[str, ...] = TILE_ORDER
     """RLBench's names of the cameras."""
+    devices: tuple[str, ...] = ()
+    """Of a real rig: each camera's, such as front=/dev/video0 wrist=realsense:123 (see cameras)."""
     board: Board = field(default_factory=Board)
     """The printed board; measure its squares."""
     arm: ArmSettings = field(default_factory=ArmSettings)
@@ -108,14 +112,27 @@ def make_stand(config: CalibrateConfig) -> Stand:
     Raises:
         UserError: OpenCV or ruckig is missing, or the driver cannot be calibrated with.
     """
-    if config.arm.driver != "twin":
-        raise UserError("calibrate runs on the twin only so far: leave --arm.driver away")
+    if config.arm.driver == REPLAY:
+        raise UserError("recordings cannot be calibrated: nothing moves")
+    if not config.arm.on_twin:
+        return _real_stand(config)
     from genima_lite.envs.arm.twin.stand import TwinStand
 
     return TwinStand(
         config.board, config.cameras, config.size, config.arm.twin, config.arm.model,
         config.arm.rig, config.twin_pixels, config.twin_metres, config.seed,
     )  # fmt: skip
+
+
+def _real_stand(config: CalibrateConfig) -> Stand:
+    from genima_lite.envs.arm.drivers.parts import arm_of
+    from genima_lite.envs.arm.drivers.stand import RealStand, named_devices
+    from genima_lite.envs.arm.drivers.wall import WallClock
+
+    devices, clock = named_devices(config.devices, config.cameras), WallClock()
+    arm, _ = arm_of(config.arm, clock)
+    person, how = operator_of(config.arm.operator), mode_of(config.arm.mode)
+    return RealStand(config.board, arm, clock, devices, person, how.speed, config.arm.rig, how.asks)
 
 
 def calibrate(stand: Stand, config: CalibrateConfig, pictures: Path, say: Say) -> Calibration:

@@ -1,4 +1,4 @@
-"""Our FR3 driver, unmodified franky and an emulator, in an environment of their own."""
+"""Our FR3 driver, unmodified franky and two emulators, in environments of their own."""
 
 import json
 import os
@@ -8,19 +8,41 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PYTHON = os.environ.get("GENIMA_EMULATOR_PYTHON", "")
+FOLDER = Path(os.environ.get("GENIMA_EMULATORS", "")).absolute()
+pytestmark = [
+    pytest.mark.emulator,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        "GENIMA_EMULATORS" not in os.environ,
+        reason="GENIMA_EMULATORS names no folder that scripts/install_emulators.sh made",
+    ),
+]
 
 
-@pytest.mark.emulator
-@pytest.mark.slow
-@pytest.mark.skipif(not PYTHON, reason="GENIMA_EMULATOR_PYTHON names no Python with franky-sim")
+def driven(name, server, *more):
+    """Return what the emulator's run came to."""
+    place = FOLDER / name / "bin"
+    words = [place / "python", "benchmarks/drive_emulator.py", "--server", f"{place / server}"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "FR3_MJCF": str(FOLDER / "fr3/fr3.xml")}
+    run = subprocess.run(
+        [*words, "--seconds", "2", *more],
+        cwd=ROOT, env=env, capture_output=True, text=True, timeout=900,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr or run.stdout
+    return json.loads(run.stdout)
+
+
 def test_the_driver_streams_stops_recovers_and_says_when_the_emulator_is_killed():
-    server = f"{Path(PYTHON).parent / 'franky-sim'} -s mujoco"
-    words = [PYTHON, "benchmarks/drive_emulator.py", "--server", server, "--seconds", "4"]
-    path = {**os.environ, "PYTHONPATH": str(ROOT)}
-    run = subprocess.run(words, cwd=ROOT, env=path, capture_output=True, text=True, timeout=900)
-    assert run.returncode == 0, run.stderr
-    result = json.loads(run.stdout)
+    result = driven("franky-sim", "franky-sim -s mujoco")
     assert result["faults"] == 0
     assert result["tracking max"] < 0.15
+    assert "the robot" in result["words"]
+
+
+def test_a_robot_that_enforces_its_limits_obeys_the_filter_and_refuses_a_jump():
+    server = "run-franka-sim-server --enforce-motion-limits"
+    result = driven("franka-sim", server, "--abort")
+    assert result["faults"] == 0
+    assert result["stopped"] == 1
+    assert "robot" in result["abort"]
     assert "the robot" in result["words"]

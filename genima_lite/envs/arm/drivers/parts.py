@@ -29,7 +29,7 @@ def make_driver(spec: EnvSpec, settings: ArmSettings, operator: Operator) -> Bac
         UserError: no calibration, or one that may not be used.
     """
     clock = WallClock()
-    arm, gripper = _arm(settings, clock)
+    arm, gripper = arm_of(settings, clock)
     if settings.calibration is None:
         raise UserError("a real arm needs calibrated cameras: give a calibration")
     calibration = read_calibration(settings.calibration)
@@ -46,7 +46,8 @@ def make_driver(spec: EnvSpec, settings: ArmSettings, operator: Operator) -> Bac
     return Backend(clock, arm, gripper, cameras, SetTable(spec.task, operator), view)
 
 
-def _arm(settings: ArmSettings, clock: WallClock) -> tuple[Arm, Gripper]:
+def arm_of(settings: ArmSettings, clock: WallClock) -> tuple[Arm, Gripper]:
+    """Return the driver's arm and gripper, not connected yet."""
     if settings.driver == "franky":
         return FrankyArm(settings.address, clock), FrankyGripper(settings.address)
     return PandaPyArm(settings.address, clock), PandaPyGripper(settings.address)
