@@ -49,6 +49,15 @@ def wrapped(drawn, now, later):
     return np.abs(drawn - later)[moved].mean() / np.abs(now - later)[moved].mean()
 
 
+def changed(threshold, of=np.max):
+    def attempt(drawn, now, later):
+        moved = threshold(of(np.abs(now.astype(float) - later), axis=-1))
+        left, whole = (np.abs(each.astype(float) - later)[moved].mean() for each in (drawn, now))
+        return left / whole
+
+    return attempt
+
+
 def rank_of(values, share):
     return int((np.cumsum(values) / values.sum() < share).sum()) + 1
 
@@ -72,6 +81,7 @@ WRONG = [
     ("lora_linear", lambda x, w, d, u, a: x @ w.T + x @ d.T @ u.T, "alpha is left out"),
     ("lora_linear", lambda x, w, d, u, a: a / len(d) * (x @ d.T @ u.T), "frozen"),
     ("lora_linear", lambda *given: None, "return"),
+    ("lora_linear", lambda x, w, d, u, a: x @ (w + a / len(d) * (u @ d)).T, "as large as"),
     ("training_bytes", lambda ls, r: 16 * r * numbers(ls)[1], "frozen weights must lie"),
     (
         "training_bytes",
@@ -88,6 +98,8 @@ WRONG = [
     ("who_learns", lambda *given: None, "return"),
     ("change_left", wrapped, "wraps around"),
     ("change_left", error, "dilute"),
+    ("change_left", changed(lambda away: away > 24), ">="),
+    ("change_left", changed(lambda away: away >= 24, np.mean), "largest of the three"),
     ("fair_winner", lower, "intervals overlap"),
     ("fair_winner", apart, "ten times as many"),
     ("fair_winner", lambda one, other: None, "fewer missed"),

@@ -55,11 +55,11 @@ def real_arm(what: str) -> str | None:
     that a cell skips itself, and return `None`.
 
     Args:
-        what: the cell does, for the sentence.
+        what: the cell would do, for the sentence.
     """
     address = os.environ.get("GENIMA_ARM") or None
     if address is None:
-        print(f"Skipped, no arm here: this cell {what} at the address in GENIMA_ARM.")
+        print(f"Skipped, no arm here. With its address in GENIMA_ARM, this cell {what}.")
     return address
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -37,7 +38,30 @@ def check_lora_linear(attempt: Attempt, seed: int = 0) -> None:
             expect((each == before).all(), "an argument was overwritten: make a new array")
         still = attempt(x.copy(), weight.copy(), down, np.zeros_like(up), alpha)
         compare(still, base, {}, "with `up` at zero it must be the frozen layer, untouched")
+    _small_matrices(attempt, rng)
     passed("a frozen layer, and beside it a narrow one that starts at nothing")
+
+
+def _small_matrices(attempt: Attempt, rng: np.random.Generator, size: int = 400) -> None:
+    """Refuse an answer that makes a matrix as large as the weight."""
+    x, weight = rng.normal(size=(2, size)), rng.normal(size=(size, size))
+    down, up = rng.normal(size=(2, size)), rng.normal(size=(size, 2))
+    traced = tracemalloc.is_tracing()
+    if not traced:
+        tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        attempt(x, weight, down, up, 2.0)
+        made = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        if not traced:
+            tracemalloc.stop()
+    expect(
+        made < weight.nbytes / 2,
+        "the numbers are right, but a matrix as large as `weight` was made on the way: first "
+        "`x @ down.T`, then the rest",
+    )
 
 
 def check_training_bytes(attempt: Attempt, seed: int = 0) -> None:
@@ -75,8 +99,8 @@ def check_who_learns(attempt: Attempt, seed: int = 0) -> None:
             (0.0, w, 0.0, 0.25),
             nothing,
             {"z"},
-            "all fresh: only the zero convolution has a gradient, since nothing passes through a "
-            "weight that is zero, backwards neither",
+            "all fresh: only the zero convolution has a gradient, that of y by z, w + up down; to "
+            "`up` and `down` nothing passes back through a z that is zero",
         ),
         (
             (0.0, w, 0.0, 0.25),
@@ -119,6 +143,7 @@ def check_change_left(attempt: Attempt, seed: int = 0) -> None:
     later = now.copy()
     later[2:5, 3:8, 1] += 50  # one colour alone
     later[8:, 2:6] -= 55
+    later[5, 9:], later[6, 9:] = now[5, 9:] + 24, now[6, 9:] + 23  # just enough, and just not
     noise = rng.integers(-20, 21, now.shape)
     drawn = np.clip((now.astype(int) + 2 * later.astype(int)) // 3 + noise, 0, 255)
     drawn = drawn.astype(np.uint8)
@@ -138,6 +163,10 @@ def check_change_left(attempt: Attempt, seed: int = 0) -> None:
         "a pixel that changes in one colour counts with all three": (
             errors[every].mean() / changes[every].mean()
         ),
+        "24 levels are enough: `>=`, not `>`": _ratio(errors, changes, changes.max(-1) > 24),
+        "one colour that differs is enough: take the largest of the three, not their mean": (
+            _ratio(errors, changes, changes.mean(-1) >= 24)
+        ),
         "divide by what copying would get, the change itself": errors[moved].mean(),
         "the other way round: a good drawing leaves little": (
             changes[moved].mean() / errors[moved].mean()
@@ -152,6 +181,10 @@ def check_change_left(attempt: Attempt, seed: int = 0) -> None:
     one = attempt(now.copy(), now.copy(), later.copy())
     compare(one, 1.0, {}, "the present picture handed back leaves all of the change: 1")
     passed("1 is a copy, 0 is the future")
+
+
+def _ratio(errors: np.ndarray, changes: np.ndarray, chosen: np.ndarray) -> float:
+    return float(errors[chosen].mean() / changes[chosen].mean())
 
 
 def check_fair_winner(attempt: Attempt, seed: int = 0) -> None:

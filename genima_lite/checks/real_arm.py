@@ -73,6 +73,25 @@ def noisy_motions(
     return moved, shown, camera
 
 
+def calibration_error(rng: np.random.Generator, postures: int, tries: int) -> float:
+    """Return by how many millimetres PARK's method misses a camera, the median of some tries.
+
+    Args:
+        rng: see `noisy_motions`.
+        postures: of the hand.
+        tries: each with other postures and errors.
+    """
+    from genima_lite.envs.arm.calibration.hand_eye import park
+
+    off = []
+    for _ in range(tries):
+        moved, shown, camera = noisy_motions(rng, postures)
+        here = np.eye(4)  # OpenCV's takes poses, not motions
+        found = park([here, *inverse(moved)], [here, *inverse(shown)])
+        off.append(1e3 * np.linalg.norm(found[:3, 3] - camera[:3, 3]))
+    return float(np.median(off))
+
+
 def check_hand_eye(attempt: Attempt, seed: int = 0) -> None:
     """Check `hand_eye(A, B)`: motions (N, 4, 4) twice to X (4, 4) with A X = X B."""
     rng = np.random.default_rng(seed)
@@ -86,6 +105,15 @@ def check_hand_eye(attempt: Attempt, seed: int = 0) -> None:
         "the rotation is right; its translation is still zero": _posed(turn, np.zeros(3)),
         "turn B's translations by the rotation that you have found": _posed(
             turn, np.linalg.lstsq(other, unturned, rcond=None)[0]
+        ),
+    }
+    back = shown[:, :3, 3] @ turn - moved[:, :3, 3]
+    mistakes |= {
+        "the translation points the other way: is a sign turned round?": _posed(
+            turn, -camera[:3, 3]
+        ),
+        "B's translations are turned back, not forth: for rows it is `@ R.T`": _posed(
+            turn, np.linalg.lstsq(other, back.reshape(-1), rcond=None)[0]
         ),
     }
     compare(found, camera, mistakes, "A X = X B must hold for every pair", 1e-5)
@@ -117,6 +145,9 @@ def check_largest_jerk(attempt: Attempt, seed: int = 0) -> None:
             np.abs(np.diff(positions, 2)).max() / dt**2
         ),
         "the largest *absolute* value: a jerk downwards counts as well": third.max() / dt**3,
+        "`np.gradient` averages over two steps and hides what happens in one: take `np.diff`": (
+            _jerk_by_gradient(positions, dt)
+        ),
     }
     mistakes = {k: v for k, v in mistakes.items() if abs(v - wanted) > 1e-6 * wanted}
     for path, scale in ((positions, 1.0), (-positions, 1.0)):
@@ -137,6 +168,37 @@ def check_largest_jerk(attempt: Attempt, seed: int = 0) -> None:
     passed("three differences, three times dt")
 
 
+def _jerk_by_gradient(positions: np.ndarray, dt: float) -> float:
+    for _ in range(3):
+        positions = np.gradient(positions, dt)
+    return float(np.abs(positions).max())
+
+
+def straight_path(start: np.ndarray, rows: np.ndarray, row: float = 0.05) -> np.ndarray:
+    """Return joint 1, (n,) rad at 1 kHz, on straight lines through rows (m, 8) from joints (7,)."""
+    corners = np.append(start[0], rows[:, 0])
+    times = np.arange(1, round(1000 * row * len(rows)) + 1)
+    return np.interp(times, 1000 * row * np.arange(len(corners)), corners)
+
+
+def filtered_path(start: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return joint 1, (n,) rad at 1 kHz, as the safety filter of a FER lets rows through.
+
+    Args:
+        start: (7,) rad, Franka's, where the arm rests.
+        rows: (m, 8), one after another.
+    """
+    from genima_lite.envs.arm.limits import FER
+    from genima_lite.envs.arm.safety import SafetyFilter, Stream
+
+    safe, stream = SafetyFilter(FER), Stream(0.001)
+    safe.begin(start)
+    rows = safe.check(rows, start)
+    pairs = zip(rows, [*rows[1:, :7], None], strict=True)
+    motions = [safe.follow(row[:7], after) for row, after in pairs]
+    return np.concatenate([stream.samples(motion)[1][:, 0, 0] for motion in motions])
+
+
 def check_allowed(attempt: Attempt, seed: int = 0) -> None:
     """Check `allowed(q, v, asked, wall, top, a, dt)`: the next velocity of one joint."""
     rng = np.random.default_rng(seed)
@@ -150,6 +212,8 @@ def check_allowed(attempt: Attempt, seed: int = 0) -> None:
     close(slow, -top, "no faster than `top` in the other direction, either")
     near = attempt(0.0, 0.5 * a * dt, 0.5 * a * dt, 1.0, top, a, dt)
     close(near, 0.5 * a * dt, "what is asked and harmless is given as it is")
+    back = attempt(1.0, 0.0, -1.0, 1.0, top, a, dt)
+    close(back, -a * dt, "at the wall it may go back at once: the third rule bounds one side only")
     for asks in (np.full(900, 3.0), rng.choice([-3.0, 3.0, 3.0, 0.5], 900).repeat(3)):
         _drive(attempt, asks, top, a, dt)
     passed("it can always stop in time")
@@ -250,6 +314,8 @@ def check_diagnose(attempt: Attempt, seed: int = 0) -> None:
     expect(tuple(quiet) == (None, None, 0), f"a run without halts gives None, None, 0, not {quiet}")
     only = attempt([clip(later), lost])
     expect(tuple(only) == (None, later, 1), "without a halt, all clips count")
+    calm = attempt([clip(8), first, lost, clip(often)])
+    expect(tuple(calm) == ("first", None, 1), "no joint was clipped before the halt: None")
     passed("the cause stands before the halt")
 
 

@@ -22,7 +22,7 @@ def low_rank_figure(out: int, inside: int, ranks: Sequence[int]) -> Figure:
         out, inside: sizes of the weight.
         ranks: of LoRA.
     """
-    figure = Figure(figsize=(8.4, 1.75), layout="constrained")
+    figure = Figure(figsize=(8.4, 1.25), layout="constrained")
     axes = figure.add_subplot()
     place = _rectangle(axes, 0.0, out, inside, f"W  {out} x {inside}\n{out * inside:,} numbers", 6)
     for number, rank in enumerate(ranks):

@@ -590,11 +590,11 @@ change_scene(genima.agent, "take_lid_off_saucepan", seed=2001, shown="distractor
 # | [02 Rendering joint targets](02_rendering_joint_targets.ipynb) | how do joints become spheres, and spheres joints? | NumPy |
 # | [03 Anatomy of a small Stable Diffusion](03_anatomy_of_a_small_stable_diffusion.ipynb) | what is in a diffusion model, and what is "turbo"? | mini-turbo |
 # | [04 ControlNet](04_controlnet.ipynb) | how does it learn to draw actions? | a short fine-tuning |
+# | [05 LoRA and the alternatives](05_lora_and_the_alternatives.ipynb) | what else could teach it, and when is a comparison fair? | a short fine-tuning |
 # | [06 The ACT controller](06_the_act_controller.ipynb) | how does a drawing become joint commands? | the shipped controllers |
 # | [07 Closing the loop](07_closing_the_loop.ipynb) | which of two policies is better, and which half fails? | all of it |
 # | [08 Robustness and RLBench](08_robustness_and_rlbench.ipynb) | who survives a changed scene, and does it carry over? | all of it |
-#
-# Notebooks on LoRA and on a real arm are to follow; until then the pages in `docs/` lead through them.
+# | [09 A real arm](09_a_real_arm.ipynb) | what does a robot on a table need besides a policy? | the twin of an arm |
 #
 # What stands behind the same interfaces:
 #

@@ -15,14 +15,15 @@
 #
 # | | |
 # |---|---|
-# | time to read and solve | about 100 minutes |
-# | time to run | half a minute on two cores; a GPU makes no difference |
+# | time to read and solve | about 110 minutes |
+# | time to run | half a minute on two free cores; a GPU makes no difference |
 # | reads | nothing |
 # | writes | nothing that stays |
 #
-# Everything runs on the **twin**: the bench's physics behind the protocols of a real arm, with late commands, trailing
-# joints and noisy pictures. Nothing in this library has run on hardware (`docs/real_arm.md`). Boxes **on the real arm** have
-# cells that skip themselves where there is none.
+# Everything runs on the **twin**: the bench's physics behind the same functions as a real arm, with late commands, joints
+# that trail behind, and noisy pictures. Nothing in this library has run on hardware (`docs/real_arm.md`). Boxes **on the real
+# arm** name the command for it; their cells skip themselves where there is no arm. From notebook 01 you need what a camera's
+# pose and intrinsics are; from 06, what a chunk is.
 
 # %% tags=["setup"]
 from genima_lite.checks.course import begin, fast
@@ -32,33 +33,38 @@ rng = begin(seed=0)
 # %% [markdown]
 # ## 1 · Where is the arm in the picture?
 #
-# Genima draws spheres on camera pictures. It can only do so where **intrinsics** and **pose** of each camera are known. In
-# simulation they are given; on a table somebody has to find them, and they are wrong as soon as somebody leans on the tripod.
+# Genima draws spheres on camera pictures. It can only do so where **intrinsics** (focal length and middle of the picture) and
+# **pose** (where the camera stands and looks) are known. In simulation they are given; on a table somebody has to find them, and
+# they are wrong as soon as somebody leans on the tripod. The twin's arm as its front camera sees it; the policy's own time to
+# think is set to nothing here:
 
 # %%
 import numpy as np
 
-from genima_lite.cameras import mounted_camera
 from genima_lite.envs.api import EnvSpec, make_env
 from genima_lite.envs.arm.settings import ArmSettings
-from genima_lite.panda import HOME, forward_kinematics
+from genima_lite.panda import HOME
+from genima_lite.viz.target_pictures import picture_grid
 
 settings = ArmSettings(think=0.0)
-spec = EnvSpec("push_button", ("front", "wrist"), 256, backend="arm", arm=settings)
+spec = EnvSpec("push_button", ("front",), 256, backend="arm", arm=settings)
 twin = make_env(spec)
-_, info = twin.reset(seed=1)
+twin.reset(seed=1)
 low = HOME + np.array([0.25, 0.25, 0.1, -0.9, 0.2, 0.9, 0.3])  # where the front camera sees it all
 twin.execute(np.column_stack([np.linspace(HOME, low, 31)[1:], np.ones(30)]))
 seen = twin.observation
-frames, tip = forward_kinematics(seen.joint_positions)
-points = np.vstack([frames[:, :3, 3], tip[:3, 3]])  # (8, 3) metres in the world, base to tip
-print(info["instruction"])
+picture_grid({"front": seen.image("front")}, each=3.2).saying(
+    "An arm from the front, bent over a table with a red button"
+)
 
-# %% [markdown] exercise="project" difficulty=1 minutes=10
+# %% [markdown]
+# The joints say where the arm is, in metres in the world, without any camera. Where in the picture is that?
+
+# %% [markdown] exercise="project" difficulty=1 minutes=8
 # ### Exercise 1: Project the arm
 #
 # Return the pixels (column, row) of points in the world. `pose` is the camera's, **camera to world**, with x right, y down, z
-# forward.
+# forward; `intrinsics` has the focal lengths on its diagonal and the middle of the picture in its last column.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -94,48 +100,84 @@ check_project(project, seed=1)
 # If its joints do not lie on the arm in the picture, no sphere will.
 
 # %% [markdown]
-# Now the same points with the camera turned by two degrees, and by five. Two degrees is what a hand does to a tripod; at 1.5
-# metres it moves the gripper by 5 cm.
+# Now the library's projection, of the arm's seven joints and its tip, with the front camera's pose as it is, and turned about
+# the vertical by two degrees and by five. Two degrees is what a hand does to a tripod; 1.5 metres away that is 5 cm.
 
 # %%
 from dataclasses import replace
 
 from scipy.spatial.transform import Rotation
 
-from genima_lite.viz.arm_frames import draw_frames
+from genima_lite.cameras import mounted_camera
+from genima_lite.panda import forward_kinematics
 
 
 def turned(camera, degrees):
+    """Return a camera with its pose turned about the world's z axis."""
     wrong = camera.pose.copy()
     wrong[:3, :3] = Rotation.from_euler("z", degrees, degrees=True).as_matrix() @ wrong[:3, :3]
     return replace(camera, pose=wrong)
 
 
+frames, tip = forward_kinematics(seen.joint_positions)
+chain = np.concatenate([frames, tip[None]])  # (8, 4, 4), base to tip
 front = mounted_camera("front", 256, tip)
-chain = np.concatenate([frames, tip[None]])
+
+# %%
+from genima_lite.viz.arm_frames import draw_frames
+
+picture = seen.image("front")
+right = front.project(chain[:, :3, 3])[0]  # (8, 2) pixels: column, row
+left, top = right.min(axis=0) - 40
+window = (left, left + 190, top, top + 190)
 panels = {f"{d} degrees off": (turned(front, d), chain) for d in (0, 2, 5)}
-draw_frames(seen.image("front"), panels)
+draw_frames(picture, panels, window=window).saying(
+    "The arm's joints as a line on the front camera's picture: on the arm at 0 degrees, beside its "
+    "fingers at 2, beside all of it at 5"
+)
 
 # %% [markdown]
-# On the left the line runs through the arm and ends between the fingers; in the middle it has left them. Spheres drawn with the
-# middle camera teach a policy to reach beside the button.
+# On the left the line runs through the arm and ends between the fingers. In the middle it ends at a finger: few would notice,
+# and yet spheres drawn with that camera teach a policy to press beside the button.
 #
-# `genima-lite calibrate` ends with this picture for each camera. It also lets the arm move between two pictures and asks where
-# they differ, which tells two **swapped** cameras by themselves: the arm then moves where another camera should see it.
+# `genima-lite calibrate` ends with this picture for each camera, so that a person looks. One mistake it finds itself: two
+# cameras whose cables are **swapped**. It takes a picture, moves the arm, takes another, and asks where the two differ. If that
+# is where the *other* camera should have seen the arm move, they are swapped.
 #
 # ## 2 · Hand-eye calibration
 #
-# Put a board with known corners into the hand (for a fixed camera) or onto the table (for one on the wrist), and take pictures
-# from several postures. Between two pictures the hand made a motion $A$, which the joints tell, and the camera saw the board
-# make a motion $B$. Both are the same motion, told in two frames: with the camera's unknown pose $X$ in the hand,
+# How does one find a pose? Take a camera on the wrist, and a board with known corners on the table. Take pictures from several
+# postures. (For a fixed camera it is the other way round, the board in the hand; the equation is the same.)
+
+# %%
+from genima_lite.viz.real_arm import hand_eye_sketch
+
+hand_eye_sketch()
+
+# %% [markdown]
+# $A$ is the hand's motion from one posture to another, which the joints tell. $B$ is the camera's motion, which the board
+# tells: it stays where it is, so what it seems to do is what the camera did. $X$ is the camera's pose in the hand, unknown and
+# always the same. Two ways lead from the first hand to the second camera, and both must arrive at the same place:
 #
 # $$A X = X B.$$
 #
-# For rotations this says: the axis of $A$ is the axis of $B$, turned by $X$. Written as rotation vectors $\alpha_i = R_X
-# \beta_i$: a rotation that lays one set of arrows on another. The translation then follows from linear equations,
-# $(R_{A_i} - I)\, t_X = R_X\, t_{B_i} - t_{A_i}$.
+# Look at the rotations first. Write each as a rotation vector, an arrow along its axis that is as long as its angle: $\alpha_i$
+# of $A_i$, and $\beta_i$ of $B_i$. Then the equation says $\alpha_i = R_X \beta_i$: one rotation, that of $X$, lays all arrows of
+# $B$ on those of $A$. Five pairs:
 
-# %% [markdown] exercise="hand_eye" difficulty=3 minutes=20
+# %%
+from genima_lite.checks.real_arm import noisy_motions
+from genima_lite.viz.real_arm import arrows_figure
+
+A, B, X = noisy_motions(np.random.default_rng(0), 6, metres=0.0, degrees=0.0)
+arrows_figure(A, B, X[:3, :3])
+
+# %% [markdown]
+# Once $R_X$ is known, the translations of $A X = X B$ are linear equations in $t_X$, three for each pair:
+#
+# $$(R_{A_i} - I)\, t_X = R_X\, t_{B_i} - t_{A_i}.$$
+
+# %% [markdown] exercise="hand_eye" difficulty=3 minutes=25
 # ### Exercise 2: Hand-eye from pairs
 #
 # Return $X$ (4, 4) from motions $A_i$ and $B_i$. `Rotation.align_vectors(a, b)` returns the rotation that takes arrows `b` to
@@ -147,7 +189,8 @@ draw_frames(seen.image("front"), panels)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Stack the N equations of three rows each: a matrix (3N, 3) and a right side (3N,).
+# Stack the N equations of three rows each: a matrix (3N, 3) and a right side (3N,). $R\, t$ of N vectors at once, a row each,
+# is `t @ R.T`.
 # </details>
 
 
@@ -179,49 +222,43 @@ check_hand_eye(hand_eye, seed=1)
 # disagree: a board that slipped in the hand does that.
 
 # %% [markdown]
-# How many postures does one need? The arm is off by 1 mm, the seen board by 1 mm and 0.3 degrees.
+# How many postures does one need? Let the arm be 1 mm beside where its joints say, and the board 1 mm and 0.3 degrees beside
+# where it is seen. PARK's method from OpenCV, which is the exercise in essence, 30 times for each number of postures:
 
 # %%
-from genima_lite.checks.real_arm import noisy_motions
-from genima_lite.envs.arm.calibration.hand_eye import park
-from genima_lite.transforms import inverse
+from genima_lite.checks.real_arm import calibration_error
 from genima_lite.viz.learning import curves_figure
 
-counts, tries = (3, 5, 10, 20, 40), 4 if fast() else 30
-error = []
-for count in counts:
-    off = []
-    for _ in range(tries):
-        A, B, X = noisy_motions(rng, count)
-        found = park([np.eye(4), *inverse(A)], [np.eye(4), *inverse(B)])  # OpenCV's
-        off.append(1e3 * np.linalg.norm(found[:3, 3] - X[:3, 3]))
-    error.append(np.median(off))
-curves_figure({"median": error}, counts, ("postures", "camera off by, mm"))
+postures, tries = (3, 5, 10, 20, 40), 4 if fast() else 30
+error = [calibration_error(rng, count, tries) for count in postures]
+curves_figure({"median": error}, postures, ("postures", "camera off by, mm"))
 
 # %% [markdown]
-# The library goes one step further: from PARK's answer it fits camera, board and lens to all corners at once, each weighed
-# with the pixels and millimetres by which camera and arm err. On simulated boards this halves the error
-# (`benchmarks/bench_calibration.py`, table in `docs/real_arm.md`).
+# Three postures are enough to solve it and too few to trust it. From ten on it is a couple of millimetres, and after that four
+# times as many postures halve the error, as means do. The library takes 36, and goes one step further: from PARK's answer it
+# fits camera, board and lens to all corners at once, each weighed with the pixels and millimetres by which camera and arm err.
+# On simulated boards this halves the error (`benchmarks/bench_calibration.py`, table in `docs/real_arm.md`).
 #
-# > **On the real arm.** The cell below looks whether the cameras still stand where `calibration.json` says.
+# > **On the real arm.** A command looks whether the cameras still stand where `calibration.json` says.
 
 # %%
 from genima_lite.checks.course import real_arm
 
-if address := real_arm("compares calibration.json with the rig"):
+if address := real_arm("prints the command"):
     print(f"genima-lite calibrate --check --arm.address {address}")
 
 # %% [markdown]
 # ## 3 · The border of two chunks
 #
 # A policy gives joint targets in chunks: 20 rows, 50 ms each. The next chunk comes from a later picture, and never begins
-# exactly where the last one ended. An arm has limits of velocity, acceleration and **jerk**, the third derivative: beyond them
-# it stops by itself, and a person has to come.
+# exactly where the last one ended. An arm has limits of velocity, acceleration and **jerk**, the third derivative of the
+# position by time: beyond them it stops by itself, and a person has to come.
 
-# %% [markdown] exercise="largest_jerk" difficulty=2 minutes=10
+# %% [markdown] exercise="largest_jerk" difficulty=2 minutes=8
 # ### Exercise 3: Jerk of a border
 #
-# Return the largest absolute jerk of one joint's positions, sampled every `dt` seconds.
+# Return the largest absolute jerk of one joint's positions, sampled every `dt` seconds. Take differences of neighbours for
+# derivatives.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -229,7 +266,7 @@ if address := real_arm("compares calibration.json with the rig"):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `np.diff(positions, 3)`.
+# `np.diff` can take differences of differences: its second argument says how often. How often did you divide?
 # </details>
 
 
@@ -254,69 +291,70 @@ check_largest_jerk(largest_jerk, seed=1)
 # million rad/s³, and the Panda allows 7500 at joint 1.
 
 # %% [markdown]
-# Two chunks of the same motion, the second 0.02 rad beside the first. Sent as they are, the jerk is beyond anything. Faded over
-# five rows and resampled with limited jerk (ruckig), it stays within.
+# Two chunks of the same motion of joint 1, at 0.4 rad/s; the second lies 0.02 rad (a degree) beside the first, and takes over
+# after ten rows. Three ways to go on: as they are; **faded**, where for five rows the old chunk's share falls and the new one's
+# grows; and faded and sent through the library's filter, which plans motions of limited jerk through the rows (ruckig). An arm
+# is sent a position each millisecond.
 
 # %%
+from genima_lite.checks.real_arm import filtered_path, straight_path
 from genima_lite.envs.arm.chunks import fade
 from genima_lite.envs.arm.limits import FER
-from genima_lite.envs.arm.safety import SafetyFilter, Stream
-from genima_lite.panda import HOME, to_franka
+from genima_lite.panda import to_franka
 
-start, one = to_franka(HOME), np.eye(7)[0]
-speed = 0.02 * np.arange(1, 21)[:, None] * one
-old = np.column_stack([start + speed, np.ones(20)])
-new = np.column_stack([start + speed + 0.02 * one, np.ones(20)])
-
-
-def through_filter(rows):
-    """Return joint 1, (n,) at 1 kHz, as the filter lets it through."""
-    found, stream = SafetyFilter(FER), Stream(0.001)
-    found.begin(start)
-    rows = found.check(rows, start)
-    ends = [*rows[1:, :7], None]
-    motions = [found.follow(row[:7], after) for row, after in zip(rows, ends, strict=True)]
-    return np.concatenate([stream.samples(motion)[1][:, 0, 0] for motion in motions])
-
+start, first = to_franka(HOME), np.eye(8)[0]  # of the eight numbers of a row, joint 1
+old = np.append(start, 1.0) + 0.02 * np.arange(1, 21)[:, None] * first
+new = old + 0.02 * first
+faded = np.vstack([old[:10], fade(old[10:], new[10:])])
+ways = {
+    "as they are": straight_path(start, np.vstack([old[:10], new[10:]])),
+    "faded": straight_path(start, faded),
+    "faded and filtered": filtered_path(start, faded),
+}
 
 # %%
 # NBVAL_CHECK_OUTPUT
-limit = FER.jerk[0]
-hard = np.concatenate([old[:10, 0], new[10:, 0]])
-straight = np.interp(np.arange(0, 19 * 50 + 1), 50 * np.arange(20), hard)
-smooth = through_filter(np.vstack([old[:10], fade(old[10:], new[10:])]))
-for name, way in {"straight lines": straight, "faded and filtered": smooth}.items():
-    jerk = way
-    for _ in range(3):
-        jerk = np.gradient(jerk, 0.001)
-    share = np.abs(jerk).max() / limit
-    print(f"{name:20s}{share:8.1f} of the limit")
+for name, way in ways.items():
+    jerk = np.abs(np.diff(way, 3)).max() / 0.001**3
+    print(f"{name:20s}{jerk / FER.jerk[0]:6.1f} of the limit of {FER.jerk[0]:.0f} rad/s^3")
+
+# %%
+from genima_lite.viz.real_arm import border_figure
+
+border_figure(ways, FER.jerk[0], at=0.525)
+
+# %% [markdown]
+# Fading makes the corner flatter, and leaves a second one where it ends. It is still a corner, and a corner's jerk has no bound:
+# sent ten times as often, it would be a hundred times as large. Only a motion that is planned with limited jerk stays within.
+# Starting from rest and coming to rest at the end are borders, too: see the marks at both edges.
 
 # %% [markdown]
 # ## 4 · A safety filter in one dimension
 #
-# "Within the limits now" is not enough: a joint that is 1 cm before its end at full speed is within all limits, and lost. What
-# a filter has to promise is that an arm which is told nothing more **comes to rest** within its limits. Then any command can be
-# refused, at any time.
+# "Within the limits now" is not enough: a joint that is 0.01 rad before its end at full speed is within all limits, and lost.
+# What a filter has to promise is that an arm which is told nothing more **comes to rest** within its limits. Then any command can
+# be refused, at any time.
 #
-# Take one joint that starts at rest, with a largest speed and a largest acceleration, and one wall. Each step, a policy asks for
-# a velocity, and the filter gives one. With acceleration $a$, stopping from $v$ takes $v^2 / 2a$.
+# Take one joint that starts at rest, with a largest speed `top`, a largest acceleration `a`, and one wall above it. Each step of
+# `dt` seconds, a policy asks for a velocity, and the filter gives one, with which the joint moves for that step. Braking with
+# acceleration $a$, a joint of velocity $v$ goes on for $v^2 / 2a$ until it rests.
 
 # %% [markdown] exercise="allowed" difficulty=3 minutes=20
 # ### Exercise 4: Stop in time
 #
-# Return the velocity for the next step: as near to `asked` as can be, if it
+# Return the new velocity $v'$, as near to `asked` as three rules let it be:
 #
-# - is no faster than `top`, in either direction;
-# - differs from `v` by at most `a * dt`;
-# - leaves room to stop: after this step at the new velocity, $q + v' dt + v'^2 / 2a$ is not beyond the wall.
+# - it is no faster than `top`, in either direction;
+# - it differs from `v`, the velocity of the step before, by at most `a * dt`;
+# - it leaves room to stop. The joint moves by $v' dt$ in this step, then brakes: $q + v' dt + v'^2 / 2a$ is not beyond the wall.
 #
-# The third rule must never force a change that the second forbids; if you keep all three from rest on, it never does.
+# Can the third rule ask for harder braking than the second allows? Not if all three were kept in every step since rest, so you
+# need not think of that case.
 #
 # <details><summary>Hint 1</summary>
 #
-# The first two rules are two `np.clip`s. The third is an upper bound: solve $v'^2 / 2a + v' dt = r$ for $v'$, with the room $r =$
-# `wall - q`.
+# The first two rules are two `np.clip`s. The third is an upper bound of $v'$: solve $v'^2 / 2a + v' dt = r$ for $v'$, a quadratic
+# equation, with the room $r =$ `wall - q`.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -351,36 +389,42 @@ check_allowed(allowed, seed=1)
 # `benchmarks/prove_safety.py` sends adversaries against it.
 
 # %% [markdown]
-# An adversary that pushes at full speed and changes its mind, against a wall at 1 rad, with the filter as it should be:
+# Somebody who asks for twice the allowed speed, against a wall at 1 rad, changes the mind after a second, and pushes again after
+# another one. With the filter as it should be:
 
 # %%
 from genima_lite.checks.real_arm import pushed_at_a_wall
+from genima_lite.viz.real_arm import wall_figure
 
 asked = np.array([3.0, -1.0, 3.0, 3.0]).repeat(100)
 places, speeds = pushed_at_a_wall(asked, wall=1.0, top=1.5, a=4.0, dt=0.01)
-shown = {"joint, rad": places, "speed, rad/s": speeds, "wall": [1.0] * 400}
-curves_figure(shown, 0.01 * np.arange(400), ("seconds", "joint 1"))
+wall_figure(asked, places, speeds, wall=1.0, step=0.01)
+
+# %% [markdown]
+# It begins to brake 0.4 seconds before the wall, although nobody asked it to, and stands at the wall as long as it is pushed.
 
 # %% [markdown]
 # ## 5 · A latency budget
 #
 # The picture was taken some time ago; drawing takes time, deciding takes time, and a command needs time to arrive. An arm that
-# waits meanwhile stands still for seconds after each chunk. An arm that goes on has to **drop** the rows whose time has passed,
-# by *measured* seconds, and must be asked for the next chunk early enough.
+# waits meanwhile stands still after each chunk. An arm that goes on executes rows of the old chunk meanwhile, so the policy has
+# to be **asked early** enough that the old rows last. And the new chunk was decided on for the moment of the picture: its first
+# rows are late when it arrives. The arm **drops** as many as have passed by the clock.
 
 # %% [markdown] exercise="budget" difficulty=1 minutes=10
 # ### Exercise 5: How early, and what is dropped?
 #
-# `stages` has seconds by stage, from exposure to the first command. Return two numbers:
+# `stages` has seconds by stage, from the picture to the first command's arrival. Return two numbers:
 #
-# 1. how many rows must still be to come when the policy is asked, so that the arm never waits;
-# 2. how many of the new chunk's rows can still be executed, of `rows`; 0 if none is left.
+# 1. how many rows of the old chunk must be left when the picture is taken, so that the arm never waits;
+# 2. how many of the new chunk's `rows` are left when it arrives, 0 if none is.
 #
-# Both count whole rows of `row` seconds: a row that has begun has passed.
+# Both are whole rows of `row` seconds. A row that has begun is over, so round up what passes.
 #
 # <details><summary>Hint</summary>
 #
-# Add up the stages, divide by `row`, round up. Rounding errors: 0.15 / 0.05 is a little more than 3; subtract 1e-9.
+# Add up the stages, divide by `row`, round up. Beware of rounding errors: `(0.1 + 0.05) / 0.05` is a little more than 3, and
+# `ceil` makes 4 of it; subtract 1e-9 first.
 # </details>
 
 
@@ -408,27 +452,42 @@ check_budget(budget, seed=1)
 # **Why.** The second number says which policies can run at all without pauses. A diffusion model that draws for a second leaves
 # nothing of a chunk of 20 rows: it has to be asked while the chunk before the last is executed, or be made faster.
 
+# %% [markdown]
+# A budget for four machines. The first is the shipped model (a decision takes 0.06 s on two cores, `docs/how-it-works.md`); the
+# others are **examples**, made up to show what a larger model does. `genima-lite eval --backend arm` measures yours: its report has
+# seconds by stage.
+
 # %%
 # NBVAL_CHECK_OUTPUT
 machines = {
-    "a GPU, 5 steps": {"camera": 0.03, "draw": 0.25, "act": 0.02, "send": 0.02},
-    "a GPU, 10 steps": {"camera": 0.03, "draw": 0.48, "act": 0.02, "send": 0.02},
-    "two cores": {"camera": 0.03, "draw": 1.60, "act": 0.06, "send": 0.02},
+    "ours, two cores": {"camera": 0.03, "draw": 0.05, "act": 0.01, "send": 0.02},
+    "large, 5 steps": {"camera": 0.03, "draw": 0.25, "act": 0.02, "send": 0.02},
+    "large, 10 steps": {"camera": 0.03, "draw": 0.48, "act": 0.02, "send": 0.02},
+    "large, no GPU": {"camera": 0.03, "draw": 1.60, "act": 0.06, "send": 0.02},
 }
 for name, stages in machines.items():
     print(f"{name:16s}{sum(stages.values()) / 0.05:5.1f} of 20 rows pass meanwhile")
 
+# %%
+from genima_lite.viz.real_arm import budget_figure
+
+budget_figure(machines, rows=20, row=0.05)
+
 # %% [markdown]
-# (Example numbers; measure your own with `genima-lite eval --backend arm`, whose report has seconds by stage.)
+# The last machine needs 34 rows' time for 20 rows: when a chunk arrives, all of it has passed. Such a policy can only run with
+# pauses.
 #
-# On the twin the same is a setting, `ahead`. Here is what the arm is sent, and where it is: joints trail.
+# ### Joints trail behind
+#
+# There is a second delay, behind the command: the arm needs time to follow. What it is sent, and where it is, on a twin that is
+# told of commands 50 ms late and follows them with a lag of 50 ms:
 
 # %%
 lagging = replace(settings, twin=replace(settings.twin, latency=0.05, lag=0.05))
 late = make_env(replace(spec, cameras=(), arm=lagging))
 late.reset(seed=1)
 ramp = np.concatenate([np.linspace(0, 0.4, 21)[1:], np.full(10, 0.4)])
-rows = np.column_stack([HOME + ramp[:, None] * one, np.ones(30)])
+rows = np.append(HOME, 1.0) + ramp[:, None] * first
 reached = []
 late.execute(rows, lambda e: reached.append(e.observation.joint_positions[0]))
 curves_figure(
@@ -436,25 +495,34 @@ curves_figure(
 )
 
 # %% [markdown]
-# 50 ms on the way and 50 ms of lag: at 0.4 rad/s the joint is 0.04 rad behind. A policy that was trained without lag sees an arm
-# that is never where it was sent.
+# Together 0.1 s: at 0.4 rad/s the joint is 0.04 rad behind. A policy that was trained without lag sees an arm that is not yet
+# where it was sent. Does that harm? It was measured: with 60 ms of both and noisy pictures genima solved 74 of 80 scenes, without
+# any 75 (`docs/real_arm.md`, "What the twin costs"). Why might that be? (An action is an absolute posture, and the arm had come to
+# rest before each picture. With `--arm.ahead 8` it has not.)
 #
-# > **On the real arm.** Measure the lag of yours before anything else: send a slow ramp at joint 7 in mode confirm.
+# > **On the real arm.** Measure the lag of yours before anything else: a slow ramp of joint 7, each chunk confirmed by you.
 
 # %%
-if address := real_arm("sends joint 7 a ramp of 0.05 rad"):
+if address := real_arm("prints the options"):
     print(f"--arm.mode confirm --arm.address {address}")
 
 # %% [markdown]
 # ## 6 · Read the log
 #
-# Every chunk, clip, delay, halt and the end of each episode is a line of JSON in the log. A run failed tonight. Here is what it
-# left.
+# Every event is a line of JSON in the log, in the order in which it happened. A run of two episodes failed tonight. Here is what
+# it left, one line of each kind:
+#
+# | event | what it says |
+# |---|---|
+# | `episode`, `ended` | begin and end of an episode; `success` is true or false |
+# | `chunk` | what the policy asked for |
+# | `clip` | a number of a row that was beyond its range: `joint` 1 to 7, 8 for the gripper; `asked` and `given` |
+# | `slowed` | a row that would have been too fast, and how long it lasts instead |
+# | `halt` | the arm holds; `why` |
 
 # %%
 import json
 import tempfile
-from collections import Counter
 from pathlib import Path
 
 from genima_lite.checks.real_arm import failed_run
@@ -462,17 +530,22 @@ from genima_lite.checks.real_arm import failed_run
 path = Path(tempfile.mkdtemp()) / "arm.jsonl"
 failed_run(path, seed=0)
 events = [json.loads(line) for line in path.read_text().splitlines()]
-for event in events[:3] + events[-3:]:
-    print(str({k: v for k, v in event.items() if k not in ("asked", "measured")})[:110])
+for kind in dict.fromkeys(event["event"] for event in events):
+    print(json.dumps(next(event for event in events if event["event"] == kind))[:95])
+
+# %%
+from genima_lite.viz.real_arm import log_figure
+
+log_figure(events)
 
 # %% [markdown] exercise="diagnose" difficulty=2 minutes=12
 # ### Exercise 6: What happened?
 #
-# Return three things about a run's events, which are in the order in which they happened:
+# Return three things about a run's events:
 #
-# 1. the `why` of the **first** halt, or `None`;
-# 2. the joint (1 to 7) that was clipped most often **before** that halt, or `None` where none was; `joint` 8 is the gripper
-#    and does not count;
+# 1. the `why` of the **first** halt; `None` if there was no halt;
+# 2. the joint, 1 to 7, that was clipped most often **before** that halt, or in the whole run if there was no halt; `None` if no
+#    joint was clipped. The gripper, 8, does not count;
 # 3. how many episodes ended without success: events `ended` with `success` false.
 #
 # <details><summary>Hint 1</summary>
@@ -510,8 +583,15 @@ check_diagnose(diagnose, seed=1)
 ### END HIDDEN TESTS
 
 # %%
-print(dict(Counter(event["event"] for event in events)))
-print(next(event["why"] for event in events if event["event"] == "halt"))
+for halt in (event for event in events if event["event"] == "halt"):
+    print(f"{halt['seconds']:.2f} s: {halt['why']}")
+
+# %% [markdown]
+# So what happened? Both halts say the same: a chunk's first row lies 1.4 rad from where joint 1 is measured. An arm does not jump,
+# a policy does. And half a second before, each time, the policy had already asked for joint angles beyond the end of a joint (5,
+# then 7) and for a gripper opened to 1.2 of 1. It is not one joint, so not one motor; it is the policy's numbers, of the joints
+# and of the gripper alike. The first thing to look at is how its outputs are scaled back to radians, and whether it was trained
+# on this arm. The filter has done its part: nothing that lay beyond a limit reached the arm.
 
 # %% [markdown] why="diagnose"
 # **Why.** The last line of a log says that an episode failed. The first halt says why, and what was clipped before it often says
@@ -519,18 +599,18 @@ print(next(event["why"] for event in events if event["event"] == "halt"))
 # was taught on another robot does.
 
 # %% [markdown]
-# > **On the real arm.** The modes are, in this order: dry-run (the twin rehearses), confirm, slow, normal. `docs/safety.md` has the
+# > **On the real arm.** The first thing to do is to read the joints, without moving. The modes are, in this order: dry-run (the twin rehearses), confirm, slow, normal. `docs/safety.md` has the
 # > checklist before each use, and what the software does *not* promise.
 
 # %%
-if address := real_arm("reads the joints, without moving"):
+if address := real_arm("prints the call"):
     print(f"FrankyArm('{address}', WallClock()).connect(), then read()")
 
 # %% [markdown]
 # ## Try it yourself
 #
-# - **A control.** `genima-lite eval --backend arm --policy expert` with and without `--arm.twin.latency 0.1`: does the expert,
-#   which plans with open eyes, mind?
+# - **A control.** `genima-lite eval --backend arm --policy expert` with and without `--arm.twin.latency 0.1`: the expert knows the
+#   scene and plans once. Does the latency harm it?
 # - **An ablation.** `genima-lite calibrate --cameras front --postures 12`, and again with 36. Compare what it says the pose is
 #   *known to* with how far it is off (`RLBENCH_MOUNTS["front"].pose`).
 # - **A limitation.** The filter watches five points on the arm, and links that come near each other. What is between the points?
@@ -543,7 +623,7 @@ if address := real_arm("reads the joints, without moving"):
 # | lens, hand-eye, overlay | `genima_lite/envs/arm/calibration/`, `genima_lite/calibrate.py` |
 # | fading, dropping | `genima_lite/envs/arm/chunks.py` |
 # | the safety filter, its proof | `genima_lite/envs/arm/safety.py`, `benchmarks/prove_safety.py` |
-# | watchdog, modes, log | `genima_lite/envs/arm/` |
+# | watchdog, modes, log | `genima_lite/envs/arm/watchdog.py`, `genima_lite/envs/arm/modes.py`, `genima_lite/envs/arm/log.py` |
 # | drivers and cameras | `genima_lite/envs/arm/drivers/` |
 # | the twin | `genima_lite/envs/arm/twin/` |
 #
