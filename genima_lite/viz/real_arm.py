@@ -30,7 +30,11 @@ def hand_eye_sketch() -> Figure:
         axes.plot(*hand, "o", color=JOINT_COLOURS[0], ms=15)
         axes.plot(*camera, "s", color=JOINT_COLOURS[1], ms=15)
         axes.plot(*np.transpose([camera, (2.2, -0.55)]), ":", color=QUIET_COLOUR, lw=1.3)
-        side = {"ha": "right" if number == 1 else "left", "va": "center", "fontsize": FONT}
+        side: dict[str, Any] = {
+            "ha": "right" if number == 1 else "left",
+            "va": "center",
+            "fontsize": FONT,
+        }
         shift = -0.2 if number == 1 else 0.2
         axes.text(hand[0] + shift, hand[1], f"hand, posture {number}", **side)
         axes.text(camera[0] + shift, camera[1], f"camera, picture {number}", **side)
