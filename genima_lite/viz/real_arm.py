@@ -127,6 +127,8 @@ def border_figure(
     jerks.axhline(1, color=TEXT_COLOUR, ls="--", lw=1.2)
     jerks.text(0.02, 1.15, "the arm's limit", fontsize=FONT, va="bottom")
     jerks.set(yscale="log", ylim=(LEAST_JERK, 200))
+    longest = period * max(map(len, ways.values()))
+    jerks.set_xlim(-0.04 * longest, 1.04 * longest)
     place.set_ylabel("joint 1 (rad)", fontsize=FONT)
     jerks.set_ylabel("|jerk|, of the limit", fontsize=FONT)
     for axes in (place, jerks):
