@@ -412,8 +412,10 @@ def paper(_: list[str]) -> Command:
 
 def _document(config: Any) -> dict[str, Any]:
     """Return the results of an evaluation: those in its file, if it is finished, or run it."""
+    from genima_lite.evaluation.paper import read_results
+
     if config.json.exists():
-        return read_json(config.json)
+        return read_results(config.json)
     document, _ = _evaluated(config, config.json.name)
     return document
 

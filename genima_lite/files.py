@@ -65,6 +65,17 @@ def written_whole(path: Path | str) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+@contextmanager
+def named(path: Path | str) -> Iterator[None]:
+    """Give errors of the system that name no file this one's name."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = str(path)
+        raise
+
+
 def remove_partial(folder: Path | str, below: bool = False) -> None:
     """Remove temporary files of `written_whole` that killed processes left in a folder, or `below`.
 

@@ -291,6 +291,12 @@ def test_damaged_tables_are_refused(demos, tmp_path):
         table.write_bytes(damage)
         with pytest.raises(DatasetError):
             list(to_rlbench(tmp_path / "l", tmp_path / f"out{len(damage)}"))
+    action = pq.ParquetFile(table).metadata.row_group(0).column(1)
+    flipped = bytearray(whole)
+    flipped[action.data_page_offset + action.total_compressed_size - 5] ^= 1
+    table.write_bytes(flipped)
+    with pytest.raises(DatasetError, match="no Parquet"):
+        list(to_rlbench(tmp_path / "l", tmp_path / "flipped"))
     pq.write_table(pa.table({"episode_index": [0]}), table)
     with pytest.raises(DatasetError, match=r"no column 'observation.state'"):
         list(to_rlbench(tmp_path / "l", tmp_path / "out"))

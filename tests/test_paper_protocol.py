@@ -15,7 +15,13 @@ from genima_lite.demos.read import read_episode
 from genima_lite.envs.rlbench.catalogue import VARIATIONS
 from genima_lite.errors import UserError
 from genima_lite.evaluation.command import Evaluation
-from genima_lite.evaluation.paper import PAPER, PaperProtocol, paper_rows, paper_table
+from genima_lite.evaluation.paper import (
+    PAPER,
+    PaperProtocol,
+    paper_rows,
+    paper_table,
+    read_results,
+)
 from genima_lite.evaluation.starts import Starts
 
 TASK = "push_button"
@@ -44,6 +50,23 @@ def test_our_rate_is_the_mean_over_checkpoints():
     (empty,) = paper_rows([document(0, 0)])
     assert empty["rate"] is None
     assert "| push_button |  | 0 to 100 |" in paper_table([empty], [])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"summary": {TASK: {}}}, "successes"),
+        ({"settings": 3}, "settings"),
+        ({"summary": {TASK: document(5, 4)["summary"][TASK] | {"rate": 1.0}}}, "no counts"),
+    ],
+)
+def test_damaged_results_are_refused_by_name(tmp_path, change, words):
+    path = tmp_path / "0.json"
+    path.write_text(json.dumps(document(1, 4)))
+    assert paper_rows([read_results(path)]) == paper_rows([document(1, 4)])
+    path.write_text(json.dumps(document(1, 4) | change))
+    with pytest.raises(UserError, match=rf"0\.json: .*{words}.*; delete it"):
+        read_results(path)
 
 
 def test_the_papers_own_settings_deviate_in_nothing(tmp_path):

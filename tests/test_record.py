@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -152,6 +152,19 @@ def test_what_a_kill_cut_off_is_rescued(tmp_path):
     assert (demo[2].front_rgb == 2).all()
     assert demo.recording.seconds == [0.0, 0.05, 0.1]
     assert list(Recorder(tmp_path, EASY).rescued()) == []
+
+
+def test_what_a_kill_left_broken_is_refused_by_name(tmp_path):
+    recording = Recording("fer", "twin", "expert", "press", "2026-11-27T12:00:00+00:00", [])
+    with (
+        suppress(RuntimeError),
+        Journal(tmp_path, About("../../evil", 0, ["press"], recording, None)) as journal,
+    ):
+        journal.add(0.0, seen(panda.HOME))
+        raise RuntimeError
+    with pytest.raises(UserError, match=r"\.recording: broken .*move it elsewhere"):
+        list(Recorder(tmp_path, EASY).rescued())
+    assert (tmp_path / ".recording/0.npz").exists()
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")

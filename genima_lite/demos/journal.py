@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import shutil
-import zipfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from genima_lite import schema
+from genima_lite.arrays import read_npz
 from genima_lite.errors import UserError
 from genima_lite.files import write_json, written_whole
 from genima_lite.observation import IMAGE_FIELDS, STATE_FIELDS, Demo, Observation, Recording
@@ -99,7 +99,7 @@ def rescued(root: Path) -> tuple[About, Demo] | None:
     while (path := folder / f"{len(demo)}.npz").exists():
         try:
             at, seen = _read(path)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        except (ValueError, KeyError):  # cut off
             break
         demo._observations.append(seen)
         seconds.append(at)
@@ -109,8 +109,7 @@ def rescued(root: Path) -> tuple[About, Demo] | None:
 
 
 def _read(path: Path) -> tuple[float, Observation]:
-    with np.load(path, allow_pickle=False) as stored:
-        values = {name: stored[name] for name in stored.files}
+    values = read_npz(path)
     seen = Observation()
     seconds = float(values.pop("seconds"))
     for name, value in values.items():

@@ -98,7 +98,11 @@ class Recorder:
             hand.check()
 
     def rescued(self) -> Iterator[Path]:
-        """Move what a killed recorder left to `UNFINISHED`, and yield its folder."""
+        """Move what a killed recorder left to `UNFINISHED`, and yield its folder.
+
+        Raises:
+            UserError: it is broken.
+        """
         if not (self._root / FOLDER).exists():
             return
         with locks.writing(self._root):
@@ -109,7 +113,12 @@ class Recorder:
                 where, number = (self._root / UNFINISHED, about.task, about.variation), 0
                 while episode_folder(*where, number).exists():
                     number += 1
-                yield write_episode(demo, *where, number, about.sentences)
+                try:
+                    path = write_episode(demo, *where, number, about.sentences)
+                except (TypeError, ValueError) as error:
+                    left = self._root / FOLDER
+                    raise UserError(f"{left}: broken ({error}); move it elsewhere") from error
+                yield path
             shutil.rmtree(self._root / FOLDER, ignore_errors=True)
 
     def run(self) -> Iterator[Path]:

@@ -30,7 +30,7 @@ from genima_lite.demos.layout import (
 )
 from genima_lite.demos.pickler import dump_demo, dump_descriptions
 from genima_lite.demos.read import read_descriptions
-from genima_lite.files import sync, syncing
+from genima_lite.files import named, sync, syncing
 from genima_lite.observation import CAMERAS, Demo
 
 _STORED = [(camera, kind) for camera in CAMERAS for kind in STORED_KINDS]
@@ -62,7 +62,7 @@ def write_episode(
     _check_images(demo)
     folder = variation_folder(root, task, variation)
     _check_descriptions(folder, descriptions)
-    with _partial_folder(Path(root), task) as partial:
+    with named(target), _partial_folder(Path(root), task) as partial:
         built = partial / target.name
         with syncing() as begin_sync:
             for path in _write_files(demo, built):

@@ -7,10 +7,11 @@ Shridhar, Lo and James, "Generative Image as Action Models" (Genima), CoRL 2024:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from genima_lite import schema
 from genima_lite.envs.api import RLBENCH, check_task
 from genima_lite.errors import UserError
 from genima_lite.evaluation.command import Evaluation
@@ -113,6 +114,48 @@ class PaperProtocol:
         if self.episodes != 50:
             said.append(f"{self.episodes} episodes a task, not 50")
         return said
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What of a run's settings is needed."""
+
+    tasks: list[str]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What of a task's summary is needed."""
+
+    successes: int
+    n: int
+    rate: float | None
+    refused: int
+    errors: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.successes <= self.n or min(self.refused, self.errors) < 0:
+            raise UserError("successes, n, refused and errors are no counts of episodes")
+
+
+@dataclass(frozen=True)
+class _Results:
+    """What of a file of results is needed."""
+
+    settings: _Settings
+    summary: dict[str, _Task]
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """Return the results that are in a checkpoint's file, for `paper_rows`.
+
+    Raises:
+        UserError: no such file.
+    """
+    try:
+        return asdict(schema.read(_Results, path, others=True))
+    except UserError as error:
+        raise UserError(f"{error}; delete it, and it is evaluated again") from None
 
 
 def paper_rows(documents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from scipy.ndimage import binary_erosion
 
+from genima_lite.arrays import read_npz
 from genima_lite.cameras import Camera
 from genima_lite.errors import UserError
 from genima_lite.targets.draw import draw_spheres
@@ -52,15 +52,14 @@ def read_reference(path: Path | str) -> Reference:
         UserError: not such a file.
     """
     try:
-        with np.load(path) as file:
-            data = dict(file)
+        data = read_npz(path)
         camera = Camera.from_rlbench(data["extrinsics"], data["intrinsics"], 1e-5, 3.0)
         gripper = "gripper_open" if data["gripper_open"] > 0.5 else "gripper_closed"
         names = [_JOINTS.get(str(color), gripper) for color in data["colors"]]
         colors = np.array([COLORS[name] for name in names], np.uint8)
         radii = np.full(len(colors), float(data["radius"]))
         return Reference(data["image"], camera, Spheres(data["joint_matrices"], colors, radii))
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except (ValueError, KeyError) as error:
         raise UserError(f"{path}: not a reference picture ({error})") from error
 
 

@@ -57,6 +57,7 @@ REASONS: tuple[Reason, ...] = (
     Reason("raw.*", "foreign/calibration.json", ANY_RIG),
     Reason("raw.*", "foreign/videos/*", NO_FILM_CHECKSUM),
     Reason("films.backwards", "foreign/videos/*", NO_FILM_CHECKSUM),
+    Reason("tables.other_numbers", "foreign/data/*", NO_CHECKSUM),
     Reason("tables.black", "lerobot/data/*", "one dark picture among others is a picture"),
     Reason("raw.missing", "store/*.npz", "not every episode is recorded"),
     Reason("raw.swap", "demos/*.png", "which picture belongs where cannot be seen in it"),

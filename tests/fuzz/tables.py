@@ -81,7 +81,8 @@ def huge(path: Path, rng: np.random.Generator) -> None:
     """A million rows, or texts of a hundred thousand letters, in a few kilobytes."""
     table = pq.read_table(path)
     count = (10**6, 2000)[rng.integers(2)]
-    columns = {name: table.column(name).take([0] * count) for name in table.column_names[:3]}
+    small = [f.name for f in table.schema if not pa.types.is_struct(f.type)]
+    columns = {name: table.column(name).take([0] * count) for name in small[:3]}
     if count == 2000:
         columns["task"] = pa.array(["x" * 100_000]).take([0] * count)
     _write(path, pa.table(columns), compression="zstd")

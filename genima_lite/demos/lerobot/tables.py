@@ -43,7 +43,7 @@ def read_table(
     """
     try:
         size = check_file(path, _LIMIT)
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = _unpacked(file, size, {*columns, *more})
     except (UserError, pa.ArrowException, OSError, ValueError) as error:
         said = str(error) if isinstance(error, UserError) else f"{path}: no Parquet ({error})"
@@ -123,7 +123,9 @@ class Table:
         path.parent.mkdir(parents=True, exist_ok=True)
         stored = {name: each for name, each in features.items() if each.dtype != "video"}
         self._schema = pa.schema([(name, _type(each)) for name, each in stored.items()])
-        self._file = pq.ParquetWriter(path, self._schema, compression="snappy")
+        self._file = pq.ParquetWriter(
+            path, self._schema, compression="snappy", write_page_checksum=True
+        )
         self.path = path
 
     def add(self, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -145,13 +147,13 @@ def _type(feature: Feature) -> pa.DataType:
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write dicts with the same names as one file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist([dict(each) for each in rows]), path)
+    _write(pa.Table.from_pylist([dict(each) for each in rows]), path)
 
 
 def write_columns(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
     """Write columns of equal lengths as one file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table(dict(columns)), path)
+    _write(pa.table(dict(columns)), path)
 
 
 def write_tasks(path: Path, tasks: Sequence[str]) -> None:
@@ -169,7 +171,11 @@ def write_tasks(path: Path, tasks: Sequence[str]) -> None:
     ]
     said = {"index_columns": ["task"], "column_indexes": [], "columns": columns}
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table.replace_schema_metadata({"pandas": json.dumps(said)}), path)
+    _write(table.replace_schema_metadata({"pandas": json.dumps(said)}), path)
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    pq.write_table(table, path, write_page_checksum=True)
 
 
 _SENTENCES = ("task", "__index_level_0__")
