@@ -1,4 +1,4 @@
-"""Two hundred damaged inputs do no harm; tests of the harness that says so."""
+"""Eighty damaged inputs do no harm; tests of the harness that says so."""
 
 import os
 import subprocess
