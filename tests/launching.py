@@ -13,6 +13,10 @@ LAUNCHERS = {
         "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
         "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0",
     ],
+    "fsdp": [
+        "accelerate.commands.launch", "--config_file", str(HERE.parent / "docs" / "fsdp.yaml"),
+        "--num_processes", "2", "--main_process_port", "0",
+    ],
 }  # fmt: skip
 """`--multi_gpu` means several processes: with ACCELERATE_USE_CPU they run on CPUs. With `--cpu`,
 accelerate starts one process, whatever is asked for."""

@@ -33,6 +33,7 @@ from genima_lite.diffusion.finetune import DrawingMixture, FinetuneConfig, finet
 from genima_lite.diffusion.pictures import Pictures, together
 from genima_lite.diffusion.pretrain import PretrainConfig, pretrain
 from genima_lite.diffusion.prompts import scene_caption, task_prompt
+from genima_lite.diffusion.stream import DemonstrationStream
 from genima_lite.envs.api import EnvSpec, make_env, make_random_scenes
 from genima_lite.envs.bench.random_scenes import _unmistakable
 from genima_lite.errors import UserError
@@ -400,3 +401,50 @@ def test_another_base_other_demonstrations_or_settings_are_refused(config, base,
 def test_impossible_finetunings_are_refused(config, wrong, named):
     with pytest.raises(UserError, match=named):
         replace(config, **wrong)
+
+
+def test_a_stream_draws_what_shards_keep_without_keeping_it(dataset):
+    episodes, settings = recorded([dataset]), PictureSettings(("push_button",), 32, keyframes=True)
+    stream = DemonstrationStream(episodes, settings, 3)
+    data = DrawingData({}, {"demonstrations": 1.0}, streams={"demonstrations": stream})
+    assert data.picture_size == (64, 64)
+    assert set(data.prompts[1:]) == {task_prompt(s) for each in episodes for s in each.sentences}
+    batch = data.batch(np.random.default_rng(1), 12)
+    assert batch.latents is None
+    kept = demo_pictures(episodes, 9, np.random.default_rng(0))  # every frame
+    for picture, condition, number in zip(
+        batch.pictures.numpy(), batch.conditions.numpy(), batch.prompts, strict=True
+    ):
+        (rows,) = np.nonzero((kept.conditions == condition).all((1, 2, 3)))
+        assert any((kept.pictures[row] == picture).all() for row in rows)
+        alike = [each.sentences for each in episodes]
+        here = next(some for some in alike if data.prompts[number] in map(task_prompt, some))
+        assert any(kept.prompts[row] in map(task_prompt, here) for row in rows)
+    again = data.batch(np.random.default_rng(1), 12)
+    assert torch.equal(batch.pictures, again.pictures)
+    fresh = DemonstrationStream(episodes, replace(settings, augment=AugmentConfig(share=1.0)), 3)
+    fresh = DrawingData({}, {"demonstrations": 1.0}, streams={"demonstrations": fresh})
+    seen = {c.numpy().tobytes() for c in fresh.batch(np.random.default_rng(1), 12).conditions}
+    assert len(seen) == 12, "cropped and coloured anew each time"
+    with pytest.raises(UserError, match="views of 32 pixels, configured are 64"):
+        DemonstrationStream(episodes, replace(settings, view_size=64), 3)
+
+
+def test_a_finetuning_that_streams_goes_on_exactly_and_keeps_no_pictures(config, tmp_path):
+    config = replace(
+        config, copies=0, perturbed_states=0, grounding=0, mixture=DrawingMixture(1),
+        training=replace(TRAINING, steps=4, save_every=1),
+    )  # fmt: skip
+
+    def kill(stage, done, total, loss):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    finetune(tmp_path / "whole", config, workers=2)
+    with pytest.raises(KeyboardInterrupt):
+        finetune(tmp_path / "killed", config, report=kill)
+    finetune(tmp_path / "killed", config)
+    name = "controlnet/diffusion_pytorch_model.safetensors"
+    one, two = (tmp_path / run / name for run in ("whole", "killed"))
+    assert one.read_bytes() == two.read_bytes()
+    assert not (tmp_path / "whole/data").exists()

@@ -25,7 +25,7 @@ from genima_lite.datasets.perturbed_states import PerturbedStates, perturbed_sta
 from genima_lite.datasets.random_scenes import random_scenes
 from genima_lite.datasets.recovery_starts import MakePolicy
 from genima_lite.datasets.shards import Rows, shards_for, write_shards
-from genima_lite.datasets.source import Mixture, Segment
+from genima_lite.datasets.source import Mixture, Segment, Source
 from genima_lite.diffusion.augment import AugmentConfig, augmented, augmented_pairs
 from genima_lite.diffusion.batch import DrawingBatch, concatenate
 from genima_lite.diffusion.pictures import Pictures
@@ -85,7 +85,7 @@ def target_pictures(
     """
     drawn: list[Pictures] = []
     for demo, sentences in segments:
-        frames = _choose_frames(demo_targets(demo, keyframes=keyframes), frames_each, rng)
+        frames = choose_frames(demo_targets(demo, keyframes=keyframes), frames_each, rng)
         drawn.append(_drawn(demo, frames, sentences, rng, augment, keyframes))
     return _all(drawn)
 
@@ -102,18 +102,37 @@ def demo_pictures(
 
     Args and errors are those of `target_pictures`; `target` says what is drawn.
     """
-    drawn: list[Pictures] = []
+    drawn = []
     for each in episodes:
         targets = demo_targets(each.states(), keyframes=keyframes)
-        frames = _choose_frames(targets, frames_each, rng)
-        if target == FUTURE:
-            later = targets[frames].tolist()
-            seen = each.seen(sorted({*frames, *later}))
-            pairs = [(seen[t], seen[after]) for t, after in zip(frames, later, strict=True)]
-            drawn.append(_future(pairs, each.sentences, rng, augment))
-        else:
-            drawn.append(_drawn(each.seen(frames), frames, each.sentences, rng, augment, keyframes))
+        frames = choose_frames(targets, frames_each, rng)
+        drawn.append(frame_pictures(each, targets, frames, rng, augment, keyframes, target))
     return _all(drawn)
+
+
+def frame_pictures(
+    episode: Recorded,
+    targets: np.ndarray,
+    frames: list[int],
+    rng: np.random.Generator,
+    augment: AugmentConfig | None,
+    keyframes: bool,
+    target: str,
+) -> Pictures:
+    """Draw the targets of some frames of a recorded demonstration, and read only these.
+
+    Args:
+        episode: the demonstration, of T frames.
+        targets: (T,) int, each frame's target (`genima_lite.targets.views.demo_targets`).
+        frames: which ones.
+        rng, augment, keyframes, target: as for `demo_pictures`.
+    """
+    if target != FUTURE:
+        return _drawn(episode.seen(frames), frames, episode.sentences, rng, augment, keyframes)
+    later = targets[frames].tolist()
+    seen = episode.seen(sorted({*frames, *later}))
+    pairs = [(seen[t], seen[after]) for t, after in zip(frames, later, strict=True)]
+    return _future(pairs, episode.sentences, rng, augment)
 
 
 def _drawn(
@@ -165,7 +184,7 @@ def _all(drawn: Sequence[Pictures]) -> Pictures:
     )
 
 
-def _choose_frames(targets: np.ndarray, count: int, rng: np.random.Generator) -> list[int]:
+def choose_frames(targets: np.ndarray, count: int, rng: np.random.Generator) -> list[int]:
     """Return at most `count` frames, those of decisions first."""
     decisions = decision_frames(targets)[:count]
     others = np.setdiff1d(np.arange(len(targets)), decisions)
@@ -398,14 +417,30 @@ class PictureSource:
         )
 
 
+class Stream(Protocol):
+    """Samples that are made when they are asked for (`genima_lite.diffusion.stream`)."""
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """All prompts."""
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """Height and width of the tiled pictures."""
+
+    def number(self, prompts: Sequence[str]) -> Source[DrawingBatch]:
+        """Return the source, told which number each prompt has."""
+
+
 class DrawingData:
     """Batches for the diffusion model.
 
     Args:
-        kept: rows of every source by its name.
+        kept: rows of sources by their names.
         weights: of the sources (`genima_lite.datasets.source.Mixture`).
         prompt_dropout: share of samples whose prompt is made empty.
-        latents: of the sources, where the autoencoder is not the lossless one.
+        latents: of the sources, where the autoencoder is not the lossless one; not beside streams.
+        streams: further sources by their names, of which nothing is kept.
 
     Attributes:
         prompts: all prompts by number; number 0 is the empty one.
@@ -421,16 +456,21 @@ class DrawingData:
         weights: Mapping[str, float],
         prompt_dropout: float = 0.0,
         latents: Mapping[str, Columns] | None = None,
+        streams: Mapping[str, Stream] | None = None,
     ):
+        streams = streams or {}
         said = (prompt for each in kept.values() for prompt in each.strings("prompts"))
-        self.prompts = tuple(dict.fromkeys(["", *said]))
-        sources = {
-            name: PictureSource(each, self.prompts, latents[name] if latents else None)
-            for name, each in kept.items()
+        told = (prompt for each in streams.values() for prompt in each.said)
+        self.prompts = tuple(dict.fromkeys(["", *told, *said]))
+        sources: dict[str, Source[DrawingBatch]] = {
+            name: each.number(self.prompts) for name, each in streams.items()
         }
+        for name, each in kept.items():
+            sources[name] = PictureSource(each, self.prompts, latents[name] if latents else None)
         self._mixture: Mixture[DrawingBatch] = Mixture(sources, weights, concatenate)
         self._dropout = prompt_dropout
-        sizes = {name: each.shape("conditions")[:2] for name, each in kept.items()}
+        sizes: dict[str, tuple[int, ...]] = {k: v.picture_size for k, v in streams.items()}
+        sizes |= {name: each.shape("conditions")[:2] for name, each in kept.items()}
         if len(set(sizes.values())) > 1:
             raise UserError(f"pictures of different sizes: {sizes}")
         self.picture_size: tuple[int, ...] = next(iter(sizes.values()))

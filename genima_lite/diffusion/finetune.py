@@ -25,6 +25,7 @@ from genima_lite.diffusion.adapters import trained_networks
 from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.augment import AugmentConfig
 from genima_lite.diffusion.base import load_pipeline
+from genima_lite.diffusion.batch import DrawingBatch
 from genima_lite.diffusion.card import SAMPLES, write_card
 from genima_lite.diffusion.components import Components, check_size
 from genima_lite.diffusion.data import (
@@ -41,6 +42,7 @@ from genima_lite.diffusion.latents import make_latents, needs_latents
 from genima_lite.diffusion.metadata import METADATA, check_target
 from genima_lite.diffusion.pipelines import pipeline_of
 from genima_lite.diffusion.pixels import pixel_picture, score_pixels
+from genima_lite.diffusion.stream import DemonstrationStream
 from genima_lite.diffusion.train import AdapterConfig, Drawing, save_model
 from genima_lite.diffusion.validate import decision_examples, score_drawings, validation_picture
 from genima_lite.errors import UserError
@@ -94,7 +96,8 @@ class FinetuneConfig:
     """Frames of each demonstration; neighbouring frames look alike."""
     copies: int = 1
     """How often each demonstration is drawn, each time with other frames, crops and colours. Where
-    latents are kept, this is all the variety that training sees."""
+    latents are kept, this is all the variety that training sees. With 0 nothing is kept: each
+    sample is read from its folder and drawn when a batch wants it (`--workers` beside a GPU)."""
     perturbed_states: int = 0
     """Single decisions, each with the arm set down beside the expert's way in a new scene
     (`genima_lite.datasets.perturbed_states`)."""
@@ -156,11 +159,11 @@ class FinetuneConfig:
 
 
 def _check_counts(config: FinetuneConfig) -> None:
-    for name in ("perturbed_states", "dagger", "grounding", "seed"):
+    for name in ("perturbed_states", "dagger", "grounding", "copies", "seed"):
         if getattr(config, name) < 0:
             raise UserError(f"{name} is {getattr(config, name)}; it must not be negative")
-    if min(config.frames_each, config.view_size, config.copies, config.sampling_steps) < 1:
-        raise UserError("frames_each, view_size, copies and sampling_steps must be at least 1")
+    if min(config.frames_each, config.view_size, config.sampling_steps) < 1:
+        raise UserError("frames_each, view_size and sampling_steps must be at least 1")
     if not 0 <= config.prompt_dropout <= 1:
         raise UserError(f"prompt_dropout is {config.prompt_dropout}; give 0 to 1")
 
@@ -204,8 +207,9 @@ def finetune(
     check_size(components, 2 * config.view_size)  # a wrong base is refused before anything is drawn
     kept = _kept(out / "data", config, made_from, pilot, report)
     components = components.to(device)
-    latents = _latents(out / "data", components, kept, made_from, report)
-    data = DrawingData(kept, weights_of(config.mixture), config.prompt_dropout, latents)
+    streams = _streams(config)
+    latents = None if streams else _latents(out / "data", components, kept, made_from, report)
+    data = DrawingData(kept, weights_of(config.mixture), config.prompt_dropout, latents, streams)
     trainee = Drawing(components, data.prompts, config.adapter, config.training)
     validate = None if config.held_out is None else _validation(out, components, config)
     trainer = Trainer(
@@ -214,7 +218,10 @@ def finetune(
     for made in trainer.run(max_minutes):
         report("training", made.step, config.training.steps, made.loss)
     if trainer.is_main:
-        trainer.use_average()
+        if trainer.shards:
+            components = _gathered(trainer, data, config)
+        else:
+            trainer.use_average()
         write_json(out / "validation.json", trainer.validations)
         save_model(components, out)
         said = {**_recipe(out), **_metadata(config, kept, Result.of(trainer))}
@@ -222,6 +229,17 @@ def finetune(
         write_card(out, pipeline, config.base, said, trainer.validations)
         write_json(out / METADATA, said)
     return Result.of(trainer)
+
+
+def _gathered(
+    trainer: Trainer[DrawingBatch], data: DrawingData, config: FinetuneConfig
+) -> Components:
+    """Return the networks as a run's checkpoint has them, where no process has them whole."""
+    dtype = frozen_dtype(config.training.precision, "cpu")
+    trained = trained_networks(config.adapter.name)
+    components = Components.of(load_pipeline(config.base, dtype, trained, config.lora))
+    trainer.read_into(Drawing(components, data.prompts, config.adapter, config.training))
+    return components
 
 
 def draw_perturbed_states(out: Path | str, config: FinetuneConfig) -> Iterator[Path]:
@@ -271,6 +289,8 @@ def _kept(
     """Make what is missing of every source; return the rows of all by name."""
     kept = {}
     for name in config.sources:
+        if name == "demonstrations" and not config.copies:
+            continue
         total, files = _making(folder / name, name, config, made_from, pilot)
         for number, _ in enumerate(files, 1):
             report(name, number, total, None)
@@ -279,6 +299,15 @@ def _kept(
         picture = (("U8",), (side, side, 3))
         kept[name].expect(pictures=picture, conditions=picture, prompts=(("strings",), ()))
     return kept
+
+
+def _streams(config: FinetuneConfig) -> dict[str, DemonstrationStream]:
+    """Return the sources of which nothing is kept."""
+    if config.copies or not config.demos:
+        return {}
+    episodes = recorded(config.demos, config.tasks)
+    stream = DemonstrationStream(episodes, _settings(config), config.frames_each)
+    return {"demonstrations": stream}
 
 
 def _making(

@@ -15,7 +15,9 @@ from typing import Any
 
 import torch
 from diffusers.models.attention_processor import AttnProcessor
-from torch import Tensor
+from diffusers.models.resnet import ResnetBlock2D
+from diffusers.models.transformers.transformer_2d import Transformer2DModel
+from torch import Tensor, nn
 
 from genima_lite.diffusion.adapters import LoraSettings, check_adapter, finish, prepare
 from genima_lite.diffusion.batch import DrawingBatch
@@ -94,12 +96,14 @@ class Drawing(Trainee[DrawingBatch]):
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(training.seed)
-            self._groups = prepare(components, adapter.name, adapter.lora)
+            groups = prepare(components, adapter.name, adapter.lora)
         _plain_attention(components, training.precision)
         for encoder in filter(None, (components.text_encoder, components.text_encoder_2)):
             encoder.requires_grad_(False).to("cpu")  # all prompts are read
         self.frozen = components.vae.requires_grad_(False)
         self.unet, self.controlnet = components.unet, components.controlnet
+        names = {weight: name for name, weight in self.named_parameters()}
+        self._trained = {name: [names[each] for each in some] for name, some in groups.items()}
         for network in filter(None, (self.unet, self.controlnet)):
             if adapter.gradient_checkpointing:
                 network.enable_gradient_checkpointing()
@@ -120,7 +124,15 @@ class Drawing(Trainee[DrawingBatch]):
     def parameter_groups(self) -> ParameterGroups:
         """Return what the adapter trains, and faster its zero-convolutions."""
         factors = {"main": 1.0, "zero": self.adapter.zero_rate}
-        return {name: (weights, factors[name]) for name, weights in self._groups.items()}
+        found = dict(self.named_parameters())
+        return {k: ([found[n] for n in names], factors[k]) for k, names in self._trained.items()}
+
+    def blocks(self) -> list[nn.Module]:
+        """Return residual and attention blocks, then the networks around them."""
+        networks = [each for each in (self.unet, self.controlnet) if each is not None]
+        kinds = (ResnetBlock2D, Transformer2DModel)
+        inner = [each for some in networks for each in some.modules() if isinstance(each, kinds)]
+        return [*inner, *networks]
 
     def train(self, mode: bool = True) -> Drawing:
         """Switch to training; what is frozen stays as it is in use."""

@@ -22,6 +22,7 @@ from genima_lite.errors import UserError
 from genima_lite.files import parse_json
 from genima_lite.provenance import compare
 from genima_lite.tensor_files import read_header
+from genima_lite.training.sharding import shared_like
 from genima_lite.training.tensors import is_finite, load_tensors, save_tensors
 
 FILE = "training.safetensors"
@@ -122,4 +123,14 @@ def restore(path: Path, weights: Mapping[str, Tensor], found: Mapping[str, Tenso
             raise UserError(f"{path}: '{name}' is {found[name].dtype}; weights are real numbers")
     with torch.no_grad():
         for name, weight in weights.items():
-            weight.copy_(found[name])
+            weight.copy_(shared_like(weight, found[name]))
+
+
+def read_result(path: Path, weights: Mapping[str, Tensor], made_from: Mapping[str, Any]) -> None:
+    """Copy into a network what a run ends with: the averages, or without any the last weights.
+
+    Raises:
+        UserError: not readable, or of another run or network.
+    """
+    _, groups = load(path, made_from)
+    restore(path, weights, groups.get("average") or groups.get("weights", {}))

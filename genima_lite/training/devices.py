@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import psutil
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
-from accelerate.state import AcceleratorState, DistributedType
+from accelerate.state import AcceleratorState
 from accelerate.tracking import get_available_trackers
 from torch import Tensor
 
@@ -35,8 +35,7 @@ def make_accelerator(
         out: folder for those of them that write files.
 
     Raises:
-        UserError: a tracker that is not installed, an unknown device, one that is not here, or a
-            launcher that shards weights.
+        UserError: a tracker that is not installed, an unknown device, or one that is not here.
     """
     check_device(device)
     here = [str(each.value) for each in get_available_trackers()]
@@ -45,19 +44,13 @@ def make_accelerator(
             known = ", ".join(here) or "none"
             raise UserError(f"training: tracker '{name}' is not installed (there: {known})")
     _forget(device)
-    made = Accelerator(
+    return Accelerator(
         log_with=list(trackers) or None,
         project_dir=out and str(out / "trackers"),
         cpu=device == "cpu",
         mixed_precision="bf16" if precision == "bfloat16" else "no",
         kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],
     )
-    if made.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED):
-        raise UserError(
-            f"{made.distributed_type.value}: weights are not shared out over processes here; "
-            "launch with torchrun or accelerate launch --multi_gpu"
-        )
-    return made
 
 
 def check_device(device: str) -> None:

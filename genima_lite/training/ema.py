@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from genima_lite.training.sharding import own
+
 
 class Average:
     """A moving average beside the weights in training.
@@ -28,7 +30,8 @@ class Average:
         if self._decay:
             decay = min(self._decay, (1 + step) / (10 + step))
             follow = get_ema_multi_avg_fn(decay)
-            follow(list(self.tensors.values()), list(self._weights.values()), None)
+            averages, weights = self.tensors.values(), self._weights.values()
+            follow([own(each) for each in averages], [own(each) for each in weights], None)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from genima_lite.errors import UserError
 from genima_lite.files import written_whole
-from genima_lite.training import batches, checkpoint
+from genima_lite.training import batches, checkpoint, sharding
 from genima_lite.training.batches import Data, MicroBatches
 from genima_lite.training.checkpoint import Progress
 from genima_lite.training.config import TrainingConfig
@@ -69,6 +69,13 @@ class Trainee(nn.Module, ABC, Generic[B]):
     @abstractmethod
     def parameter_groups(self) -> ParameterGroups:
         """Return what is trained."""
+
+    def blocks(self) -> list[nn.Module]:
+        """Return what weights can be shared out of, inner blocks first, each called as a module.
+
+        All trained weights must lie in them. Without any, every process holds the whole network.
+        """
+        return []
 
 
 @dataclass(frozen=True)
@@ -128,7 +135,11 @@ class Trainer(Generic[B]):
         batches.check_sharing(config, ours[1], workers)
         self._data, self._ours, self._workers, self._validate = data, ours, workers, validate
         self._made_from = {**made_from, "training": asdict(config)}
-        self._model = self._accelerator.prepare_model(trainee)
+        self.shards = sharding.shards_weights()
+        if self.shards:
+            sharding.check_sharding(config, trainee.blocks(), ours[1])
+            sharding.share_out(trainee.blocks(), self._accelerator.device)
+        self._model = trainee if self.shards else self._accelerator.prepare_model(trainee)
         groups = trainee.parameter_groups()
         self._optimizer = make_optimizer(groups, config)
         self._names = {p: n for n, p in trainee.named_parameters()}
@@ -220,18 +231,27 @@ class Trainer(Generic[B]):
             known = self._scaler.state_dict()
             self._progress.loss_scale = float(known["scale"])
             self._progress.steady = int(known["_growth_tracker"])
+        groups = {
+            "weights": self._gathered(self._weights),
+            "average": self._gathered(self._average.tensors),
+            "optimizer": self._gathered(optimizer_tensors(self._optimizer, self._names)),
+        }
         if self.is_main:
-            groups: checkpoint.Groups = {
-                "weights": dict(self._weights),
-                "average": self._average.tensors,
-                "optimizer": optimizer_tensors(self._optimizer, self._names),
-            }
             try:
                 checkpoint.save(self._checkpoint, self._progress, self._made_from, groups)
             except UserError as error:
                 raise UserError(self._advice(str(error))) from None
             self._keep()
         self._accelerator.wait_for_everyone()
+
+    def _gathered(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return all of some tensors in the main process; others keep none of it."""
+        found = {}
+        for name, tensor in tensors.items():
+            all_of_it = sharding.whole(tensor)
+            if self.is_main:
+                found[name] = all_of_it.cpu() if self.shards else all_of_it
+        return found
 
     def _keep(self) -> None:
         """Keep a copy of the checkpoint, and as many earlier ones as are wanted."""
@@ -244,8 +264,22 @@ class Trainer(Generic[B]):
                 old.unlink()
 
     def use_average(self) -> None:
-        """Make the averages the weights, which ends the training. The checkpoint stays."""
+        """Make the averages the weights, which ends the training. The checkpoint stays.
+
+        Where weights are shared out they stay so; `read_into` fills a network that has them all.
+        """
         self._average.use()
+
+    def read_into(self, trainee: Trainee[B]) -> None:
+        """Copy what the run has learned, as its checkpoint says, into another copy of the network.
+
+        Raises:
+            UserError: no such checkpoint, or another network.
+        """
+        names = {weight: name for name, weight in trainee.named_parameters()}
+        groups = trainee.parameter_groups().values()
+        weights = {names[weight]: weight for some, _ in groups for weight in some}
+        checkpoint.read_result(self._checkpoint, weights, self._made_from)
 
     @property
     def _checkpoint(self) -> Path:
@@ -273,13 +307,14 @@ class Trainer(Generic[B]):
             group["lr"] = group["highest"] * share
         names, sums = self._gradients(micro, coming)
         self._scaler.unscale_(self._optimizer)
-        norm = self._accelerator.clip_grad_norm_(self._weights.values(), self.config.gradient_norm)
+        weights: list[Tensor] = list(self._weights.values())
+        norm = sharding.whole(nn.utils.clip_grad_norm_(weights, self.config.gradient_norm))
         self._scaler.step(self._optimizer)  # not where a scaled gradient is too large
         self._scaler.update()
         self._optimizer.zero_grad(set_to_none=True)
         self._average.update(self.step)
         self._progress.step += 1
-        size = torch.stack(torch._foreach_norm(list(self._weights.values()))).norm()
+        size = sharding.whole(torch.stack(torch._foreach_norm(weights)).norm())
         known = torch.cat([sums, torch.stack([norm, size]).detach().to(sums)]).tolist()
         *means, gradient_norm, weights_norm = known
         numbers = dict(zip(names, means, strict=True))
@@ -312,8 +347,8 @@ class Trainer(Generic[B]):
         device, sums, names = self._accelerator.device, [], ["loss"]
         for number in range(micro.each):
             batch = to_device(next(coming), device)
-            last = number == micro.each - 1  # only then do processes exchange gradients
-            with nullcontext() if last else self._accelerator.no_sync(self._model):
+            now = self.shards or number == micro.each - 1  # do processes exchange gradients
+            with nullcontext() if now else self._accelerator.no_sync(self._model):
                 with autocast(device, self._precision):
                     loss, numbers = self._model(batch, micro.noise(self.step, number, device))
                 self._accelerator.backward(self._scaler.scale(loss.float() / micro.each))
@@ -332,20 +367,28 @@ class Trainer(Generic[B]):
             self.save()
 
     def _judge(self, log: Log | None) -> None:
-        """Validate the averaged networks; the weights in training stay as they are."""
-        if self._validate is not None and log is not None:
+        """Validate the averaged networks; the weights in training stay as they are.
+
+        Where weights are shared out every process must, since it has a part of them.
+        """
+        if self._validate is not None and (log is not None or self.shards):
             self.trainee.eval()
             with self._average.in_use(), torch.no_grad():
                 numbers, picture = self._validate()
             self.trainee.train()
-            log.scalars("validation", numbers, self.step)
-            if picture is not None:
-                log.picture("validation", picture, self.step)
-            log.flush()
-            when = {"step": self.step, "minutes": self.seconds / 60}
-            measured = {k: v if math.isfinite(v) else None for k, v in numbers.items()}
-            self.validations.append({**when, **measured})
+            if log is not None:
+                self._note(log, numbers, picture)
         self._accelerator.wait_for_everyone()
+
+    def _note(self, log: Log, numbers: dict[str, float], picture: np.ndarray | None) -> None:
+        """Write down what a validation found."""
+        log.scalars("validation", numbers, self.step)
+        if picture is not None:
+            log.picture("validation", picture, self.step)
+        log.flush()
+        when = {"step": self.step, "minutes": self.seconds / 60}
+        measured = {k: v if math.isfinite(v) else None for k, v in numbers.items()}
+        self.validations.append({**when, **measured})
 
     def _resume(self) -> None:
         path = self._checkpoint

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from genima_lite.errors import UserError
 from genima_lite.extras import missing_extra
 from genima_lite.training.config import TrainingConfig
+from genima_lite.training.sharding import shared_like
 
-_PLAIN = {"step", "exp_avg", "exp_avg_sq"}
 _TABLES = ("qmap1", "qmap2")
 
 Groups = Mapping[str, tuple[Sequence[nn.Parameter], float]]
@@ -75,7 +75,7 @@ def optimizer_tensors(
 ) -> dict[str, Tensor]:
     """Return an optimizer's state as `NAME.KIND`, by the names of its parameters."""
     return {
-        f"{names[weight]}.{kind}": torch.as_tensor(value, dtype=_dtype(value))
+        f"{names[weight]}.{kind}": _tensor(value)
         for weight, state in optimizer.state.items()
         for kind, value in state.items()
         if kind not in _TABLES
@@ -108,9 +108,9 @@ def restore_optimizer(
         )
 
 
-def _dtype(value: Any) -> torch.dtype:
-    """Return in which kind of numbers a part of a state is written: counts of steps are real."""
-    return value.dtype if isinstance(value, Tensor) else torch.float32
+def _tensor(value: Any) -> Tensor:
+    """Return how a part of a state is written: counts of steps as a real number."""
+    return value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float32)
 
 
 def _empty(
@@ -134,14 +134,16 @@ def _filled(
 ) -> dict[str, Any]:
     """Return an empty state with the numbers of a file."""
     known = {kind: value for kind, value in empty.items() if kind not in _TABLES}
-    shapes = {kind: torch.as_tensor(value).shape for kind, value in known.items()}
+    shapes = {kind: _tensor(value).shape for kind, value in known.items()}
     if {kind: tensor.shape for kind, tensor in state.items()} != shapes:
         raise UserError(f"{path}: the optimizer's state of '{name}' is not whole; delete the file")
     for kind, tensor in state.items():
-        if tensor.dtype != _dtype(known[kind]):
+        if tensor.dtype != _tensor(known[kind]).dtype:
             raise UserError(f"{path}: the optimizer's '{kind}' of '{name}' is of {tensor.dtype}")
-    new = {
-        kind: value.copy_(state[kind]) if isinstance(value, Tensor) else int(state[kind])
-        for kind, value in known.items()
-    }
+    new = {kind: _copied(value, state[kind]) for kind, value in known.items()}
     return {**empty, **new}
+
+
+@torch.no_grad()
+def _copied(value: Any, found: Tensor) -> Any:
+    return value.copy_(shared_like(value, found)) if isinstance(value, Tensor) else int(found)
