@@ -1,9 +1,9 @@
 """How far calibrated cameras are off, on simulated corners: PARK, SHAH, and the fit to all corners.
 
-    python benchmarks/bench_calibration.py --trials 20 --seed 0
+    python benchmarks/bench_calibration.py --trials 20 --seed 0 --postures 60
 
 Corners are off by 0.3 pixels along each axis, the arm by 1 mm in any direction. Each trial has a
-lens of its own (48 boards held before it) and 30 postures.
+lens of its own (60 boards held before it), and as many postures as are asked for.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ def view(rng: np.random.Generator, near: float, far: float, aside: float):
             return board, Corners(np.arange(len(pixels)), pixels + noise)
 
 
-def trial(seed: int, on_wrist: bool) -> list[float]:
+def trial(seed: int, on_wrist: bool, postures: int) -> list[float]:
     rng = np.random.default_rng(seed)
-    lens = solve_lens(BOARD, [view(rng, 0.45, 0.8, 0.25)[1] for _ in range(48)], (SIZE, SIZE))
+    lens = solve_lens(BOARD, [view(rng, 0.45, 0.8, 0.25)[1] for _ in range(60)], (SIZE, SIZE))
     camera, placed = pose(rng, 170), pose(rng, 30)
     camera[:3, 3], placed[:3, 3] = rng.uniform(-1, 1, 3), rng.uniform(-0.2, 0.2, 3)
     tips, views = [], []
-    for _ in range(30):
+    for _ in range(postures):
         board, corners = view(rng, *((0.38, 0.6, 0.1) if on_wrist else (0.9, 1.3, 0.25)))
         way = camera @ board @ inverse(placed)
         tip = inverse(way) if on_wrist else way
@@ -73,11 +73,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--postures", type=int, default=60)
     chosen = parser.parse_args()
     for on_wrist in (False, True):
         seeds = range(chosen.seed, chosen.seed + chosen.trials)
-        rows = np.array([trial(seed, on_wrist) for seed in seeds])
-        print("on the wrist, 0.38 to 0.6 m" if on_wrist else "fixed, 0.9 to 1.3 m", len(rows))
+        rows = np.array([trial(seed, on_wrist, chosen.postures) for seed in seeds])
+        where = "on the wrist, 0.38 to 0.6 m" if on_wrist else "fixed, 0.9 to 1.3 m"
+        print(f"{where}, {chosen.postures} postures, n = {len(rows)}", flush=True)
         for name, column in (("PARK", 0), ("SHAH", 2), ("fit", 4), ("PARK to SHAH", 6)):
             millimetres, degrees = rows[:, column], rows[:, column + 1]
             print(

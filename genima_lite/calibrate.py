@@ -80,7 +80,7 @@ class CalibrateConfig:
     """Pixels along each side of the twin's pictures."""
     lens_views: int = 60
     """Pictures of the board held before each camera."""
-    postures: int = 36
+    postures: int = 60
     """Of the arm, for each camera."""
     twin_pixels: float = 0.3
     """By which corners are off on the twin, besides its own noise."""
