@@ -1,5 +1,6 @@
 """Drivers against doubles of their packages, calibration files, a camera that is a film."""
 
+import os
 import sys
 import time
 from dataclasses import replace
@@ -410,6 +411,22 @@ def test_a_v4l2_camera_that_is_not_there():
     pytest.importorskip("cv2")
     with pytest.raises(UserError, match="device '/dev/video99' cannot be opened"):
         Capture("front", source_of("/dev/video99"), None, WallClock()).connect()
+
+
+@pytest.mark.parametrize("device", ["http://127.0.0.1:1/x", "videotestsrc ! appsink", "/dev/zero"])
+def test_what_opencv_would_open_too_is_no_camera(device):
+    with pytest.raises(UserError, match="is no camera: give a number"):
+        Capture("front", source_of(device), None, WallClock()).connect()
+
+
+def test_pipes_and_broken_pictures_in_a_folder_are_refused(tmp_path):
+    folder_of(tmp_path / "a", 1)
+    (tmp_path / "a/0.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"x" * 50)
+    with pytest.raises(UserError, match=r"0\.png: no picture"):
+        Capture("front", source_of(str(tmp_path / "a")), None, WallClock()).connect()
+    os.mkfifo(tmp_path / "film.avi")
+    with pytest.raises(UserError, match="a pipe, socket or device"):
+        Capture("front", source_of(str(tmp_path / "film.avi")), None, WallClock()).connect()
 
 
 def test_a_person_sets_the_table_and_judges():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,12 +17,17 @@ from PIL import Image
 from genima_lite.envs.arm.drivers.base import package
 from genima_lite.errors import UserError
 from genima_lite.extras import missing_extra
+from genima_lite.files import MEBIBYTE, check_file, read_bytes
 
 REALSENSE = "realsense:"
 """Begins the device of a RealSense camera; its serial number follows."""
 
 FPS = 30
 """Frames a second that are asked for, and at which files are played."""
+
+_VIDEO = re.compile(r"/dev/video[0-9]+")
+_PICTURE_LIMIT, _LARGEST = 64 * MEBIBYTE, 8192
+"""Bytes of a picture's file, and pixels along its sides."""
 
 _PICTURES, _FILMS = (".png", ".jpg", ".jpeg"), (".mp4", ".avi", ".mkv", ".mov")
 
@@ -89,8 +97,14 @@ class V4L2:
         """Open the device; exposure is manual from then on.
 
         Raises:
-            UserError: OpenCV is not installed, or there is no such device.
+            UserError: OpenCV is not installed, or there is no such device. Addresses and pipelines,
+                which OpenCV would open too, are none.
         """
+        if isinstance(self._device, str) and not _VIDEO.fullmatch(os.path.realpath(self._device)):
+            raise UserError(
+                f"device {self._device!r} is no camera: give a number, /dev/videoN, "
+                f"{REALSENSE}SERIAL, a film or a folder"
+            )
         cv2 = _opencv()
         self._capture = capture = cv2.VideoCapture(self._device)
         if not capture.isOpened():
@@ -186,6 +200,8 @@ class Files:
         """
         if not self._path.exists():
             raise UserError(f"{self._path}: no such film or folder")
+        if not self._path.is_dir():
+            check_file(self._path)
         self._frames = self._pictures() if self._path.is_dir() else self._film()
         self._next = time.monotonic()
 
@@ -218,10 +234,13 @@ class Files:
 
 
 def _read(path: Path) -> np.ndarray:
+    content = read_bytes(path, _PICTURE_LIMIT)
     try:
-        with Image.open(path) as image:
+        with Image.open(BytesIO(content), formats=("PNG", "JPEG")) as image:
+            if max(image.size) > _LARGEST:
+                raise ValueError(f"{image.width}x{image.height} pixels")
             return np.asarray(image.convert("RGB"))
-    except OSError as error:
+    except Exception as error:  # Pillow raises many types for broken files
         raise UserError(f"{path}: no picture ({error})") from error
 
 
