@@ -29,6 +29,7 @@ from genima_lite.evaluation.rollout import evaluate
 from genima_lite.files import read_json
 from genima_lite.observation import Demo
 from genima_lite.policies.api import PolicyFactory, PolicySettings
+from genima_lite.recipes._report import _body, _Measured
 from genima_lite.recipes._run import claim_run, recipe_stages
 from genima_lite.recipes.api import load_recipe, steps_of
 from genima_lite.rlbench import TABLE
@@ -325,3 +326,16 @@ def check_report(folder, real):
     assert "none was held out" in page
     assert "drawings.png" in page
     assert (folder / "drawings.png").stat().st_size > 1000
+
+
+def test_what_nothing_was_drawn_for_has_no_columns_on_the_page(tmp_path):
+    found = {"tip": 1.0, "tip_90": 2.0, "joints": 3.0, "joints_90": 4.0}
+    true, none = {"network": found, "fitted": found}, {"network": None, "fitted": None}
+    rows = {"all": {"decisions": 3, "true": true, "drawn": none}}
+    numbers = {"drawing": None, "controller": rows, "compared": rows}
+    body = "".join(_body(tmp_path, _Measured([], [], numbers)))
+    assert body.count("true targets, fitted") == 2
+    assert "drawn targets" not in body
+    assert body.index("<h3>The controller</h3>") < body.index("<h3>The one it began from</h3>")
+    rows["all"]["drawn"] = true
+    assert "drawn targets, network" in "".join(_body(tmp_path, _Measured([], [], numbers)))

@@ -163,9 +163,10 @@ def _body(out: Path, measured: _Measured) -> list[str]:
     body = []
     if measured.numbers["drawing"] is not None:
         body.append(pages.section("What is drawn", _drawing_table(measured), _shown(out, measured)))
-    tables = [_controller_table(measured.numbers["controller"], "The controller")]
+    tables = [pages.heading("The controller"), _controller_table(measured.numbers["controller"])]
     if "compared" in measured.numbers:
-        tables.append(_controller_table(measured.numbers["compared"], "The one it began from"))
+        tables.append(pages.heading("The one it began from"))
+        tables.append(_controller_table(measured.numbers["compared"]))
     return [*body, pages.section("What is followed", *tables)]
 
 
@@ -190,17 +191,22 @@ def _drawing_table(measured: _Measured) -> str:
     return pages.table(head, rows, caption, "total")
 
 
-def _controller_table(numbers: dict[str, Any], title: str) -> str:
-    ways = [(kind, way) for kind in (TRUE, DRAWN) for way in (NETWORK, FITTED)]
+def _controller_table(numbers: dict[str, Any]) -> str:
+    ways = [
+        (kind, way)
+        for kind in (TRUE, DRAWN)
+        for way in (NETWORK, FITTED)
+        if any(found[kind][way] is not None for found in numbers.values())
+    ]
     head = ("task", "decisions", *(f"{kind} targets, {way}" for kind, way in ways))
     rows = [
         (task, str(found["decisions"]), *(_errors(found[kind][way]) for kind, way in ways))
         for task, found in numbers.items()
     ]
     caption = (
-        f"{title}: millimetres from the tip to its target where the actions end, and degrees of "
-        "the joints below: median, 90 % quantile. Network: alone; fitted: led to the posture that "
-        "fits the spheres (--fit)."
+        "Millimetres from the tip to its target where the actions end, and degrees of the joints "
+        "below: median, 90 % quantile. Network: alone; fitted: led to the posture that fits the "
+        "spheres (--fit)."
     )
     return pages.table(head, rows, caption, "total")
 
