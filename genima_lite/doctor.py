@@ -29,6 +29,10 @@ GL_SECONDS = 60.0
 """A software GL needs a second for its first picture; a driver that hangs must not hold us up."""
 
 GL_REMEDY = "apt install libegl1 libgl1, as root or with sudo; then: unset MUJOCO_GL"
+WITHOUT_TORCH = (
+    "demonstrations can be collected, replayed and looked at without; demo, training, trained "
+    "policies and the notebooks about networks cannot do without"
+)
 MODELS_REMEDY = "make setup   (CPU build), or your own torch, then: pip install -e '.[models]'"
 CUDA_REMEDY = (
     "rm -rf .venv && make setup TORCH_BACKEND=auto   (with a driver that nvidia-smi finds)"
@@ -118,7 +122,8 @@ def check_torch() -> Check:
     """torch, for the diffusion and controller networks."""
     found = installed("torch")
     remedy = "" if found else MODELS_REMEDY
-    return Check("torch", found is not None, False, found or "not installed", remedy)
+    detail = found or f"not installed: {WITHOUT_TORCH}"
+    return Check("torch", found is not None, False, detail, remedy)
 
 
 def check_device() -> Check:
@@ -359,7 +364,9 @@ def print_report(checks: list[Check], console: Console) -> None:
         console.print(f"[bold]{check.name}[/] ({check.state})", highlight=False)
         for line in check.remedy.splitlines():
             console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
-    verdict = "is missing something it needs" if exit_code(checks) else "is ready"
+    no_torch = any(check.name == "torch" and not check.ok for check in checks)
+    ready = "is ready as far as it goes without torch" if no_torch else "is ready"
+    verdict = "is missing something it needs" if exit_code(checks) else ready
     console.print(f"\nThe default path {verdict}.", highlight=False)
 
 

@@ -77,6 +77,13 @@ def test_report_shows_every_check_and_every_remedy_on_one_line():
     assert "missing something" in text
 
 
+def test_without_torch_it_is_not_simply_ready():
+    out = io.StringIO()
+    checks = [Check("Python", True, True, "3.11"), Check("torch", False, False, "not installed")]
+    doctor.print_report(checks, Console(file=out, width=60))
+    assert "ready as far as it goes without torch" in out.getvalue()
+
+
 def test_main_returns_the_exit_code(monkeypatch, capsys):
     broken = Check("GL", False, True, "egl: no driver", doctor.GL_REMEDY)
     monkeypatch.setattr(doctor, "run_checks", lambda: [broken])
@@ -176,7 +183,9 @@ def test_missing_required_package(monkeypatch):
     assert not check.ok
     assert check.required
     assert check.remedy == "pip install mujoco"
-    assert not doctor.check_torch().required
+    torch = doctor.check_torch()
+    assert not torch.required
+    assert "demo, training" in torch.detail
     assert not doctor.check_notebooks().ok
 
 
