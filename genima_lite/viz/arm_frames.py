@@ -121,7 +121,7 @@ def _draw_chain(axes: Axes, camera: Camera, frames: np.ndarray, axis: float) -> 
 def camera_map(cameras: Mapping[str, Camera], arm: np.ndarray) -> Figure:
     """Draw where cameras stand around the arm, from the side and from above.
 
-    Each camera is a square with 0.3 m of its optical axis, its z, and the edges of what it sees.
+    Each camera is a mark with 0.3 m of its optical axis, its z, and the edges of what it sees.
 
     Args:
         cameras: by name.
@@ -131,8 +131,12 @@ def camera_map(cameras: Mapping[str, Camera], arm: np.ndarray) -> Figure:
     for place, (across, up) in enumerate(((0, 2), (1, 0))):
         axes = figure.add_subplot(1, 2, place + 1)
         axes.plot(*arm[:, [across, up], 3].T, "-o", color="black", mfc=ARM_COLOUR, lw=3, ms=6)
-        for colour, (name, camera) in zip(JOINT_COLOURS, cameras.items(), strict=False):
-            _draw_camera(axes, name, camera, [across, up], colour)
+        looks = zip(JOINT_COLOURS, "sD^ov", cameras.items(), strict=False)
+        for colour, marker, (name, camera) in looks:
+            _draw_camera(axes, camera, [across, up], colour)
+            label = name.replace("_", " ")
+            at = camera.pose[[across, up], 3]
+            axes.plot(*at, marker, color=colour, ms=8, mec="white", mew=0.6, label=label)
         labels = [f"{'xyz'[i]} (m)" for i in (across, up)]
         axes.set(xlabel=labels[0], ylabel=labels[1], aspect="equal")
         axes.set_title(("from the side", "from above")[place], fontsize=FONT + 1)
@@ -144,17 +148,19 @@ def camera_map(cameras: Mapping[str, Camera], arm: np.ndarray) -> Figure:
             axes.legend(loc="upper right", frameon=False, fontsize=FONT)
         else:
             axes.set_xlim(0.9, -0.9)  # y points to the left when one looks along x
-    return figure
+    names = ", ".join(name.replace("_", " ") for name in cameras)
+    return figure.saying(
+        f"Where cameras stand around the arm and look to, from the side and from above: {names}"
+    )
 
 
-def _draw_camera(axes: Axes, name: str, camera: Camera, plane: list[int], colour: str) -> None:
+def _draw_camera(axes: Axes, camera: Camera, plane: list[int], colour: str) -> None:
     position, size = camera.pose[:3, 3], 2 * camera.intrinsics[:2, 2]
     corners = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]) * size
     for end in camera.unproject(corners, np.full(4, 0.3)):
         axes.plot(*np.stack([position, end])[:, plane].T, color=colour, lw=1.0)
     tip = position + 0.3 * camera.pose[:3, 2]
     axes.plot(*np.stack([position, tip])[:, plane].T, color=colour, lw=3.0)
-    axes.plot(*position[plane], "s", color=colour, ms=8, label=name.replace("_", " "))
 
 
 def pinhole_from_above() -> Figure:
@@ -181,7 +187,10 @@ def pinhole_from_above() -> Figure:
     axes.text(3.52, 0, "optical axis", va="center", fontsize=FONT, color=QUIET_COLOUR)
     axes.set(xlim=(-0.6, 4.3), ylim=(1.35, -1.3), aspect="equal")
     axes.set_axis_off()
-    return figure
+    return figure.saying(
+        "Two similar triangles with a corner in the camera: focal length and pixels in the "
+        "picture, depth z and the point's x in the room"
+    )
 
 
 def axes_conventions(conventions: Mapping[str, np.ndarray]) -> Figure:
@@ -209,4 +218,7 @@ def axes_conventions(conventions: Mapping[str, np.ndarray]) -> Figure:
         axes.set(xlim=(-1.35, 1.35), ylim=(-1.3, 1.3), aspect="equal", xticks=[], yticks=[])
         axes.set_title(title, fontsize=FONT + 1, color=TEXT_COLOUR)
         axes.spines[:].set_visible(False)
-    return figure
+    return figure.saying(
+        "Camera axes as seen from behind the camera, x, y and z as arrows: "
+        + ", ".join(conventions)
+    )

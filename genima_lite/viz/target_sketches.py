@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,7 +21,8 @@ from genima_lite.viz.figure import Figure
 
 BLUE, ORANGE, GREEN, QUIET = "#0072B2", "#D55E00", "#009E73", "#5F5F5F"
 RAYS = (ORANGE, BLUE, GREEN, "#CC79A7")
-"""One a camera."""
+MARKERS = "sD^o"
+"""One each a camera."""
 
 
 def pinhole() -> Figure:
@@ -40,7 +42,9 @@ def pinhole() -> Figure:
     axes.text(0.96, slope / 2, "X / Z", va="center", ha="right", color=BLUE)
     _camera_and_plane(axes)
     axes.set(xlim=(-0.2, 3.6), ylim=(-0.35, 1.35))
-    return figure
+    return figure.saying(
+        "Two points on one ray from a camera: both are X / Z at depth 1, one pixel"
+    )
 
 
 def ray_and_sphere(slopes: Sequence[float] = (0.0, 0.3, 0.62)) -> Figure:
@@ -70,7 +74,9 @@ def ray_and_sphere(slopes: Sequence[float] = (0.0, 0.3, 0.62)) -> Figure:
     axes.text(end, slopes[1] * end, "  points z d", va="center", color=BLUE)
     _camera_and_plane(axes)
     axes.set(xlim=(-0.2, 3.6), ylim=(-0.35, 1.95))
-    return figure
+    return figure.saying(
+        "Rays from a camera: one misses a sphere with the centre c, others meet it near and far"
+    )
 
 
 def _arrow(axes: Axes, end: np.ndarray, colour: str) -> None:
@@ -100,7 +106,7 @@ def ring_scale() -> Figure:
     labels = ["0", *(f"{3 * k}/32" for k in range(1, 2 * RINGS)), "1"]
     axes.set_xticks(ticks, labels, fontsize=8)
     axes.set(xlim=(0, 1), yticks=[], xlabel="s, from the pole at x = -r to the pole at x = +r")
-    return figure
+    return figure.saying("Stripes from pole to pole: coloured and black in turn, each 3/32 wide")
 
 
 def target_timeline(demo: Demo, horizon: int = HORIZON) -> Figure:
@@ -127,7 +133,10 @@ def target_timeline(demo: Demo, horizon: int = HORIZON) -> Figure:
     below.plot(frames, frames, color=QUIET, lw=1, ls=":", label="t itself")
     below.legend(loc="lower right")
     below.set(xlabel="frame t", ylabel="target of frame t", ylim=(-1, len(demo) + 1))
-    return figure
+    return figure.saying(
+        "Above the tip's height over the frames, with keyframes; below each frame's target: a "
+        "second ahead, or the next keyframe where that comes sooner"
+    )
 
 
 def meeting_rays(
@@ -137,7 +146,7 @@ def meeting_rays(
     point: np.ndarray,
     close: float = 6.0,
 ) -> Figure:
-    """Return the rays of several cameras in the room, and from close by how they miss one another.
+    """Return the rays of several cameras in the room, and close by, how they miss one another.
 
     Args:
         pixels: (V, 2) column and row, continuous, where each camera sees the point.
@@ -153,20 +162,25 @@ def meeting_rays(
     _rays_in_the_room(room, starts, along, point)
     for column, (across, up, title) in enumerate(((0, 1, "from above"), (0, 2, "from the side"))):
         axes = figure.add_subplot(views[0, column + 1])
-        for colour, start, ray in zip(RAYS, starts - point, along, strict=False):
+        looks = zip(RAYS, MARKERS, starts - point, along, strict=False)
+        for colour, marker, start, ray in looks:
             middle = start - ray * (start @ ray)
-            ends = 1000 * np.stack([middle - 0.1 * ray, middle + 0.1 * ray])
-            axes.plot(ends[:, across], ends[:, up], color=colour, lw=2)
+            ends = 1000 * np.stack([middle + part * ray for part in np.linspace(-0.1, 0.1, 101)])
+            style: dict[str, Any] = {"color": colour, "marker": marker, "ms": 7, "lw": 2}
+            axes.plot(ends[:, across], ends[:, up], markevery=[46, 54], **style)
         axes.plot(0, 0, "o", ms=9, mfc="none", mec="black", mew=1.5)
         axes.set(xlim=(-close, close), ylim=(-close, close), aspect="equal")
         axes.set(xticks=axes.get_yticks(), xlabel="x, mm", ylabel=f"{'xyz'[up]}, mm")
         axes.set_title(f"close by, {title}", fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
-    labels = [Line2D([], [], color=c, lw=2, marker="s") for c in RAYS[: len(names)]]
+    looks = zip(RAYS, MARKERS, names, strict=False)
+    labels = [Line2D([], [], color=c, lw=2, marker=m, ms=7) for c, m, _ in looks]
     labels.append(Line2D([], [], color="black", ls="", marker="o", mfc="none", ms=8))
     texts = [*(name.replace("_", " ") for name in names), "nearest point"]
     figure.legend(labels, texts, loc="lower right", ncols=len(labels), fontsize=8, frameon=False)
-    return figure
+    return figure.saying(
+        "Rays of several cameras to one point, in the room, and close by, how they miss one another"
+    )
 
 
 def _rays_in_the_room(
@@ -177,10 +191,10 @@ def _rays_in_the_room(
     room.add_collection3d(
         Poly3DCollection([np.column_stack([corners, np.full(4, TABLE)])], color="#E9DCC8")
     )
-    for colour, start, ray in zip(RAYS, starts, along, strict=False):
+    for colour, marker, start, ray in zip(RAYS, MARKERS, starts, along, strict=False):
         end = start + ray * (ray @ (point - start))
         room.plot(*zip(start, end, strict=True), color=colour, lw=2, zorder=3)
-        room.plot(*start[:, None], "s", color=colour, ms=6, zorder=4)
+        room.plot(*start[:, None], marker, color=colour, ms=7, zorder=4)
         foot = [start[0], start[1], TABLE]
         room.plot(*zip(start, foot, strict=True), color=colour, lw=1, ls=":", zorder=2)
     room.plot(*point[:, None], "o", ms=9, mfc="none", mec="black", mew=1.5, zorder=5)
