@@ -90,9 +90,9 @@ def test_the_instruction_box_draws_with_the_agent(demo):
     agent = DiffusionAgent.load(shipped("genima/diffusion"))
     playground = instruct(agent, demo[0], "press the switch")
     drawn = agent.draw(views_of(demo[0]), "press the switch", 0)
-    np.testing.assert_array_equal(picture(playground)[:, -512:], enlarged(tile(drawn)))
+    np.testing.assert_array_equal(picture(playground)[-512:, -512:], enlarged(tile(drawn)))
     playground.controls["seed"].value = 3
-    assert (picture(playground)[:, -512:] != enlarged(tile(drawn))).any()
+    assert (picture(playground)[-512:, -512:] != enlarged(tile(drawn))).any()
 
 
 def test_a_perturbed_scene_is_drawn_upon_and_its_box_off_gives_the_clean_one():
@@ -103,13 +103,14 @@ def test_a_perturbed_scene_is_drawn_upon_and_its_box_off_gives_the_clean_one():
     env.reset(seed=4)
     views = views_of(env.observation)
     drawn = agent.draw(views, env.instructions(0)[0], 0)
-    wanted = beside(enlarged(tile(views)), enlarged(tile(drawn)))
+    pictures = enlarged(tile(views)), enlarged(tile(drawn))
+    wanted = beside(*pictures, names=("seen", "drawn"))
     np.testing.assert_array_equal(picture(playground), wanted)
     playground.controls["table_texture"].value = False
     clean = make_env(EnvSpec("lamp_on", TILE_ORDER, 64))
     clean.reset(seed=4)
     seen = enlarged(tile(views_of(clean.observation)))
-    np.testing.assert_array_equal(picture(playground)[:, :512], seen)
+    np.testing.assert_array_equal(picture(playground)[-512:, :512], seen)
 
 
 def test_the_controller_obeys_the_hand_and_what_is_out_of_reach_is_said():

@@ -115,7 +115,8 @@ def browse_failures(recordings: Sequence[Recording]) -> Playground:
         pictures = [enlarged(lay_out(views), SHOWN) for views in given.values()]
         solved = "solved" if chosen.result.success else "failed"
         said = f"{chosen.result.task}, seed {chosen.result.seed}, {solved}: “{chosen.instruction}”"
-        return beside(*pictures), f"{said}; step {step.step}; {', '.join(given)}"
+        shown = beside(*pictures, names=list(given))
+        return shown, f"{said}; step {step.step}; {', '.join(given)}"
 
     most = max(len(each.steps) for each in kept) - 1
     controls = {

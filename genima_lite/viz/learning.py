@@ -22,6 +22,9 @@ from genima_lite.training.loop import Trainer
 from genima_lite.viz.anatomy import MARKERS
 from genima_lite.viz.figure import JOINT_COLOURS, QUIET_COLOUR, Figure
 
+_LETTERS = 84
+"""Of a legend on one line above a figure."""
+
 
 def follow(trainer: Trainer[Any], max_minutes: float | None = None) -> list[float]:
     """Train on and return the loss of every step so far, those of earlier calls too.
@@ -76,14 +79,15 @@ def loss_figure(
 def curves_figure(
     curves: Mapping[str, Sequence[float]], x: Sequence[float], names: tuple[str, str]
 ) -> Figure:
-    """Draw curves with markers over shared x values.
+    """Draw curves with markers over shared x values; their names stand above, beside no data.
 
     Args:
         curves: by name, as long as `x`.
         x: values.
         names: of the axes.
     """
-    figure = Figure(figsize=(6.4, 3.0), layout="constrained")
+    columns = max(1, _LETTERS // (6 + max(map(len, curves))))
+    figure = Figure(figsize=(6.4, 2.9 + 0.2 * -(-len(curves) // columns)), layout="constrained")
     axes = figure.add_subplot()
     every = max(1, len(x) // 10)
     for (name, values), colour, marker in zip(
@@ -93,7 +97,7 @@ def curves_figure(
     axes.set_xlabel(names[0], fontsize=9)
     axes.set_ylabel(names[1], fontsize=9)
     axes.tick_params(labelsize=8)
-    axes.legend(fontsize=8.5)
+    figure.legend(loc="outside upper center", ncols=columns, fontsize=8.5, frameon=False)
     return figure.saying(f"{names[1]} over {names[0]}, one curve each for: " + "; ".join(curves))
 
 

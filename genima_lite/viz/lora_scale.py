@@ -116,7 +116,7 @@ def turn_change(model: LowRankChange, example: Example, rank: int = 32) -> Playg
     def show(share: float, rank: int) -> tuple[np.ndarray, str]:
         drawn = enlarged(model.draw(example, share, rank), 256)
         said = f"{share:.2f} of the change at rank {rank}; left to right: seen, drawn, true"
-        return beside(seen, drawn, true), said
+        return beside(seen, drawn, true, names=("seen", "drawn", "true")), said
 
     controls = {
         "share": slider("share", 0, 1.5, 1, 0.05),

@@ -34,7 +34,8 @@ def denoise(components: Components, picture: np.ndarray, caption: str) -> Playgr
         begin = (picture, level)
         made = sample(components, caption, steps, guidance, seed, len(picture), begin)
         said = f"“{caption}”; left: noise of timestep {level}; right: after {steps} steps"
-        return beside(enlarged(before, 384), enlarged(made.picture, 384)), said
+        pictures = enlarged(before, 384), enlarged(made.picture, 384)
+        return beside(*pictures, names=("with noise", f"after {steps} steps")), said
 
     controls = {
         "level": whole("noise level", 0, LAST, LAST),
@@ -64,7 +65,8 @@ def look_at_word(
     def show(word: str) -> tuple[np.ndarray, str]:
         most = 100 * maps[word].max()
         text = f"“{word}”: at most {most:.0f} % of a place's attention; left: drawn"
-        return beside(enlarged(picture, 384), enlarged(overlaid(picture, maps[word]), 384)), text
+        pictures = enlarged(picture, 384), enlarged(overlaid(picture, maps[word]), 384)
+        return beside(*pictures, names=("drawn", f"attention to “{word}”")), text
 
     return Playground(show, {"word": choice("word", list(maps), word)})
 
@@ -83,9 +85,10 @@ def compare_drawings(
         chosen = examples[example]
         drawn = [a.draw(chosen.views, chosen.instruction, seed) for a in agents.values()]
         shown = [chosen.views, *drawn, chosen.expert_targets.views]
-        names = ", ".join(("seen", *agents, "true"))
+        names = "seen", *agents, "true"
         pictures = [enlarged(tile(views), 256) for views in shown]
-        return beside(*pictures), f"“{chosen.instruction}”; left to right: {names}"
+        said = f"“{chosen.instruction}”; left to right: {', '.join(names)}"
+        return beside(*pictures, names=names), said
 
     controls = {
         "example": whole("decision", 0, len(examples) - 1, 0),

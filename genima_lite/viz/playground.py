@@ -5,10 +5,10 @@ Pictures are (2 S, 2 S, 3) uint8: the four tiled views, each enlarged to S pixel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from genima_lite import panda
 from genima_lite.cameras import Camera
@@ -22,10 +22,14 @@ from genima_lite.targets import (
     spheres_in_view,
 )
 from genima_lite.tiling import TILE_ORDER, tile
+from genima_lite.viz.figure import TEXT_COLOUR
 from genima_lite.viz.target_pictures import drawn_on
 
 SHOWN_SIZE = 256
 """Pixels along each side of a view in a widget."""
+
+BAND = 28
+"""Pixels above a picture for its name."""
 
 
 class Stage:
@@ -109,11 +113,23 @@ def enlarged(picture: np.ndarray, side: int = 2 * SHOWN_SIZE) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.NEAREST))
 
 
-def beside(*pictures: np.ndarray) -> np.ndarray:
-    """Return pictures (H, W, 3) of one height in a row, with a white seam between them."""
+def beside(*pictures: np.ndarray, names: Sequence[str] = ()) -> np.ndarray:
+    """Return pictures (H, W, 3) of one height in a row, with a white seam between them, and where
+    there are names with each above its picture.
+    """
+    if names:
+        pictures = tuple(map(named, pictures, names))
     seam = np.full((pictures[0].shape[0], 12, 3), 255, np.uint8)
     parts = [part for picture in pictures for part in (seam, picture)][1:]
     return np.concatenate(parts, axis=1)
+
+
+def named(picture: np.ndarray, name: str) -> np.ndarray:
+    """Return a picture (H, W, 3) uint8 below a white band of `BAND` pixels with its name."""
+    band = Image.new("RGB", (picture.shape[1], BAND), "white")
+    style = {"fill": TEXT_COLOUR, "font": ImageFont.load_default(BAND * 3 / 4), "anchor": "mm"}
+    ImageDraw.Draw(band).text((picture.shape[1] / 2, BAND / 2), name, **style)
+    return np.concatenate([np.asarray(band), picture])
 
 
 def drawn_picture(drawn: Mapping[str, np.ndarray], side: int = 2 * SHOWN_SIZE) -> np.ndarray:

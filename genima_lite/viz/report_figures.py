@@ -46,7 +46,7 @@ def success_figure(
         label: what the numbers are; those above 100 % widen the axis.
     """
     tasks = list(dict.fromkeys(task for summary in summaries.values() for task in summary))
-    row = 0.3 + 0.17 * len(summaries)
+    row = 0.22 + 0.14 * len(summaries)
     figure = Figure(figsize=(WIDTH, row * len(tasks) + 1.1), layout="constrained")
     axes = figure.add_subplot()
     for index, (policy, summary) in enumerate(summaries.items()):

@@ -135,7 +135,8 @@ def instruct(agent: DiffusionAgent, seen: Observation, instruction: str) -> Play
 
     def picture(instruction: str, seed: int) -> tuple[np.ndarray, str]:
         drawn = agent.draw(views, instruction, seed)
-        return beside(drawn_picture(views), drawn_picture(drawn)), "left: seen; right: drawn"
+        shown = beside(drawn_picture(views), drawn_picture(drawn), names=("seen", "drawn"))
+        return shown, "left: seen; right: drawn"
 
     said = ipywidgets.Text(value=instruction, continuous_update=False, **wide("instruction"))
     return Playground(picture, {"instruction": said, "seed": whole("noise seed", 0, 20, 0)})
@@ -162,7 +163,7 @@ def change_scene(
         env.close()
         drawn = agent.draw(views, info["instruction"], 0)
         said = f"“{info['instruction']}”; left: seen; right: drawn"
-        return beside(drawn_picture(views), drawn_picture(drawn)), said
+        return beside(drawn_picture(views), drawn_picture(drawn), names=("seen", "drawn")), said
 
     controls = {name: box(name.replace("_", " ")) for name in perturbation_names(task=task)}
     for name, control in controls.items():
@@ -198,7 +199,8 @@ def lead_by_hand(
         tip = panda.forward_kinematics(last[:7])[1][:3, 3]
         away = 1000 * np.linalg.norm(tip - targets.positions[0])
         after = drawn_picture(with_spheres(reached, targets))
-        return beside(drawn_picture(drawn), after), f"the tip ends {away:.1f} mm from the sphere"
+        shown = beside(drawn_picture(drawn), after, names=("asked for", "reached"))
+        return shown, f"the tip ends {away:.1f} mm from the sphere"
 
     controls: dict[str, Any] = {
         axis: slider(f"{axis} (m)", -0.15, 0.15, by, 0.005)
