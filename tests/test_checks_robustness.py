@@ -75,6 +75,82 @@ def of_those(clean, changed, rng):
     return (clean & changed).sum() / clean.sum(), 0.0, 1.0
 
 
+def ends_of(low, high, draws=2000):
+    def attempt(clean, changed, rng):
+        rows = rng.integers(len(clean), size=(draws, len(clean)))
+        ends = np.quantile(changed[rows].sum(1) / clean[rows].sum(1), [low, high])
+        return changed.sum() / clean.sum(), *ends
+
+    return attempt
+
+
+def right(name, *given):
+    return EXERCISES.solution(name)(*given)
+
+
+def cut_off(clean, changed, rng):
+    return tuple(np.minimum(right("kept", clean, changed, rng), 1))
+
+
+def normal(clean, changed, rng):
+    rows = rng.integers(len(clean), size=(2000, len(clean)))
+    share, spread = changed.sum() / clean.sum(), (changed[rows].sum(1) / clean[rows].sum(1)).std()
+    return share, share - 1.96 * spread, share + 1.96 * spread
+
+
+def own_numbers(clean, changed, rng):
+    return right("kept", clean, changed, np.random.default_rng(0))
+
+
+def which_ones(clean, changed, before, after):
+    lost = clean & ~changed
+    parts = (lost & before & after, lost & before & ~after, lost & ~before)
+    return dict(zip(("drawing", "following", "unknown"), parts, strict=True))
+
+
+def sixteen_bits(pixels, near, far):
+    high, middle, low = np.moveaxis(pixels.astype(np.uint16), -1, 0)
+    return near + (high * 256 * 256 + middle * 256 + low) / (2**24 - 1) * (far - near)
+
+
+def hyperbolic(pixels, near, far):
+    share = (right("metres", pixels, near, far) - near) / (far - near)
+    return near * far / (far - share * (far - near))
+
+
+def overwriting(pixels, near, far):
+    found = right("metres", pixels, near, far)
+    pixels[:] = 0
+    return found
+
+
+def whenever_told(rule, gripper):
+    length = len(gripper)
+    targets = [rule(t, length) for t in range(length)]
+    changes = np.flatnonzero(np.diff(gripper)) + 1
+    told = [[to for to in targets if to is not None and to >= c] for c in changes]
+    unseen = [
+        c for c, to in zip(changes, told, strict=True) if not (gripper[to] == gripper[c]).any()
+    ]
+    return idle_of(rule, gripper), unseen
+
+
+def as_before(rule, gripper):
+    length = len(gripper)
+    targets = [rule(t, length) for t in range(length)]
+    changes = np.flatnonzero(np.diff(gripper)) + 1
+    told = [[to for to in targets[:c] if to is not None] for c in changes]
+    unseen = [
+        c for c, to in zip(changes, told, strict=True) if not (gripper[to] == gripper[c]).any()
+    ]
+    return idle_of(rule, gripper), unseen
+
+
+def not_of_none(rule, gripper):
+    length = len(gripper)
+    return [t for t in range(length) if rule(t, length) <= t], []
+
+
 def by_totals(clean, changed, before, after):
     lost, followed = (clean & ~changed).sum(), before.sum() - after.sum()
     return {"drawing": lost - followed, "following": followed, "unknown": 0}
@@ -193,6 +269,12 @@ WRONG = [
     ("kept", narrow, "as many scenes"),
     ("kept", of_those, "every success"),
     ("kept", lambda clean, changed, rng: (changed.mean(), 0, 1), "relative"),
+    ("kept", ends_of(0.05, 0.95), "quantiles 0.025"),
+    ("kept", ends_of(0.025, 0.975, 20), "0.025|2000 times"),
+    ("kept", cut_off, "above 1"),
+    ("kept", normal, "below 0"),
+    ("kept", own_numbers, "that is given"),
+    ("kept", lambda *given: tuple(100 * np.array(right("kept", *given))), "per cent"),
     ("believed", lambda p, stands, assumed: p, "same camera"),
     (
         "believed",
@@ -206,8 +288,9 @@ WRONG = [
     ),
     ("whose", by_totals, "differences of totals"),
     ("whose", all_failures, "only what the change"),
-    ("whose", trusting, "unknown|drawing"),
-    ("allowed", packages, "runs text|pickles|harmless|carry along|belongs"),
+    ("whose", trusting, "lucky"),
+    ("whose", which_ones, "a number each"),
+    ("allowed", packages, "not packages"),
     ("allowed", forbidden, "gets through"),
     ("allowed", lambda *pair: half("name", *pair), "gets through: each name"),
     ("allowed", lambda *pair: half("module", *pair), "gets through"),
@@ -216,9 +299,22 @@ WRONG = [
     ("metres", little_endian, "other way round"),
     ("metres", no_near, "near plane"),
     ("metres", in_bytes, "ends at 255"),
+    ("metres", sixteen_bits, "65535"),
+    ("metres", hyperbolic, "no OpenGL"),
+    ("metres", overwriting, "changed the array"),
     ("audit", only_none, "frame itself"),
     ("audit", never_a_target, "some. earlier frame"),
     ("audit", any_later, "new gripper"),
+    ("audit", whenever_told, "too late"),
+    ("audit", as_before, "new gripper"),
+    ("audit", not_of_none, "None"),
+    ("units", lambda one, other, n: -np.array(right("units", one, other, n)), "way round"),
+    (
+        "units",
+        lambda *given: right("units", *given) * np.array([1, 1.96, 1.96]),
+        "half an interval",
+    ),
+    ("units", lambda *given: np.array(right("units", *given))[[0, 2, 1]], "two errors the other"),
     ("units", summed, "divide the root"),
     ("units", of_one, "both policies"),
     ("units", unpaired, "task by task"),

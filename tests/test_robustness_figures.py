@@ -8,9 +8,10 @@ import pytest
 
 pytest.importorskip("torch")
 
+from genima_lite.checks import course
+from genima_lite.checks.course import stored_rlbench
 from genima_lite.controller.checkpoint import load_controller
-from genima_lite.demos.inspection import inspect_dataset
-from genima_lite.demos.read import read_episode
+from genima_lite.demos.packed import packed_episodes
 from genima_lite.errors import UserError
 from genima_lite.evaluation.committed import Grid, committed_grid
 from genima_lite.evaluation.paper import PAPER
@@ -19,7 +20,9 @@ from genima_lite.viz.robustness_figures import (
     blame,
     blame_bars,
     changed_scene,
+    close_up,
     following_errors,
+    gripper_figure,
     misread,
     moved_cameras,
     paper_figure,
@@ -99,15 +102,32 @@ def test_changed_scenes_differ_in_looks():
     assert (changed_scene("push_button", 3).image("front") == clean).all()
 
 
-EPISODE = Path(__file__).parent / "data/rlbench_push_button"
-
-
-def test_rlbenchs_own_demonstration_is_read_with_the_frames_that_have_pictures():
-    folder = EPISODE / "push_button/variation0/episodes/episode0"
-    demo = read_episode(folder, frames=(0, 8, 16, 24, 32, 38))
-    assert len(demo) == 39
+def test_the_demonstration_of_notebook_08_is_rlbenchs_and_closes_the_gripper_at_its_end():
+    (episode,) = packed_episodes(stored_rlbench())
+    demo = episode.read()
+    assert (len(demo), episode.sentences()[0]) == (39, "push the maroon button")
     assert demo[8].image("wrist").shape == (64, 64, 3)
     assert [frame.gripper_open for frame in demo].index(0) == 30
-    moved = np.abs(np.diff([frame.joint_positions for frame in demo], axis=0)).max()
-    assert 0.01 < moved < 0.3
-    assert inspect_dataset(EPISODE)["problems"] != []  # pictures of six frames only, and it says so
+
+
+def test_where_no_repository_is_the_notebook_says_so(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(course, "__file__", str(tmp_path / "a/b/course.py"))
+    assert stored_rlbench() is None
+    assert "clone the repository" in capsys.readouterr().out
+
+
+def test_a_close_up_shows_the_piece_and_its_other_shape():
+    known, novel = (close_up("press_switch", 14003, names) for names in ((), ("novel_object",)))
+    assert known.shape == novel.shape == (160, 160, 3)
+    assert (known != novel).mean() > 0.05
+    red = (known[..., 0] > 150) & (known[..., 1] < 80)
+    assert np.abs(np.argwhere(red).mean(axis=0) - 80).max() < 40, "it lies in the middle"
+
+
+def test_lanes_show_where_the_gripper_is_closed_and_where_nothing_is_drawn():
+    figure = gripper_figure({"now": [1, 1, 0], "drawn": [1, np.nan, np.nan]})
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    bars = {name: bar for name, bar in zip(names, handles, strict=True) if name != "nothing drawn"}
+    hatches = {name: bar[0].get_hatch() for name, bar in bars.items()}
+    assert hatches["closed"] != hatches["open"]
+    assert [list(line.get_xdata()) for line in figure.axes[0].lines] == [[], [1, 2]]

@@ -76,12 +76,12 @@ def workspace(name: str) -> Path:
 
 
 def stored_rlbench() -> Path | None:
-    """Return the folder of a demonstration that RLBench made; say in a sentence if there is none.
+    """Return the folder of a demonstration that RLBench made, packed as `genima_lite.demos.packed`
+    says; say in a sentence if there is none.
 
     One comes with the repository, and not with the package.
     """
-    episode = "tests/data/rlbench_push_button/push_button/variation0/episodes/episode0"
-    folder = Path(__file__).resolve().parents[2] / episode
+    folder = Path(__file__).resolve().parents[2] / "tests/data/real_rlbench"
     if folder.is_dir():
         return folder
     print("No demonstration of RLBench here: clone the repository, and this cell reads one.")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from genima_lite.cameras import Camera, intrinsics_of
-from genima_lite.checks.verdict import CheckFailed, close, compare, expect, passed
+from genima_lite.checks.verdict import CheckFailed, called, close, compare, expect, passed
 from genima_lite.demos.images import encode_image
 from genima_lite.demos.pickler import dump_demo
 from genima_lite.observation import Demo, Observation
@@ -104,25 +104,54 @@ def check_kept(attempt: Attempt, seed: int = 0) -> None:
     found = attempt(clean.copy(), changed.copy(), np.random.default_rng(seed))
     triple = isinstance(found, tuple | list | np.ndarray) and len(found) == 3
     expect(triple, "return three numbers: the share, its lower and its upper end")
+    share = changed.sum() / clean.sum()
     mistakes = {
         "that is the rate in the changed scene: kept is relative to what was solved before": (
             changed.mean()
         ),
         "count every success in the changed scene, also where the clean one failed: else luck "
         "counts on one side only": (clean & changed).sum() / clean.sum(),
-        "that is what was lost": 1 - changed.sum() / clean.sum(),
+        "that is what was lost": 1 - share,
+        "that is in per cent: 1 is all of it": 100 * share,
+        "that is the difference of the rates: kept is their ratio": changed.mean() - clean.mean(),
+        "upside down: solved in changed scenes, divided by solved in clean ones": 1 / share,
     }
-    compare(found[0], changed.sum() / clean.sum(), mistakes, "successes changed by successes clean")
+    hint = (
+        "solved in changed scenes, divided by solved in clean ones, of the scenes as they are: "
+        "those drawn again are for the interval's ends only"
+    )
+    compare(found[0], share, mistakes, hint)
     expect(found[1] <= found[0] <= found[2], "the interval's lower end first, then the upper one")
     _check_pairs_stay(attempt, seed)
-    wanted = _bootstrapped(clean, changed)
-    hint = (
-        f"the interval is {found[1]:.2f} to {found[2]:.2f}; resampling scenes gives about "
-        f"{wanted[0]:.2f} to {wanted[1]:.2f}: as many scenes as there are, with replacement, and "
-        "the quantiles 0.025 and 0.975"
-    )
-    close(found[1:], wanted, hint, 0.04)
+    _check_ends(attempt, clean, changed, seed)
+    _check_no_formula(attempt, seed)
     passed("a share, and how far to trust it")
+
+
+def _check_ends(attempt: Attempt, clean: np.ndarray, changed: np.ndarray, seed: int) -> None:
+    """Check the interval's ends, each a mean over several generators, and how much they differ."""
+    generators = [np.random.default_rng([seed, number]) for number in range(8)]
+    ends = np.array([attempt(clean.copy(), changed.copy(), rng)[1:] for rng in generators])
+    low, high = ends.mean(axis=0)
+    wanted = _bootstrapped(clean, changed)
+    shown = f"the interval is {low:.3f} to {high:.3f}; resampling scenes gives about "
+    hint = (
+        f"{shown}{wanted[0]:.3f} to {wanted[1]:.3f}: as many scenes as there are, with "
+        "replacement, and the quantiles 0.025 and 0.975"
+    )
+    close((low, high), wanted, hint, 0.006)
+    hint = "draw with the `rng` that is given: another one gives other ends, a little"
+    expect((np.ptp(ends, axis=0) > 0).any(), hint)
+    expect(ends.std(axis=0).max() < 0.008, "the ends differ much each time: draw 2000 times")
+
+
+def _check_no_formula(attempt: Attempt, seed: int) -> None:
+    """Check an interval that is not symmetric, and one that reaches beyond 1."""
+    numbers = np.arange(24)
+    few = attempt(numbers < 16, numbers % 8 == 0, np.random.default_rng(seed))
+    expect(few[1] >= 0, "a share below 0? Take quantiles of the shares, no mean and deviation")
+    more = attempt(numbers % 2 == 0, numbers % 3 > 0, np.random.default_rng(seed))
+    expect(more[0] > 1 and more[2] > 1, "a share may be above 1: do not cut it off")
 
 
 def _check_pairs_stay(attempt: Attempt, seed: int) -> None:
@@ -136,7 +165,7 @@ def _check_pairs_stay(attempt: Attempt, seed: int) -> None:
 
 
 def _bootstrapped(clean: np.ndarray, changed: np.ndarray) -> np.ndarray:
-    rows = np.random.default_rng(99).integers(len(clean), size=(4000, len(clean)))
+    rows = np.random.default_rng(99).integers(len(clean), size=(20_000, len(clean)))
     return np.quantile(changed[rows].sum(1) / clean[rows].sum(1), [0.025, 0.975])
 
 
@@ -162,7 +191,7 @@ def check_believed(attempt: Attempt, seed: int = 0) -> None:
             assumed.unproject(pixel, wrong_depth)
         ),
     }
-    found = attempt(point.copy(), stands, assumed)
+    found = called(attempt, point, stands, assumed)
     wanted = assumed.unproject(pixel, depth)
     compare(found, wanted, mistakes, "project with one camera, unproject with the other", 1e-9)
     passed("where a policy believes to see it that knows its cameras by heart")
@@ -183,11 +212,19 @@ def check_whose(attempt: Attempt, seed: int = 0) -> None:
         "following": lost & before & ~after,
         "unknown": lost & ~before,
     }
+    numbers = all(np.ndim(each) == 0 for each in found.values())
+    expect(numbers, "count the episodes: a number each, not which ones")
     got = {name: int(found[name]) for name in wanted}
     failed = int((~changed).sum())
     expect(
         sum(got.values()) != failed or failed == int(lost.sum()),
         "count only what the change *cost*: episodes that were solved in the clean scene",
+    )
+    lucky = int((lost & after).sum())
+    expect(
+        got["drawing"] != lucky or lucky == int(wanted["drawing"].sum()),
+        "where true targets solve the changed scene and fail in the clean one, they were lucky: "
+        "that is unknown, not the drawing's fault",
     )
     by_rates = int(lost.sum()) - (int(before.sum()) - int(after.sum()))
     expect(
@@ -242,9 +279,11 @@ def check_allowed(attempt: Attempt, seed: int = 0) -> None:
         expect(answer is not None, "the function returned nothing: is there a `return`?")
         why = "NumPy 2 calls its core `numpy._core`" if "_core." in pair[0] else "its pickles do"
         expect(answer, f"RLBench's files need {'.'.join(pair)}: {why}")
-    for which in rng.permutation(len(EVIL)):
-        (module, name), why = EVIL[which]
+    for (module, name), why in EVIL:
         expect(not attempt(module, name), f"{module}.{name} gets through: {why}")
+    for module, _ in NEEDED:
+        name = f"new_in_{rng.integers(1000)}"
+        expect(not attempt(module, name), f"{module}.{name} gets through: allow names")
     _check_reads(attempt)
     passed("two classes and an array: all else stays outside")
 
@@ -273,7 +312,7 @@ def check_metres(attempt: Attempt, seed: int = 0) -> None:
     fraction = rng.uniform(0.1, 0.9, (4, 5)).astype(np.float32)
     pixels = encode_image(fraction, "depth")
     try:
-        found = attempt(pixels.copy(), near, far)
+        found = called(attempt, pixels, near, far)
     except OverflowError:
         raise CheckFailed("a byte ends at 255: make the pixels larger integers first") from None
     high, middle, low = np.moveaxis(pixels.astype(np.float64), -1, 0)
@@ -290,6 +329,12 @@ def check_metres(attempt: Attempt, seed: int = 0) -> None:
         "the fraction runs from near to far: `far - near` apart": near + share * far,
         "a byte ends at 255, and 65536 times it wrapped around: make integers first":
             near + wrapped * (far - near),
+        "sixteen bits end at 65535, and 65536 times the red byte is more: take larger integers":
+            near + (256 * middle + low) / (2**24 - 1) * (far - near),
+        "a byte has 256 values, 0 to 255: the red one counts 256 * 256 steps":
+            near + (255**2 * high + 255 * middle + low) / 255**3 * (far - near),
+        "no OpenGL here: the fraction is of the way in metres, nothing is divided by depth":
+            near * far / (far - share * (far - near)),
         "three bytes count to 2**24 - 1, and 65536 times the red one is most of it":
             near + high / 255 * (far - near),
     }  # fmt: skip
@@ -315,6 +360,11 @@ def check_audit(attempt: Attempt, seed: int = 0) -> None:
     def sparse(t: int, length: int) -> int:
         return min(30 * (t // 30 + 1), length - 1)
 
+    def late(t: int, length: int) -> int | None:
+        return min(t + 20, length - 1) if t >= 30 else None
+
+    opens = early.copy()
+    opens[-1] = 1
     cases: Iterable[tuple[Callable[..., Any], np.ndarray, list[int], list[int], str]] = (
         (plain, last, [length - 1], [], "the paper's rule, a gripper that closes last"),
         (reference, last, [length - 2, length - 1], [length - 1], "the reference code's rule, "
@@ -322,9 +372,18 @@ def check_audit(attempt: Attempt, seed: int = 0) -> None:
         (plain, early, [length - 1], [], "a gripper that closes in the middle"),
         (sparse, blink, [length - 1], [20], "targets every 30 frames, and a gripper that closes "
          "and opens between two of them"),
+        (late, early, [*range(30), length - 1], [30], "a rule that draws nothing before frame 30, "
+         "in which the gripper closes: who is told then is told too late"),
+        (reference, opens, [length - 2, length - 1], [length - 1], "the reference code's rule, a "
+         "gripper that closes in frame 30 and opens in the last one"),
     )  # fmt: skip
     for rule, gripper, idle, unseen, said in cases:
-        found = attempt(rule, gripper.copy())
+        try:
+            found = attempt(rule, gripper.copy())
+        except TypeError as error:
+            if "NoneType" not in str(error):
+                raise
+            raise CheckFailed("a rule may return None: look for it before comparing") from None
         pair = isinstance(found, tuple | list) and len(found) == 2
         expect(pair, "return two lists: frames without a target ahead, and changes not told")
         got = [sorted(int(each) for each in part) for part in found]
@@ -334,9 +393,11 @@ def check_audit(attempt: Attempt, seed: int = 0) -> None:
         expect(got[0] == idle, wrong)
         changes = (np.flatnonzero(np.diff(gripper)) + 1).tolist()
         wrong = f"{said}: not told in time are {unseen}, not {got[1]} (changes: {changes})"
-        if set(got[1]) - set(unseen):
+        if got[1] and [each + 1 for each in got[1]] == unseen:
+            wrong += ". The change is in the first frame that differs: np.diff counts from there"
+        elif set(got[1]) - set(unseen):
             wrong += ". It is enough if *some* earlier frame's target has the new gripper"
-        if set(unseen) - set(got[1]):
+        elif set(unseen) - set(got[1]):
             wrong += ". A target counts that lies at or after the change and has the new gripper"
         expect(got[1] == unseen, wrong)
     passed("nothing happens that no picture announced")
@@ -351,10 +412,19 @@ def check_units(attempt: Attempt, seed: int = 0) -> None:
     triple = isinstance(found, tuple | list | np.ndarray) and len(found) == 3
     expect(triple, "return three numbers: the mean difference, and two standard errors")
     gap = one - other
-    close(found[0], gap.mean(), "the mean of the first's rates minus the mean of the other's")
-    variance = one * (100 - one) + other * (100 - other)
-    fixed = np.sqrt((variance / n).sum()) / 25
     mistakes = {
+        "the other way round: `one - other`": -gap.mean(),
+        "per cent in, per cent out: do not divide by 100": gap.mean() / 100,
+    }
+    hint = "the mean of the first's rates minus the mean of the other's"
+    compare(found[0], gap.mean(), mistakes, hint)
+    variance = one * (100 - one) + other * (100 - other)
+    fixed, such = np.sqrt((variance / n).sum()) / 25, gap.std(ddof=1) / 5
+    mistakes = {
+        "that is a variance: an error is its root": fixed**2,
+        "that is half an interval: return the standard error itself": 1.96 * fixed,
+        "each rate is of n episodes: divide its variance by n": fixed * np.sqrt(n),
+        "the two errors the other way round: these tasks first, then tasks like these": such,
         "the variance of a mean: divide the root of the *sum* by the number of tasks": (
             np.sqrt((variance / n).sum())
         ),
@@ -375,5 +445,5 @@ def check_units(attempt: Attempt, seed: int = 0) -> None:
             np.sqrt((one.var(ddof=1) + other.var(ddof=1)) / 25)
         ),
     }
-    compare(found[2], gap.std(ddof=1) / 5, mistakes, "the standard error of the differences' mean")
+    compare(found[2], such, mistakes, "the standard error of the differences' mean")
     passed("two questions, two errors")

@@ -11,11 +11,12 @@ import numpy as np
 from genima_lite import panda
 from genima_lite.cameras import Camera
 from genima_lite.controller.follow import predict_actions
-from genima_lite.envs.api import EnvSpec, make_env
+from genima_lite.envs.api import EnvSpec, HasObjects, make_env, require
 from genima_lite.observation import Observation
 from genima_lite.targets.expert_targets import ExpertTargets
 from genima_lite.tiling import TILE_ORDER
 from genima_lite.viz.figure import JOINT_COLOURS, QUIET_COLOUR, Figure, literal
+from genima_lite.viz.target_pictures import cut_out
 
 if TYPE_CHECKING:
     from genima_lite.controller.act import ACT
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 CLEAN = "clean"
 MOVED = "camera_pose"
 """The condition without a change, and the perturbation that moves the cameras in the room."""
+
+_LARGE = 480
+"""Pixels of a view of which a third is shown."""
 
 
 def changed_scene(
@@ -47,14 +51,30 @@ def changed_scene(
     return seen
 
 
+def close_up(
+    task: str, seed: int, names: Sequence[str] = (), camera: str = "left_shoulder"
+) -> np.ndarray:
+    """Return (H, H, 3) uint8, what a task is about at an episode's start, cut out of a view.
+
+    Raises:
+        UserError: an unknown task or perturbation.
+    """
+    env = make_env(EnvSpec(task, (camera,), _LARGE, perturbations=tuple(names)))
+    env.reset(seed=seed)
+    seen, pieces = env.observation, require(env, HasObjects, "a close-up").objects()
+    env.close()
+    middle, _ = Camera.from_observation(seen, camera).project(next(iter(pieces.values())))
+    return cut_out(seen.image(camera), middle, _LARGE // 3)
+
+
 def moved_cameras(task: str, seed: int, strength: float) -> dict[str, tuple[Camera, Camera]]:
     """Return by camera in the room where it stands when moved, and where it stood before."""
-    names = tuple(name for name in TILE_ORDER if name != "wrist")
-    moved = changed_scene(task, seed, (MOVED,), strength, 64, names)
-    clean = changed_scene(task, seed, (), 1.0, 64, names)
+    moved = changed_scene(task, seed, (MOVED,), strength, 64, ())  # matrices need no pictures
+    clean = changed_scene(task, seed, (), 1.0, 64, ())
     return {
         name: (Camera.from_observation(moved, name), Camera.from_observation(clean, name))
-        for name in names
+        for name in TILE_ORDER
+        if name != "wrist"
     }
 
 
@@ -151,6 +171,34 @@ def blame_bars(counts: Mapping[str, Mapping[str, int]], of: int) -> Figure:
     return figure.saying(
         "Episodes lost under each change, split into: " + ", ".join(names) + "; a pattern each"
     )
+
+
+def gripper_figure(rules: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw whether a gripper is open in each frame, a lane a rule; NaN where nothing is drawn.
+
+    Args:
+        rules: by name, 1 (open) or 0 by frame.
+    """
+    figure = Figure(figsize=(6.4, 0.42 * len(rules) + 1.0), layout="constrained")
+    axes = figure.add_subplot()
+    kinds = {"open": (1, JOINT_COLOURS[4], ""), "closed": (0, JOINT_COLOURS[1], "///")}
+    for place, states in enumerate(rules.values()):
+        for said, (value, colour, hatch) in kinds.items():
+            frames = np.flatnonzero(np.asarray(states) == value)
+            style: dict[str, Any] = {"color": colour, "hatch": hatch, "edgecolor": "white"}
+            rows = np.full(len(frames), place)
+            axes.barh(rows, 1.0, 0.6, frames - 0.5, label="" if place else said, lw=0.4, **style)
+        nothing = np.flatnonzero(np.isnan(states))
+        axes.plot(nothing, np.full(len(nothing), place), "x", color=QUIET_COLOUR, ms=5,
+                  label="" if place < len(rules) - 1 else "nothing drawn")  # fmt: skip
+    axes.set_yticks(range(len(rules)), [literal(name) for name in rules], fontsize=9)
+    axes.set(ylim=(len(rules) - 0.5, -0.5), xlim=(-1, max(map(len, rules.values()))))
+    axes.set_xlabel("frame", fontsize=9)
+    axes.tick_params(labelsize=8.5)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    figure.legend(loc="outside upper center", ncols=3, fontsize=8.5, frameon=False)
+    lanes = ", ".join(rules)
+    return figure.saying(f"Gripper open, closed or not drawn by frame, a lane each: {lanes}")
 
 
 def paper_figure(

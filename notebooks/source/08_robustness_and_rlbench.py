@@ -15,7 +15,7 @@
 #
 # | | |
 # |---|---|
-# | time to read and solve | about 110 minutes |
+# | time to read and solve | about 115 minutes |
 # | time to run | about two minutes on two cores; a GPU makes no difference |
 # | reads | the shipped models in `data/genima` and `data/act`, a committed grid in `data/results`, a demonstration in `tests/data` |
 # | writes | nothing |
@@ -31,7 +31,8 @@ rng = begin(seed=0)
 # %% [markdown]
 # ## 1 · The same scene, otherwise
 #
-# Eight changes, each alone and then all at once. The pieces of the task stand where they stood.
+# Eight changes, each alone and then all at once. The pieces of the task stand where they stood. (The front camera sees
+# this chest from behind; its drawers come in section 4.)
 
 # %%
 import numpy as np
@@ -51,8 +52,21 @@ picture_grid(shown, columns=5, each=1.6).saying(
 )
 
 # %% [markdown]
-# Now with the diffusion model's eyes. Switch changes on and off: left what it sees, right what it draws. Which spheres
-# go first? Find two changes that do nothing alone and hurt together.
+# How much is that? The picture shows strength 1. Where The Colosseum has a range, it is the one below:
+#
+# | change | at strength 1 |
+# |---|---|
+# | background texture | a random picture on all walls, another one on the floor |
+# | camera pose | each camera but the wrist's turned by up to 0.05 rad about each axis, moved by up to 10 cm along each |
+# | distractors | up to four things on the table, beside the pieces and the arm's way |
+# | light | the lamps' colour drawn anew, from 0 to 0.5 in each channel |
+# | novel object | another shape of the task's piece, in colours of its own |
+# | object color | each part of each piece in a random one of RLBench's twenty colours |
+# | object texture | each part of each piece with one of six random patterns |
+# | table texture | a random picture over the table's top |
+#
+# What the sentence names by its colour keeps it. Now with the diffusion model's eyes. Switch changes on and off: left
+# what it sees, right what it draws. Which sphere goes first? Is there a pair of changes that hurts more than both alone?
 
 # %%
 from genima_lite.policies.api import PolicyFactory
@@ -69,9 +83,12 @@ change_scene(genima.agent, "open_drawer", seed=14001, shown="table_texture")
 # %% [markdown] exercise="twin" difficulty=2 minutes=12
 # ### Exercise 1: Twins
 #
-# `place(rng)` places the pieces; `changes` has, by name, functions that draw a change at full strength. Return the
-# placement, and by name each change times `strength`. Whatever is switched on, and however strongly, the pieces
-# must stand in the same places, and each change must be the same one.
+# `place(rng)` draws where the pieces stand, an array. `changes` holds functions by name; each takes a generator, too, and draws
+# its change at full strength, an array. Return where the pieces stand, and a dictionary: by name, what was drawn times
+# `strength`.
+#
+# Two calls with one seed must agree in whatever both have. The pieces stand where they stood, whatever is switched on and
+# however strongly; and a change is the same one alone, in company, and in any order.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -115,44 +132,47 @@ check_twin(twin, seed=1)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-from genima_lite.envs.api import EnvSpec, HasObjects, make_env, require
+from genima_lite.envs.api import EnvSpec, make_env
 
 places = {}
 for name, names in conditions.items():
     env = make_env(EnvSpec("open_drawer", cameras=(), perturbations=names))
     env.reset(seed=7)
-    objects = require(env, HasObjects, "comparing twins").objects()
-    places[name] = {piece: at for piece, at in objects.items() if "distractor" not in piece}
+    objects = env.objects().items()  # x, y, z in metres by name
+    places[name] = {piece: at for piece, at in objects if "distractor" not in piece}
     env.close()
 for name, found in places.items():
     away = max(np.abs(found[each] - places["clean"][each]).max() for each in places["clean"])
     print(f"{name:20s} pieces moved by {1000 * away:.1f} mm")
 
 # %% [markdown]
-# The library's version is `Perturbed.apply` in `genima_lite/envs/bench/perturbed.py`.
+# So it is in the library, where `Perturbed.apply` in `genima_lite/envs/bench/perturbed.py` does what you have written.
 #
 # ## 2 · Who survives?
 #
-# A small grid first, live. With so few episodes it shows that things run, and nothing else.
+# A small grid first, live. Each policy is loaded once and meets its twins. With so few episodes it shows that things run,
+# and nothing else.
 
 # %%
 from genima_lite.evaluation.rollout import evaluate
 from genima_lite.evaluation.statistics import summarize
 from genima_lite.viz.report_figures import success_figure
 
-episodes = 1 if fast() else 4
-live = {}
-for policy in ("genima", "act"):
-    live[policy] = {}
+loaded = {"genima": genima, "act": PolicyFactory("act")("push_button")[1]}
+episodes, live = 1 if fast() else 4, {}
+for name, policy in loaded.items():
+    live[name] = {}
     for change in ("clean", "distractors", "table_texture"):
-        make = PolicyFactory(policy, perturbations=conditions[change])
-        results = list(evaluate(make, ["push_button"], episodes, seed=9000))
-        live[policy][change] = summarize(results)["push_button"]
+        spec = PolicyFactory(name, perturbations=conditions[change]).spec("push_button")
+        scene = make_env(spec), policy
+        results = list(evaluate(lambda task, scene=scene: scene, ["push_button"], episodes, 9000))
+        live[name][change] = summarize(results)["push_button"]
 success_figure(live).saying("push_button live: two policies in clean and in two changed scenes")
 
 # %% [markdown]
 # Now the committed grid: three policies, eight tasks, twenty scenes each, every condition on the *same* scenes. It is kept
-# episode by episode, so we can ask it things that nobody asked when it was run.
+# episode by episode, so we can ask it things that nobody asked when it was run. The oracle is our controller with *true*
+# targets in place of drawn ones.
 
 # %%
 from genima_lite.evaluation.committed import committed_grid
@@ -169,15 +189,16 @@ success_figure(rates).saying("Success of genima, act and oracle in clean and cha
 # Before you read on: which change would you have called the hardest? Which policy would you buy, and for which room?
 #
 # Rates under a change mix two things: how good a policy is, and how much it suffers. **Kept** separates them: solved in the
-# changed scenes, divided by solved in the clean ones. It is a ratio of two uncertain numbers. Wilson's formula
-# is of no use here, and the two numbers are not independent: they come from the same scenes.
+# changed scenes, divided by solved in the clean ones. (It can be above 1: some scenes fail when clean and not when
+# changed.) It is a ratio of two uncertain numbers. Wilson's formula (notebook 07) is for one, and these two are not even
+# independent: they come from the same scenes.
 
 # %% [markdown] exercise="kept" difficulty=2 minutes=12
 # ### Exercise 2: What is left, and how sure is that?
 #
-# Row i of both arrays is the same scene. Return the share kept and the ends of its 95 % interval by the **bootstrap**:
-# 2000 times, draw as many scenes as there are, with replacement, and compute the share; then take the quantiles 0.025
-# and 0.975.
+# Row i of both arrays is the same scene. Return the share kept (1 is all of it), and the lower and upper end of its 95 %
+# interval by the **bootstrap**: 2000 times, draw with `rng` as many scenes as there are, with replacement, and compute
+# the share of these; of the 2000 shares take the quantiles 0.025 and 0.975.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -228,16 +249,19 @@ success_figure(left, label="of what was solved in clean scenes, kept (%)").sayin
 )
 
 # %% [markdown]
-# The oracle, our controller with *true* targets, keeps nearly all under every single change: it looks at spheres and
-# ignores what they lie on, because it was trained on random backgrounds. Whatever Genima loses, it loses while drawing.
-# Mostly. For each *episode* that can be said exactly.
+# The oracle keeps nine tenths or more under every single change: its controller looks at spheres and ignores what they lie
+# on, because it was trained on random backgrounds. So whatever Genima loses, it should lose while drawing. Twins allow to
+# ask that of every single *episode*.
 
-# %% [markdown] exercise="whose" difficulty=2 minutes=10
+# %% [markdown] exercise="whose" difficulty=2 minutes=8
 # ### Exercise 3: Eye or hand?
 #
-# Take the episodes that a change cost: solved in the clean scene, not in the changed one. Return how many are due to the
-# **drawing** (true targets solve that very scene, clean and changed), to the **following** (true targets solve it
-# clean and not changed), and how many are **unknown** (true targets fail even in the clean one).
+# Take the episodes that a change cost: solved in the clean scene, not in the changed one. Return a dictionary of how many
+# are due to
+#
+# - `"drawing"`: with true targets that very scene is solved, clean and changed;
+# - `"following"`: with true targets it is solved clean, and not changed;
+# - `"unknown"`: with true targets it fails even when clean.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -279,26 +303,33 @@ check_whose(whose, seed=1)
 from genima_lite.viz.robustness_figures import blame, blame_bars
 
 counts = {name: blame(grid, "genima", name) for name in grid.conditions[1:]}
+clean = grid.solved("genima", "clean")
+won = {name: int((~clean & grid.solved("genima", name)).sum()) for name in counts}
+print("solved in the changed scene only:", ", ".join(f"{name} {n}" for name, n in won.items()))
 blame_bars(counts, of=len(grid.solved("genima", "clean")))
 
 # %% [markdown]
+# The printed line is the control. If a change did nothing at all, as many episodes would be won as lost, by chance (notebook
+# 07's sign test). A bar that is not much longer than its number does not say whose fault anything is.
+#
 # ## 3 · Moved cameras: whose fault is it?
 #
-# Moved cameras are not like the other changes. A sphere that is drawn perfectly in a *moved* view lies at other pixels, and a
-# controller that knows its cameras by heart reads other places out of it. Nobody drew wrongly, nobody followed wrongly:
-# they disagree about where the camera stands.
+# Moved cameras are not like the other changes. A sphere that is drawn perfectly in a *moved* view lies at other pixels. A
+# controller that knows its cameras by heart reads another place in space out of these pixels. Nobody drew wrongly, nobody
+# followed wrongly: they disagree about where the camera stands.
 
-# %% [markdown] exercise="believed" difficulty=2 minutes=10
+# %% [markdown] exercise="believed" difficulty=2 minutes=6
 # ### Exercise 4: What the controller believes
 #
-# A camera `stands` somewhere; the controller assumes another one, `assumed`. Return where it believes a point to be, if it
-# reads the pixel and the depth (it knows how large a sphere is) and unprojects them.
+# `stands` is the camera that takes the picture, where it stands now; `assumed` is the camera that the controller has in its
+# head. It reads a point's pixel in the picture, and its depth (it knows how large a sphere is), and unprojects them.
+# Return where it believes the point to be.
 #
 # `camera.project(point)` returns pixel and depth; `camera.unproject(pixel, depth)` returns a point.
 #
 # <details><summary>Hint</summary>
 #
-# Two steps. Which of the two cameras took the picture, and which one is in the controller's head?
+# Two steps, one with each camera. Which one comes first?
 # </details>
 
 
@@ -329,20 +360,22 @@ from genima_lite.viz.learning import curves_figure
 from genima_lite.viz.robustness_figures import misread
 
 strengths = [0.0, 0.25, 0.5, 0.75, 1.0]
-point = np.array([0.3, 0.0, 0.9])
-read = {
-    name: [1000 * misread("push_button", 14001, strength, point)[name] for strength in strengths]
-    for name in ("front", "left_shoulder", "right_shoulder")
-}
+point = np.array([0.3, 0.0, 0.9])  # above the table
+away = [misread("push_button", 14001, strength, point) for strength in strengths]
+read = {name: [1000 * each[name] for each in away] for name in away[0]}
 curves_figure(
     read, strengths, ("strength of the change of cameras", "a point is misread by (mm)")
 ).saying("How far a point is misread through each camera, as cameras move: growing about linearly")
 
 # %% [markdown]
-# The cure is not more training data but a sentence: *tell* the controller where the cameras stand. An observation has their
-# matrices. The library finds the spheres in the moved views, fits the posture that has its spheres there, and draws that
-# posture as the known cameras would see it (`genima_lite/controller/viewpoint.py`). Here with true targets, in several scenes,
-# one decision each; the same controller, with and without being told.
+# The cure is not more training data but information: *tell* the controller where the cameras stand. An observation has
+# their matrices. With them the library (`genima_lite/controller/viewpoint.py`)
+#
+# 1. finds the spheres in the moved views;
+# 2. looks for the joint angles with which an arm's spheres would be seen just there;
+# 3. draws the spheres of these joint angles once more, as the cameras that the controller knows would see them.
+#
+# Here with true targets, one decision in each of several scenes; the same controller, told and not told.
 
 # %%
 from genima_lite.viz.robustness_figures import following_errors
@@ -351,7 +384,7 @@ scenes = [14001 + 2 * i for i in range(1 if fast() else 6)]
 at = (0.0, 0.5, 1.0) if fast() else (0.0, 0.33, 0.66, 1.0)
 errors = np.array(
     [[following_errors(genima.model, "push_button", s, k) for s in scenes] for k in at]
-)
+)  # (strengths, scenes, 2) metres: told, not told
 told, untold = 1000 * np.median(errors, axis=1).T
 curves_figure(
     {"told where cameras stand": told, "not told": untold},
@@ -364,11 +397,12 @@ worst = 1000 * errors[:, :, 0].max()
 print(f"told, at worst: {worst:.0f} mm in {errors[:, :, 0].size} decisions")
 
 # %% [markdown]
-# If the worst is far above the median you have met the fit's own failure: from views in which hardly a sphere shows it may
-# find another posture that has its spheres there. A median hides it, an arm does not.
+# The worst counts: a median hides it, an arm does not. Where few spheres show in the views, quite another posture may fit them,
+# and step 2 ends in the one that is nearest to where it begins. So it begins twice, where the arm is and where the network
+# alone would lead, and keeps the better end.
 #
-# And the baseline, ACT? It cannot be told: there is no place in it where a camera's matrix would go in. But it was
-# never *taught* cameras by heart through spheres either. What does the grid say?
+# And the baseline, ACT? It cannot be told: its network has no input for a camera's matrix, and it follows no spheres that
+# one could draw again. What does the grid say, in which `genima` and `oracle` are told?
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -382,10 +416,11 @@ print(f"only genima solves {against.won}, only act {against.lost}, p = {against.
 # %% [markdown]
 # ## 4 · Other objects
 #
-# Another shape of the very thing: a mug without a handle, a drawer with knobs. The sentence stays, what the fingers take stays,
-# the pixels do not.
+# Another shape of the very thing. The sentence stays, and so does the place that the fingers take; the pixels do not.
 
 # %%
+from genima_lite.viz.robustness_figures import close_up
+
 things = {
     "cup": "pick_up_cup",
     "drawer": "open_drawer",
@@ -396,10 +431,14 @@ things = {
 pairs = {}
 for change, names in (("known", ()), ("novel", ("novel_object",))):
     for thing, task in things.items():
-        pairs[f"{change} {thing}"] = changed_scene(task, 14003, names).image("front")
+        pairs[f"{change} {thing}"] = close_up(task, 14003, names)
 picture_grid(pairs, columns=5, each=1.75).saying(
-    "Five tasks from the front, above with the known object, below with one of another shape"
+    "Five tasks' pieces from close by, above the known ones, below others of another shape"
 )
+
+# %% [markdown]
+# New shapes have colours of their own, so this change holds a bit of another one. Look up *object color* in the figures
+# above: is it the shape that hurts?
 
 # %%
 by_task = {
@@ -410,22 +449,24 @@ success_figure(by_task).saying("Success with novel objects by task, genima and a
 
 # %% [markdown]
 # Twenty episodes a task: the intervals are wide, and eight tasks are eight chances to find a "significant" one. Which of these
-# differences would you bet on? (The paper reports that Genima's drawings carry over to novel objects. Its base model has seen
-# half of the internet; ours has seen sixteen thousand scenes of eight tasks' pieces.)
+# differences would you bet on? (The paper reports that Genima's drawings carry over to novel objects. Its base model was
+# trained on pictures of all kinds from the web; ours on 16,384 scenes of these eight tasks' pieces, as `docs/results.md` says.)
 #
-# Look at failures, not at rates: an episode in a changed scene. What was seen, drawn, true, and what was seen after the arm
-# had executed the decision.
+# Look at failures, not at rates. The grid names an episode that each change cost; we run it again. What was seen, drawn and
+# true, and what was seen when the arm had executed the decision?
 
 # %%
 from genima_lite.evaluation.recording import Recorder
 from genima_lite.evaluation.rollout import run_episode
 from genima_lite.viz.closing import browse_failures
 
-recordings = []
+task, recordings = "press_switch", []
 for change in ("table_texture",) if fast() else ("table_texture", "object_color", "novel_object"):
-    scene, policy = PolicyFactory("genima", perturbations=(change,))("pick_up_cup")
+    solved = (grid.outcomes["genima"][name][task] for name in ("clean", change))
+    i = list(zip(*solved, strict=True)).index(("1", "0"))  # solved clean, failed changed
+    scene = make_env(PolicyFactory("genima", perturbations=(change,)).spec(task))
     recorder = Recorder("genima", each=1)
-    run_episode(scene, policy, 14005, 0, recorder)
+    run_episode(scene, genima, grid.seeds[i], i % scene.variations, recorder)
     recordings += recorder.recordings
 browse_failures(recordings)
 
@@ -468,12 +509,19 @@ class Reader(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-# %% [markdown] exercise="allowed" difficulty=2 minutes=12
+# %% [markdown] exercise="allowed" difficulty=2 minutes=8
 # ### Exercise 5: The doorman
 #
-# A demonstration of RLBench names `Demo` from `rlbench.demo`, `Observation` from `rlbench.backend.observation`, and what NumPy
-# needs to rebuild an array: `ndarray` and `dtype` from `numpy`, and `_reconstruct` from `multiarray` in NumPy's core, which
-# is called `numpy.core` in NumPy 1 and `numpy._core` in NumPy 2. Return whether a name may pass.
+# A demonstration of RLBench names two classes and what NumPy needs to rebuild an array. `find_class` gets them as
+#
+# | `module` | `name` |
+# |---|---|
+# | `rlbench.demo` | `Demo` |
+# | `rlbench.backend.observation` | `Observation` |
+# | `numpy` | `ndarray`, `dtype` |
+# | `numpy.core.multiarray` (written with NumPy 1) or `numpy._core.multiarray` (NumPy 2) | `_reconstruct` |
+#
+# Return whether a name may pass.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -511,20 +559,26 @@ check_allowed(allowed, seed=1)
 # enough against somebody who only wants to fill your memory; the library therefore reads pickles as data, with a machine
 # of its own that can call nothing (`genima_lite/demos/machine.py`).
 
+# %% [markdown]
+# The repository has one demonstration that RLBench's own expert recorded in CoppeliaSim, packed to be small: the pickle
+# compressed, the pictures as films of 64 pixels a view. Robot, task and code are RLBench's; table, walls and lights are
+# a stand-in (`tests/data/real_rlbench/README.md`).
+
 # %%
 from genima_lite.checks.course import stored_rlbench
-from genima_lite.demos.read import read_episode, read_sentences
+from genima_lite.demos.packed import packed_episodes
 
-stored = stored_rlbench()  # made by RLBench's own expert in CoppeliaSim
+stored = stored_rlbench()
 if stored:
-    demo = read_episode(stored, frames=(0, 8, 16, 24))
-    said = read_sentences(stored)[0]
-    print(f"{len(demo)} frames at 20 Hz; “{said[0]}”")
+    (episode,) = packed_episodes(stored)
+    demo, said = episode.read(), episode.sentences()[0]
+    print(f"{len(demo)} frames at 20 Hz; “{said}”")
     print("gripper closes in frame", int(np.argmin([each.gripper_open for each in demo])))
 
 # %% [markdown]
 # And now the experiment that this notebook was written for. The shipped model has never seen RLBench: another simulator, another
-# renderer, another room, a button of another shape. It is told the sentence, and draws.
+# renderer, another room, a button of another shape. It is told the sentence, and draws. (Purple is the wrist's sphere, green
+# the elbow's, red the base's; the gripper's is cyan when it is open, and yellow when it is closed.)
 
 # %%
 from IPython.display import display
@@ -537,10 +591,10 @@ if stored:
     for t in (0, 16, 24):
         views = {camera: demo[t].image(camera) for camera in TILE_ORDER}
         true = draw_targets(demo, t, TILE_ORDER)
-        drawn = genima.agent.draw(views, said[0], seed=0)
+        drawn = genima.agent.draw(views, said, seed=0)
         across[f"RLBench, frame {t}"] = tile(views)
-        across[f"drawn by genima-lite, frame {t}"] = tile(drawn)
-        across[f"true for {t}: frame {true.target}"] = tile(true.views)
+        across[f"drawn on frame {t}"] = tile(drawn)
+        across[f"true for {t}: joints of {true.target}"] = tile(true.views)
     display(
         picture_grid(across, columns=3, each=2.5).saying(
             "Three frames of RLBench's push_button in a row each: four views, drawn spheres, true spheres"
@@ -548,14 +602,15 @@ if stored:
     )
 
 # %% [markdown]
-# One button, one demonstration: a picture, no result. What would you have to run to make it one? (`genima-lite score --demos
-# FOLDER` scores drawings on any number of demonstrations in RLBench's layout.)
+# Compare sphere by sphere and view by view: which are in place, which are missing, and in which view do you miss the gripper's
+# most? One button, one demonstration: a picture, no result. What would you have to run to make it one? (`genima-lite score
+# --demos FOLDER` scores drawings on any number of demonstrations in RLBench's layout.)
 
 # %% [markdown] exercise="metres" difficulty=1 minutes=8
 # ### Exercise 6: Sixteen million steps
 #
-# RLBench stores depth as a colour picture: a fraction between the near and the far plane, times $2^{24} - 1$, as three bytes, the
-# **high** one in red, the low one in blue. Return metres.
+# RLBench stores depth as a colour picture: a fraction of the way, in metres, from the near to the far plane (0 at the near
+# one, 1 at the far one), times $2^{24} - 1$, as three bytes, the **high** one in red, the low one in blue. Return metres.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -596,41 +651,57 @@ from PIL import Image
 from genima_lite.cameras import Camera, depth_in_metres
 from genima_lite.demos.images import decode_image, encode_image
 
+
+def halved(picture: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(picture).resize((64, 64), Image.Resampling.BILINEAR))
+
+
 env = make_env(EnvSpec("open_drawer", ("front",), 128, depth=True))
 env.reset(seed=7)
-seen = env.observation
-camera, pixels = Camera.from_observation(seen, "front"), encode_image(seen.front_depth, "depth")
-half = [np.asarray(Image.fromarray(pixels).resize((64, 64), Image.Resampling.BILINEAR))]
-half.append(
-    np.asarray(Image.fromarray(seen.front_depth).resize((64, 64), Image.Resampling.BILINEAR))
+camera = Camera.from_observation(env.observation, "front")
+fraction, planes = env.observation.front_depth, (camera.near, camera.far)
+pixels = encode_image(fraction, "depth")
+right = depth_in_metres(halved(fraction), *planes)
+off = np.abs(depth_in_metres(decode_image(halved(pixels), "depth"), *planes) - right)
+print(
+    f"one step of red is {(camera.far - camera.near) / 256:.4f} m; largest error {off.max():.4f} m"
 )
-bytewise = depth_in_metres(decode_image(half[0], "depth"), camera.near, camera.far)
-right = depth_in_metres(half[1], camera.near, camera.far)
-picture_grid(
-    {
-        "as stored": pixels,
-        "decoded, then resized (m)": right,
-        "resized, then decoded: wrong by (m)": np.abs(bytewise - right),
-    },
-    each=2.6,
-).saying("A depth picture as stored, decoded in metres, and the error of resizing its bytes")
+shown = {
+    "as stored": pixels,
+    "decoded, then halved (m)": right,
+    "halved first: off by (m)": off,
+}
+picture_grid(shown, each=2.6).saying(
+    "A depth picture as stored, decoded in metres, and the error of resizing its bytes"
+)
 
 # %% [markdown]
+# Where you halve bytes one by one, nothing is carried from one to the next, and of sixteen million steps 256 are left.
+#
 # ## 6 · t + K at an episode's end
 #
-# Genima draws the joints of frame $t + K$. Near the end there is no such frame. The paper's rule takes the last one: $\min(t + K,
-# T - 1)$. The reference code stops one earlier, at $T - 2$, and draws nothing on the last two frames. One frame of fifty
-# milliseconds: does it matter?
+# Genima draws the joints of frame $t + K$, with $K = 20$. In the last second of an episode of $T$ frames there is no such frame.
+# The paper's rule takes the last one there is: $\min(t + K, T - 1)$. The reference code stops one earlier, at $T - 2$, and
+# draws nothing on the last two frames. One frame of fifty milliseconds: does it matter?
 
 # %% [markdown] exercise="audit" difficulty=3 minutes=15
 # ### Exercise 7: An audit
 #
-# `rule(t, length)` returns the target of frame t, or `None` if nothing is drawn. `gripper` is 1 (open) or 0 in each frame. Return
-# two lists:
+# `gripper` is 1 (open) or 0 (closed) in each of the T frames. `rule(t, T)` returns the number of the frame that is drawn as
+# the target of frame t, or `None` if nothing is drawn. Return two lists of frame numbers:
 #
-# - frames **without a target ahead**: nothing is drawn, or a frame that is not later than t;
-# - frames at which the gripper **changes and nobody is told**: no earlier frame has a target at or after the change that shows the
-#   new gripper.
+# - **no target ahead**: frames t on which nothing is drawn, or a frame that is not later than t;
+# - **changed untold**: frames c in which the gripper is another than in c - 1, and nobody was told. Told means: some frame
+#   *before* c has a target that lies at c or later and shows the gripper as it is at c.
+#
+# For example T = 6, a gripper of `1 1 1 1 1 0`, and the rule "the frame after next, never beyond 4, nothing on 4 and 5":
+#
+# | frame | 0 | 1 | 2 | 3 | 4 | 5 |
+# |---|---|---|---|---|---|---|
+# | gripper | 1 | 1 | 1 | 1 | 1 | 0 |
+# | its target | 2 | 3 | 4 | 4 | none | none |
+#
+# There `audit` returns `[4, 5], [5]`: the gripper closes in frame 5, and no target is 5.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -673,26 +744,23 @@ check_audit(audit, seed=1)
 # on a bench where it takes none, it would cost whole tasks. An audit like this is ten lines and finds it before any training does.
 
 # %%
-from IPython.display import display
-
 from genima_lite.targets.horizon import target_frame
+from genima_lite.viz.robustness_figures import gripper_figure
 
 if stored:
     gripper = np.array([each.gripper_open for each in demo])
-    end = int(np.argmin(gripper)) + 1  # an episode that ends as the gripper closes
-    frames = np.arange(end)
-    papers = [gripper[target_frame(t, end)] for t in frames]
-    stopped = [gripper[min(t + 20, end - 2)] for t in frames[: end - 2]]
-    rules = {"gripper now": gripper[:end], "as drawn, paper's rule": papers}
-    rules["as drawn, stopped at T - 2"] = [*stopped, np.nan, np.nan]
+    end = int(np.argmin(gripper)) + 1  # as if the episode ended when the gripper closes
+    papers = [gripper[target_frame(t, end)] for t in range(end)]
+    stopped = [gripper[min(t + 20, end - 2)] for t in range(end - 2)] + [np.nan, np.nan]
     display(
-        curves_figure(rules, frames, ("frame of RLBench's push_button", "gripper open")).saying(
-            "The gripper over frames: now, drawn by the paper's rule, and never closed by the other"
+        gripper_figure(
+            {"gripper": gripper[:end], "drawn, to T - 1": papers, "drawn, to T - 2": stopped}
         )
     )
 
 # %% [markdown]
-# (The cut at keyframes, notebook 02, is this library's own answer to a related question: what if the change comes *before* $t + K$?)
+# RLBench's demonstration, cut off where the gripper closes: a rule that ends at $T - 2$ never shows a closed gripper. (The cut at
+# keyframes, notebook 02, is this library's own answer to a related question: what if the change comes *before* $t + K$?)
 #
 # ## 7 · The paper's 25 rows, and ours
 #
@@ -725,19 +793,22 @@ ours = {task: grid.row("genima", "clean", task) for task in grid.settings["tasks
 paper_figure(PAPER, ours)
 
 # %% [markdown]
-# Beside, not against: our bench has other physics and other pictures, and ours was trained on eight tasks of the 25 alone.
-# Nobody may conclude that a laptop beats the paper. What the figure is good for: *within* a column one may compare.
+# The paper's numbers are those of its page, kept in `genima_lite/evaluation/paper.py`; rows are sorted by how far its Genima is
+# ahead of its ACT. Beside, not against: our bench has other physics and other pictures, and ours was trained on eight tasks of
+# the 25 alone. Nobody may conclude that a laptop beats the paper. One may compare *within* a colour, or circles with squares.
 #
-# The paper's own claim is the difference of its two columns. How sure is it? That depends on what you mean.
+# The paper's own claim is the difference of circles and squares. How sure is it? That depends on what you mean.
 
 # %% [markdown] exercise="units" difficulty=2 minutes=12
 # ### Exercise 8: What is the unit?
 #
-# Rates are in per cent, by task; each is of `n` episodes. Return the mean difference, and two standard errors of it:
+# `one` and `other` are two policies' rates in per cent, a task each; every rate is of `n` episodes. Return the mean of `one - other`,
+# and two standard errors of that mean, all in per cent:
 #
-# - for **these** tasks: only the episodes are a sample. A rate $p$ in per cent has the variance $p(100 - p)/n$; the variances of all
-#   rates of both policies add up; divide as for a mean;
-# - for tasks **like these**: the tasks are a sample. It is the standard deviation of the differences, by the root of their number.
+# - for **these** tasks: only the episodes are a sample. A rate $p$ in per cent has the variance $p(100 - p)/n$. The variances of
+#   all rates, of both policies, add up to that of a sum; a mean is that sum divided by the number of tasks;
+# - for tasks **like these**: the tasks are a sample. It is the standard deviation of the differences, divided by the root of their
+#   number.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -774,6 +845,9 @@ check_units(units, seed=1)
 # better in my tasks?" is not: on some it is far ahead, on some far behind, and nearly all of the uncertainty is which tasks one
 # happens to have. A table of many tasks and few episodes answers the second question better than few tasks and many episodes.
 
+# %% [markdown]
+# For the paper's rows n is 150: three checkpoints, fifty scenes each.
+
 # %%
 # NBVAL_CHECK_OUTPUT
 from genima_lite.viz.robustness_figures import difference_of
@@ -783,10 +857,13 @@ print(f"Genima less ACT, the paper's 25 tasks: {mean:.1f} points")
 print(f"these tasks: ± {1.96 * these:.1f}; tasks like these: ± {1.96 * such:.1f}")
 
 # %% [markdown]
+# Which of the two belongs beside "Genima is better than ACT"? And is the first one fair? The three checkpoints met the *same* fifty
+# scenes: what did exercise 2 say about what has to be drawn?
+#
 # ## Try it yourself
 #
-# - **A control.** `PolicyFactory("oracle", perturbations=("table_texture",))` on twenty scenes of one task, and again with strength
-#   0.5. Which of your conclusions would have to go if the oracle suffered as well?
+# - **A control.** `PolicyFactory("oracle", perturbations=("table_texture",))` on twenty scenes of one task, and again with
+#   `strength=0.5`. Which of your conclusions would have to go if the oracle suffered as well?
 # - **An ablation.** Write a perturbation of your own (`docs/add-a-perturbation.md` has a whole one of twelve lines). Say before you
 #   run it what Genima, ACT and the oracle will keep, and why.
 # - **A limitation.** Another table is the worst for both policies. Would collecting with `genima-lite collect --perturb table_texture`
