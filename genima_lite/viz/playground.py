@@ -127,8 +127,8 @@ def beside(*pictures: np.ndarray, names: Sequence[str] = ()) -> np.ndarray:
 def named(picture: np.ndarray, name: str) -> np.ndarray:
     """Return a picture (H, W, 3) uint8 below a white band of `BAND` pixels with its name."""
     band = Image.new("RGB", (picture.shape[1], BAND), "white")
-    style = {"fill": TEXT_COLOUR, "font": ImageFont.load_default(BAND * 3 / 4), "anchor": "mm"}
-    ImageDraw.Draw(band).text((picture.shape[1] / 2, BAND / 2), name, **style)
+    font, middle = ImageFont.load_default(BAND * 3 / 4), (picture.shape[1] / 2, BAND / 2)
+    ImageDraw.Draw(band).text(middle, name, fill=TEXT_COLOUR, font=font, anchor="mm")
     return np.concatenate([np.asarray(band), picture])
 
 

@@ -64,7 +64,7 @@ def close_up(
     seen, pieces = env.observation, require(env, HasObjects, "a close-up").objects()
     env.close()
     middle, _ = Camera.from_observation(seen, camera).project(next(iter(pieces.values())))
-    return cut_out(seen.image(camera), middle, _LARGE // 3)
+    return cut_out(seen.image(camera), middle.tolist(), _LARGE // 3)
 
 
 def moved_cameras(task: str, seed: int, strength: float) -> dict[str, tuple[Camera, Camera]]:

@@ -173,8 +173,10 @@ def meeting_rays(
         axes.set(xticks=axes.get_yticks(), xlabel="x, mm", ylabel=f"{'xyz'[up]}, mm")
         axes.set_title(f"close by, {title}", fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
-    looks = zip(RAYS, MARKERS, names, strict=False)
-    labels = [Line2D([], [], color=c, lw=2, marker=m, ms=7) for c, m, _ in looks]
+    labels = [
+        Line2D([], [], color=colour, lw=2, marker=marker, ms=7)
+        for colour, marker, _ in zip(RAYS, MARKERS, names, strict=False)
+    ]
     labels.append(Line2D([], [], color="black", ls="", marker="o", mfc="none", ms=8))
     texts = [*(name.replace("_", " ") for name in names), "nearest point"]
     figure.legend(labels, texts, loc="lower right", ncols=len(labels), fontsize=8, frameon=False)
