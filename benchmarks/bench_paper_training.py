@@ -3,7 +3,9 @@
 `python benchmarks/bench_paper_training.py --device cuda`. Both have the same networks (SD-Turbo's
 architecture, random weights, a frozen base), batch, precision and optimiser. Ours is `Trainer` with
 `Drawing` as recipes run them, latents kept; the other does in each step what diffusers' example
-`train_controlnet.py` does: encode pictures and prompts, add noise, predict, step.
+`train_controlnet.py` does: encode pictures and prompts, add noise, predict, step. `--script` runs
+that example itself as a third, in a process of its own (`controlnet_example.py`), on a folder with
+the same weights and 64 random pictures.
 
     --device D       cpu or cuda (default cpu)
     --batches N ...  batch sizes (default 2 8 16)
@@ -11,12 +13,18 @@ architecture, random weights, a frozen base), batch, precision and optimiser. Ou
     --checkpointing  with gradient checkpointing
     --memory GIB     let torch use no more than this of a GPU
     --tiny           tiny networks and pictures, to try the script
+    --script PATH    of diffusers' examples/controlnet/train_controlnet.py; wants `datasets`
+    --workers N      processes that read its pictures (default 4)
     --json FILE      also write the numbers to a file
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +34,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import DDPMScheduler
+from PIL import Image
 from rich.console import Console
 from rich.table import Table
 from sd_turbo_sizes import sd_turbo
@@ -33,6 +42,7 @@ from sd_turbo_sizes import sd_turbo
 from genima_lite.diffusion.adapters import prepare
 from genima_lite.diffusion.batch import DrawingBatch
 from genima_lite.diffusion.components import Components, as_condition, encode_pictures
+from genima_lite.diffusion.pipelines import pipeline_of
 from genima_lite.diffusion.step import StepConfig
 from genima_lite.diffusion.train import AdapterConfig, Drawing
 from genima_lite.files import write_json
@@ -126,6 +136,45 @@ def encoding(words: argparse.Namespace, size: int) -> tuple[float, float]:
     return measured(words, size, step)
 
 
+def example(words: argparse.Namespace, size: int) -> tuple[float, float]:
+    """Return the same of diffusers' own example."""
+    if words.device == "cuda":
+        torch.cuda.empty_cache()
+    with TemporaryDirectory() as made:
+        folder, data, result = (Path(made) / name for name in ("base", "data", "result.json"))
+        pipeline_of(base(words)).save_pretrained(folder)
+        write_pictures(data, words.side)
+        given = {
+            "pretrained_model_name_or_path": folder, "train_data_dir": data,
+            "image_column": "image", "conditioning_image_column": "conditioning_image",
+            "caption_column": "text", "output_dir": Path(made) / "out", "seed": 0,
+            "resolution": words.side, "train_batch_size": size, "learning_rate": 1e-5,
+            "max_train_steps": WARM + words.steps, "mixed_precision": "bf16",
+            "dataloader_num_workers": words.workers, "checkpointing_steps": 10**6,
+        }  # fmt: skip
+        command = [sys.executable, str(Path(__file__).with_name("controlnet_example.py"))]
+        command += [str(result), str(words.script)]
+        command += [f"--{name}={value}" for name, value in given.items()]
+        command += ["--gradient_checkpointing"] if words.checkpointing else []
+        cpu = {"ACCELERATE_USE_CPU": "true"} if words.device == "cpu" else {}
+        subprocess.run(command, env={**os.environ, "HF_HOME": made, **cpu}, check=True)
+        found = json.loads(result.read_text())
+    return size / float(np.mean(found["seconds"][WARM - 1 :])), found["gib"]
+
+
+def write_pictures(folder: Path, side: int) -> None:
+    """Write a dataset as `datasets` reads it: pictures, conditions, captions."""
+    folder.mkdir()
+    lines = []
+    for number, picture in enumerate(Kept(side).pictures.numpy()):
+        for kind in ("picture", "condition"):
+            Image.fromarray(picture).save(folder / f"{kind}{number}.png")
+        names = {"file_name": f"picture{number}.png"}
+        names["conditioning_image_file_name"] = f"condition{number}.png"
+        lines.append(json.dumps({**names, "text": PROMPTS[1]}))
+    (folder / "metadata.jsonl").write_text("\n".join(lines))
+
+
 def measured(
     words: argparse.Namespace, size: int, step: Callable[[], object]
 ) -> tuple[float, float]:
@@ -148,7 +197,10 @@ def main() -> None:
         torch.cuda.set_per_process_memory_fraction(words.memory * 2**30 / whole)
     rows = []
     for size in words.batches:
-        for name, run in (("ours, latents kept", ours), ("encoded each step", encoding)):
+        loops = {"ours, latents kept": ours, "encoded each step": encoding}
+        if words.script is not None:
+            loops["diffusers' example"] = example
+        for name, run in loops.items():
             try:
                 speed, gibibytes = run(words, size)
             except torch.cuda.OutOfMemoryError:
@@ -162,11 +214,12 @@ def main() -> None:
 
 
 def show(rows: list[dict]) -> None:
-    table = Table("loop", "batch", "pictures a second", "GiB", "times the other")
-    for mine, other in zip(rows[::2], rows[1::2], strict=True):
-        for row, ratio in ((mine, mine["a_second"] / other["a_second"]), (other, 1.0)):
-            numbers = (f"{row['a_second']:.2f}", f"{row['gib']:.1f}", f"{ratio:.2f}")
-            table.add_row(row["loop"], str(row["batch"]), *numbers)
+    table = Table("loop", "batch", "pictures a second", "GiB", "ours is faster, times")
+    for row in rows:
+        mine = next(each for each in rows if each["batch"] == row["batch"])
+        numbers = (f"{row['a_second']:.2f}", f"{row['gib']:.1f}")
+        ratio = f"{mine['a_second'] / row['a_second']:.2f}"
+        table.add_row(row["loop"], str(row["batch"]), *numbers, ratio)
     Console().print(table)
 
 
@@ -178,6 +231,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--checkpointing", action="store_true")
     parser.add_argument("--memory", type=float)
     parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--script", type=Path)
+    parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--json", type=Path)
     words = parser.parse_args()
     words.side = 128 if words.tiny else 512
