@@ -306,7 +306,8 @@ def test_rlbenchs_own_error_is_an_error_and_the_next_episode_runs(double):
 
 
 @pytest.mark.parametrize(
-    "words", [("eval", "--policy", "expert"), ("collect", "--image-size", "16", "--out", "set")]
+    "words",  # a size that no other test collects with: an environment of theirs may still be there
+    [("eval", "--policy", "expert"), ("collect", "--image-size", "20", "--out", "set")],
 )
 def test_the_commands_know_env(double, tmp_path, monkeypatch, words):
     monkeypatch.chdir(tmp_path)

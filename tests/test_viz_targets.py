@@ -134,6 +134,6 @@ def test_sketches_can_be_drawn(demo):
     assert len(room.get_lines()) == 3 * len(names) + 1  # ray, camera, plumb line; the point
     for axes in (above, side):
         for ray in axes.get_lines()[:-1]:
-            start, end = ray.get_xydata()
+            start, *_, end = ray.get_xydata()
             (x, y), (u, v) = start, end - start
             assert abs(u * y - v * x) / np.hypot(u, v) < 1e-6  # millimetres from the point
