@@ -98,7 +98,7 @@ def test_poses_on_the_twin_are_recovered_within_2_mm_and_015_degrees(name, stand
     millimetres, degrees = apart(pose, truth.pose)
     assert millimetres < 2
     assert degrees < 0.15
-    assert found.intrinsics[0][0] == pytest.approx(truth.intrinsics[0, 0], rel=3e-3)  # of 24 pictures
+    assert found.intrinsics[0][0] == pytest.approx(truth.intrinsics[0, 0], rel=3e-3)
     assert found.residual_pixels < 0.5
     assert 0.7 < found.residual_millimetres < 1.6
     doubt = 1e3 * np.sqrt(np.trace(np.array(found.covariance)[:3, :3]))
