@@ -61,17 +61,14 @@ def check_display() -> Check:
 
 
 def check_qt() -> Check:
-    """Settings and packages with which CoppeliaSim's Qt crashes."""
-    wrong, mends = [], []
-    if os.environ.get("QT_QPA_PLATFORM"):
-        wrong.append(
-            f"QT_QPA_PLATFORM={os.environ['QT_QPA_PLATFORM']}: crashes at the first picture"
-        )
-        mends.append("unset QT_QPA_PLATFORM")
+    """A package with which CoppeliaSim's Qt crashes, and a setting that is taken away."""
     if installed("opencv-python") and not installed("opencv-python-headless"):
-        wrong.append("opencv-python brings a Qt of its own")
-        mends.append("pip uninstall opencv-python && pip install 'opencv-python-headless<5'")
-    return _check("Qt", not wrong, "; ".join(wrong) or "nothing in its way", "; ".join(mends))
+        remedy = "pip uninstall opencv-python && pip install 'opencv-python-headless<5'"
+        return _check("Qt", False, "opencv-python brings a Qt of its own", remedy)
+    if platform_plugin := os.environ.get("QT_QPA_PLATFORM"):
+        said = f"QT_QPA_PLATFORM={platform_plugin} is taken away for the simulator, which crashes"
+        return _check("Qt", True, f"{said} with it at the first picture")
+    return _check("Qt", True, "nothing in its way")
 
 
 def check_libraries() -> Check:

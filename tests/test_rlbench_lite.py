@@ -31,6 +31,7 @@ from genima_lite.observation import Demo
 from genima_lite.policies.api import PolicyFactory, PolicySettings
 from genima_lite.recipes._report import _body, _Measured
 from genima_lite.recipes._run import claim_run, recipe_stages
+from genima_lite.recipes._tasks import TASKS as BENCH_TASKS
 from genima_lite.recipes.api import load_recipe, steps_of
 from genima_lite.rlbench import TABLE
 from genima_lite.targets.find import find_spheres, plausible_radii
@@ -259,14 +260,23 @@ def test_without_a_folder():
 
 def test_without_pictures_the_controller_learns_alone(states):
     recipe = replace(load_recipe("rlbench-lite"), demos=str(states)).resolved()
-    assert list(steps_of(recipe)) == ["data", "controller", "report"]
+    assert list(steps_of(recipe)) == ["data", "bench", "controller", "report"]
     assert recipe.policies() == {"oracle": "controller"}
     assert recipe.controller.demos == ("data/states/train",)
     assert recipe.controller.held_out == "data/states/held_out"
-    assert recipe.controller.tasks == ("open_box", TASK)
-    assert recipe.controller.drawings == 0
+    assert recipe.controller.tasks == tuple(sorted({"open_box", TASK, *BENCH_TASKS}))
+    assert recipe.controller.other_demos == ("bench",)
+    assert recipe.controller.drawings == recipe.controller.mixture.drawings == 0
     assert recipe.report.held_out_states == ("data/states/held_out",)
     assert not recipe.report.trained_on
+
+
+def test_a_controller_for_rlbench_alone(states):
+    recipe = replace(load_recipe("rlbench-lite"), demos=str(states), bench=None).resolved()
+    assert list(steps_of(recipe)) == ["data", "controller", "report"]
+    assert recipe.controller.tasks == ("open_box", TASK)
+    assert recipe.controller.other_demos == ()
+    assert recipe.controller.sources == ["motions", "demonstrations"]
 
 
 def test_another_size_of_views_reaches_both_stages():
@@ -288,7 +298,7 @@ def test_both_stages_learn_from_real_demonstrations_and_act_in_rlbench(
     table_of(given / "lowdim.npz", [real, real])
     recipe = replace(load_recipe("rlbench-lite"), demos=str(given))
     small = miniature(recipe, 0.0002).resolved()
-    assert list(steps_of(small)) == ["data", "diffusion", "controller", "report"]
+    assert list(steps_of(small)) == ["data", "bench", "diffusion", "controller", "report"]
     for _ in range(2):  # the second time nothing is left to do
         claim_run(out, small)
         for stage in recipe_stages(out, small):
@@ -300,6 +310,7 @@ def test_both_stages_learn_from_real_demonstrations_and_act_in_rlbench(
     }  # fmt: skip
     check_report(out / "report", real)
     assert len(list(iterate_episodes(out / "data/pictures/train"))) == 1
+    assert len(list(iterate_episodes(out / "bench"))) == 1
     ((demo, _),) = read_demos(out / "data/pictures/train")
     np.testing.assert_array_equal(demo[3].wrist_rgb, real[3].wrist_rgb)
     make = PolicyFactory("genima", PolicySettings(out), backend="rlbench")

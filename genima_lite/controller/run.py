@@ -61,6 +61,8 @@ class FollowingMixture:
     demonstrations: float = 0.0
     """Frames of demonstrations: their targets on random backgrounds or, for a controller without
     spheres, the recorded pictures."""
+    other_demonstrations: float = 0.0
+    """Frames of further demonstrations, in the same way; a model never draws on them."""
     drawings: float = 0.0
     """What a diffusion model draws at decisions of the demonstrations."""
     perturbed_states: float = 0.0
@@ -82,6 +84,8 @@ class ControllerRunConfig:
     datasets."""
     demos: tuple[str, ...] = ()
     """Datasets in RLBench's layout, made by collect."""
+    other_demos: tuple[str, ...] = ()
+    """Further datasets that have a weight of their own, for example of another world."""
     held_out: str | None = None
     """Another dataset to validate on; without, a controller with spheres has other motions."""
     motions: int = 2000
@@ -154,6 +158,7 @@ class ControllerRunConfig:
         counts = {
             "motions": self.motions if self.network.spheres and self.mixture.motions else 0,
             "demonstrations": len(self.demos) if self.mixture.demonstrations else 0,
+            "other_demonstrations": len(self.other_demos),
             "drawings": self.drawings,
             "perturbed_states": self.perturbed_states,
             "dagger": self.dagger,
@@ -212,7 +217,7 @@ def train_controller(
     sources = _sources(out / "data", config, made_from, pilot, report)
     data = ControllerData(config.network, sources, weights_of(config.mixture))
     validation = validation_batch(config.network, config.held_out)
-    tasks = config.tasks or tasks_of(config.demos)
+    tasks = config.tasks or tasks_of((*config.demos, *config.other_demos))
     return train(
         out, data, config, made_from, validation, max_minutes, report, device, workers, tasks
     )
@@ -258,6 +263,7 @@ def _made_from(config: ControllerRunConfig) -> dict[str, Any]:
             else (fingerprint(backbone)),
         },
         "demos": [fingerprint(each) for each in config.demos],
+        "other_demos": [fingerprint(each) for each in config.other_demos],
         "held_out": None if config.held_out is None else fingerprint(config.held_out),
         "kept": [fingerprint(each) for each in config.kept],
         **{name: None if at is None else model_fingerprint(at) for name, at in models.items()},
@@ -281,6 +287,8 @@ def _sources(
             found[name] = MotionSource(network, augment, textures, *how)
         elif name == "demonstrations":
             found[name] = DemoSource(network, augment, textures, *config.demos, tasks=tasks)
+        elif name == "other_demonstrations":
+            found[name] = DemoSource(network, augment, textures, *config.other_demos, tasks=tasks)
         elif name == "kept":
             found[name] = DecisionSource(network, augment, *(Shards(f) for f in config.kept))
         else:

@@ -31,8 +31,8 @@ COUNTS = frozenset(
 
 FOLDERS = frozenset(
     (
-        *("base", "lora", "demos", "held_out", "held_out_states", "drawn_by", "dagger_by"),
-        *("begin", "kept", "controller", "compared"),
+        *("base", "lora", "demos", "other_demos", "held_out", "held_out_states"),
+        *("drawn_by", "dagger_by", "begin", "kept", "controller", "compared"),
     )
 )
 """Fields of configurations that name folders, perhaps those of other steps."""

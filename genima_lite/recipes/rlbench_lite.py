@@ -5,10 +5,10 @@
 DIR is any folder in RLBench's layout. Its tasks are learned from all but the last tenth of each
 task's demonstrations, on which the step `report` measures. The diffusion model begins from
 `mini-turbo`, the controller from the shipped one; it also learns from generated motions over
-RLBench's postures, and from what the diffusion model draws. From demonstrations without pictures
-the controller learns alone. A task with a single demonstration is learned from it and not
-measured; where all tasks are like that, drawings are measured on what they were learned from, and
-the report says so.
+RLBench's postures, from what the diffusion model draws, and from demonstrations of the bench, so
+that it does not forget those. From demonstrations without pictures the controller learns alone.
+A task with a single demonstration is learned from it and not measured; where all tasks are like
+that, drawings are measured on what they were learned from, and the report says so.
 
 Estimated from measured rates, not run to its end: five hours on two cores, three of them for the
 diffusion model, or half an hour on a GPU.
@@ -26,8 +26,10 @@ from genima_lite.demos.split import HELD_OUT, PICTURES, STATES, TRAIN, pieces, s
 from genima_lite.diffusion.finetune import FinetuneConfig
 from genima_lite.envs.rlbench.catalogue import VARIATIONS
 from genima_lite.errors import UserError
+from genima_lite.recipes._collection import CollectConfig
 from genima_lite.recipes._report import ReportConfig
 from genima_lite.recipes._split import SplitConfig
+from genima_lite.recipes._tasks import TASKS as BENCH_TASKS
 from genima_lite.recipes.api import Recipe
 from genima_lite.recipes.mini_turbo import VIEW_SIZE
 from genima_lite.shipped import shipped
@@ -37,6 +39,11 @@ TASKS = tuple(sorted(VARIATIONS))
 """Stand in for those of the folder until it is looked at."""
 
 WITH_PICTURES, WITHOUT = f"data/{PICTURES}/{TRAIN}", f"data/{STATES}/{TRAIN}"
+BENCH_DEMOS = "bench"
+
+
+def _bench() -> CollectConfig:
+    return CollectConfig(BENCH_TASKS, episodes=24, image_size=VIEW_SIZE, recovery=0.5)
 
 
 def _diffusion() -> FinetuneConfig:
@@ -59,11 +66,14 @@ def _controller() -> ControllerRunConfig:
     return ControllerRunConfig(
         tasks=TASKS,
         demos=(WITH_PICTURES,),
+        other_demos=(BENCH_DEMOS,),
         motions=4000,
         motions_of="both",
         drawings=4000,
         drawn_by="diffusion",
-        mixture=FollowingMixture(motions=0.35, demonstrations=0.45, drawings=0.2),
+        mixture=FollowingMixture(
+            motions=0.25, demonstrations=0.35, other_demonstrations=0.2, drawings=0.2
+        ),
         begin=str(shipped("genima/controller")),
         training=training,
     )
@@ -74,7 +84,7 @@ class RlbenchLite(Recipe):
     """Both stages of Genima on RLBench's demonstrations: give their folder with --demos."""
 
     name: ClassVar[str] = "rlbench-lite"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     minutes: ClassVar[float] = 300
     makes: ClassVar[Mapping[str, str]] = {"genima": ".", "oracle": "controller"}
     backend: ClassVar[str] = "rlbench"
@@ -90,6 +100,9 @@ class RlbenchLite(Recipe):
     one."""
     data: SplitConfig = field(init=False)
     """What is learned from and what is held out; follows from the fields above."""
+    bench: CollectConfig | None = field(default_factory=_bench)
+    """Demonstrations of the bench for the controller, half of which begin beside the expert's path;
+    `None`: RLBench alone."""
     diffusion: FinetuneConfig | None = field(default_factory=_diffusion)
     """Stage 1: draws targets; there is none where no demonstration has pictures."""
     controller: ControllerRunConfig = field(default_factory=_controller)
@@ -150,9 +163,16 @@ class RlbenchLite(Recipe):
             "held_out": _first(folders, PICTURES, STATES),
             "network": replace(config.network, image_size=self.view_size),
         }
+        mixture = config.mixture
+        if self.bench is None:
+            changed["other_demos"] = ()
+            mixture = replace(mixture, other_demonstrations=0.0)
+        else:
+            changed["tasks"] = tuple(sorted({*tasks, *self.bench.tasks}))
         if not pictured or self.diffusion is None:
-            mixture = replace(config.mixture, drawings=0.0)
-            changed |= {"drawings": 0, "drawn_by": None, "mixture": mixture}
+            changed |= {"drawings": 0, "drawn_by": None}
+            mixture = replace(mixture, drawings=0.0)
+        changed["mixture"] = mixture
         if self.view_size != VIEW_SIZE and config.begin == _controller().begin:
             changed["begin"] = None
         return replace(config, **changed)
