@@ -64,12 +64,13 @@ def config(demos, painters):
         network=TINY_CONTROLLER,
         tasks=("push_button",),
         demos=(str(demos),),
+        other_demos=(str(demos),),
         held_out=str(demos),
         motions=3,
         drawings=3,
         perturbed_states=2,
         drawn_by=str(painters / "0"),
-        mixture=FollowingMixture(1, 1, 1, 1),
+        mixture=FollowingMixture(1, 1, 1, 1, 1),
         keypoint_pretraining=PRETRAINING,
         training=TRAINING,
     )
@@ -110,7 +111,7 @@ def test_other_models_other_demonstrations_and_settings_are_refused_by_name(
     for change, named in (
         ({"drawn_by": str(painters / "1")}, "drawn_by = "),
         ({"motions": 4}, "motions = 3, not 4"),
-        ({"mixture": FollowingMixture(1, 1, 2, 1)}, r"mixture.drawings = 1, not 2"),
+        ({"mixture": FollowingMixture(1, 1, 1, 2, 1)}, r"mixture.drawings = 1, not 2"),
         ({"network": replace(TINY_CONTROLLER, hidden=64)}, r"network.hidden = 32, not 64"),
         ({"begin": str(out)}, "begin = null, not "),
     ):
