@@ -1,12 +1,13 @@
 """Drive an emulated FR3 with our driver: connect, home, stream chunks, stop, recover, kill.
 
-    python benchmarks/drive_emulator.py --server 'franky-sim -s mujoco' --seconds 60
+    python benchmarks/drive_emulator.py --server 'franky-sim -s mujoco' --seconds 60 --agent LOG
 
-Runs where `franky-control` and the emulator are installed, `franky-sim` or `franka-sim`. Time is
-the robot's own: an emulator on a busy machine is slower than the wall, and targets sent by the
-wall's clock would run away from it. `--abort` also sends what no filter lets through, a jump, to an
-emulator that refuses it (`run-franka-sim-server --enforce-motion-limits`). Ends with exit code 1 if
-anything is not as it should be.
+With `--agent` chunks are those that an agent decided on, from an arm's log (`--arm.log`), again and
+again; else random ones. Runs where `franky-control` and the emulator are installed, `franky-sim` or
+`franka-sim`. Time is the robot's own: an emulator on a busy machine is slower than the wall, and
+targets sent by the wall's clock would run away from it. `--abort` also sends what no filter lets
+through, a jump, to an emulator that refuses it (`run-franka-sim-server --enforce-motion-limits`).
+Ends with exit code 1 if anything is not as it should be.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
 
 import numpy as np
 
@@ -29,6 +33,9 @@ from genima_lite.errors import UserError
 
 JUMP = np.array([0.0, 0.0, 0.0, 0.6, 0.0, 0.0, 0.0])
 """Radians that no robot jumps by."""
+
+THINK = 0.1
+"""Seconds that an agent thinks, the arm at rest."""
 
 READY = np.array([0.0, -0.5, 0.0, -2.0, 0.0, 1.6, 0.785])
 
@@ -67,47 +74,108 @@ def connected(address: str) -> tuple[FrankyArm, RobotClock]:
     raise wrong
 
 
-def follow(arm: FrankyArm, clock: RobotClock, found: SafetyFilter, way: np.ndarray) -> list[float]:
-    """Send joints (n, 7), 50 ms each, through the filter; return by how much each is missed."""
+class Track:
+    """What was sent, and where the arm was.
+
+    Attributes:
+        off: radians by which each row was missed at its end.
+    """
+
+    def __init__(self) -> None:
+        self.off: list[float] = []
+        self._sent: list[np.ndarray] = []
+        self._seen: list[np.ndarray] = []
+
+    def sent(self, seconds: float, joints: np.ndarray) -> None:
+        self._sent.append(np.append(seconds, joints))
+
+    def seen(self, seconds: float, joints: np.ndarray, row: np.ndarray) -> None:
+        self._seen.append(np.append(seconds, joints))
+        self.off.append(float(np.abs(joints - row).max()))
+
+    def lag(self) -> tuple[float, float]:
+        """Return the seconds by which the arm trails what it was sent, those that fit best, and the
+        mean of the largest joints' radians that it is off when they are taken out.
+        """
+        sent, seen = np.array(self._sent), np.array(self._seen)
+        mean = {}
+        for shift in np.arange(0.0, 0.3, 0.002):
+            then = [np.interp(seen[:, 0] - shift, sent[:, 0], each) for each in sent[:, 1:].T]
+            mean[shift] = float(np.abs(np.array(then).T - seen[:, 1:]).max(axis=1).mean())
+        best = min(mean, key=lambda shift: mean[shift])
+        return float(best), mean[best]
+
+
+def follow(
+    arm: FrankyArm, clock: RobotClock, found: SafetyFilter, way: np.ndarray, track: Track
+) -> None:
+    """Send joints (n, 7), 50 ms each, through the filter."""
     rows = found.check(np.column_stack([way, np.ones(len(way))]), arm.read().joints)
-    stream, start, off = Stream(arm.period), clock.now(), []
+    stream, start = Stream(arm.period), clock.now()
     for k, row in enumerate(rows):
         motion = found.follow(row[:7], rows[k + 1, :7] if k + 1 < len(rows) else None)
         times, states = stream.samples(motion)
         for at, state in zip(times, states, strict=True):
             clock.sleep_until(start + at)
             arm.send(state[0], state[1])
+            track.sent(start + at, state[0])
         start += motion.seconds
-        off.append(float(np.abs(arm.read().joints - row[:7]).max()))
-    return off
+        clock.sleep_until(start)
+        track.seen(clock.now(), arm.read().joints, row[:7])
 
 
-def drive(arm: FrankyArm, clock: RobotClock, seconds: float, seed: int) -> dict[str, float]:
-    """Go to the ready posture, stream random chunks of 20 rows, stop once and recover."""
-    found, rng = SafetyFilter(FR3), np.random.default_rng(seed)
-    found.begin(arm.read().joints)
-    count = int(np.ceil(np.abs(READY - found.state.joints).max() / 0.03)) + 1
-    follow(arm, clock, found, np.linspace(found.state.joints, READY, count + 1)[1:])
-    off, faults, here = [], 0, READY
-    begun, wall = clock.now(), time.monotonic()
-    ease = np.linspace(0, 1, 21)[1:, None]
-    while clock.now() - begun < seconds:
+def straight(here: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    """Return rows (n, 7) that lead slowly from joints (7,) to others."""
+    count = int(np.ceil(np.abs(goal - here).max() / 0.03)) + 1
+    return np.linspace(here, goal, count + 1)[1:]
+
+
+def random_chunks(seed: int) -> Iterator[np.ndarray]:
+    """Yield chunks (20, 7) around the ready posture without end."""
+    rng, here, ease = np.random.default_rng(seed), READY, np.linspace(0, 1, 21)[1:, None]
+    while True:
         goal = READY + rng.uniform(-0.3, 0.3, 7)
-        off += follow(
-            arm, clock, found, here + (10 - 15 * ease + 6 * ease**2) * ease**3 * (goal - here)
-        )
-        here, faults = goal, faults + (arm.read().fault is not None)
+        yield here + (10 - 15 * ease + 6 * ease**2) * ease**3 * (goal - here)
+        here = goal
+
+
+def agent_chunks(log: Path) -> Iterator[np.ndarray]:
+    """Yield the chunks (n, 7) of an arm's log, again and again."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    chunks = [np.array(each["asked"])[:, :7] for each in lines if each["event"] == "chunk"]
+    if not chunks:
+        raise UserError(f"{log}: no chunks; make it with --arm.log")
+    return cycle(chunks)
+
+
+def drive(
+    arm: FrankyArm, clock: RobotClock, seconds: float, chunks: Iterator[np.ndarray]
+) -> dict[str, float]:
+    """Go to the ready posture, stream chunks, stop once and recover."""
+    found, track, faults = SafetyFilter(FR3), Track(), 0
+    found.begin(arm.read().joints)
+    follow(arm, clock, found, straight(found.state.joints, READY), Track())
+    begun, wall = clock.now(), time.monotonic()
+    while clock.now() - begun < seconds:
+        chunk = next(chunks)
+        if np.abs(chunk[0] - found.state.joints).max() > 0.1:  # another episode begins
+            follow(arm, clock, found, straight(found.state.joints, chunk[0]), track)
+        follow(arm, clock, found, chunk, track)
+        clock.sleep_until(clock.now() + THINK)
+        faults += arm.read().fault is not None
     lasted = clock.now() - begun
     speed = lasted / (time.monotonic() - wall)
     arm.stop()
     stopped = arm.read().fault is not None
     arm.recover()
     found.begin(arm.read().joints)
-    again = follow(arm, clock, found, np.repeat(found.state.joints[None], 3, axis=0))
+    again, (lag, rest) = Track(), track.lag()
+    follow(arm, clock, found, np.repeat(found.state.joints[None], 3, axis=0), again)
     return {
-        "rows": len(off), "seconds": lasted, "of real time": speed, "faults": faults,
-        "tracking mean": float(np.mean(off)), "tracking max": float(np.max(off)),
-        "stopped": float(stopped), "after recovery": max(again),
+        "rows": len(track.off), "seconds": lasted, "of real time": speed, "faults": faults,
+        "tracking mean": float(np.mean(track.off)), "tracking max": float(np.max(track.off)),
+        "lag": lag, "tracking without lag": rest,
+        "stopped": float(stopped), "after recovery": max(again.off),
     }  # fmt: skip
 
 
@@ -151,13 +219,15 @@ def main() -> int:
     parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--seconds", type=float, default=60.0, help="of the robot's time")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--agent", type=Path, help="an arm's log, whose chunks are sent")
     parser.add_argument("--abort", action="store_true", help="the emulator refuses jumps")
     chosen = parser.parse_args()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     server = subprocess.Popen(shlex.split(chosen.server), **quiet)
     try:
         arm, clock = connected(chosen.address)
-        result = drive(arm, clock, chosen.seconds, chosen.seed)
+        found = random_chunks(chosen.seed) if chosen.agent is None else agent_chunks(chosen.agent)
+        result = drive(arm, clock, chosen.seconds, found)
         abort = aborted(arm, clock) if chosen.abort else "not tried"
         after, words = killed(arm, server)
     finally:

@@ -247,12 +247,12 @@ def test_console_takes_only_a_clear_yes(monkeypatch):
         (
             {
                 "driver": "panda-py",
-                "mode": "slow",
+                "mode": "confirm",
                 "address": "x",
                 "operator": "console",
                 "ahead": 5,
             },
-            "ahead is for the twin",
+            "the arm rests while a person looks at a chunk",
         ),
         ({"ahead": -1}, "ahead from 0 rows"),
         ({"think": float("nan")}, "think from 0"),

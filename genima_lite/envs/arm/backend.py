@@ -62,6 +62,8 @@ class Backend:
         view: gives a camera's intrinsics and pose in the world, from the (4, 4) tip pose.
         extra: gives capabilities beside `RobotEnv`, such as an expert; `None`: there are none.
         told: gives what else the log says of an episode that ended, JSON-able.
+        live: whether its time passes by itself, so that what goes on while a policy thinks needs a
+            thread.
     """
 
     clock: Clock
@@ -72,6 +74,7 @@ class Backend:
     view: Callable[[str, Any], Pinhole]
     extra: Any = None
     told: Callable[[], dict[str, Any]] = dict
+    live: bool = False
 
     @property
     def devices(self) -> tuple[Arm | Gripper | Camera, ...]:

@@ -2,14 +2,15 @@
 
 Every action goes through the safety filter. A chunk is executed row by row, 50 ms each or longer
 where the mode or the limits ask for it. With `ahead`, `execute` returns while rows are left: the
-policy looks and decides while they are carried out, and the new chunk fades in where time has come
-to, by the seconds that passed.
+policy looks and decides while they are carried out, on a robot by a thread, and the new chunk fades
+in where time has come to, by the seconds that passed.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ from genima_lite import panda
 from genima_lite.envs.actions import checked_actions
 from genima_lite.envs.api import EnvSpec, Outcome, RobotEnv
 from genima_lite.envs.arm.api import ArmError, Picture
-from genima_lite.envs.arm.backend import make_backend
+from genima_lite.envs.arm.backend import Backend, make_backend
 from genima_lite.envs.arm.chunks import drop_passed, fade
 from genima_lite.envs.arm.limits import limits_of
 from genima_lite.envs.arm.log import CommandLog
+from genima_lite.envs.arm.meanwhile import Meanwhile
 from genima_lite.envs.arm.modes import mode_of
 from genima_lite.envs.arm.motion import Motion
 from genima_lite.envs.arm.operators import Operator, operator_of
@@ -39,6 +41,9 @@ from genima_lite.transforms import pose_vector
 _OPEN = 0.9 * 2 * panda.FINGER_STROKE
 """Metres between the fingers from which on the gripper counts as open."""
 
+_LATE = 0.05
+"""Seconds behind their time from which on samples are not made up for."""
+
 
 class ArmEnv:
     """One task in front of an arm or its twin.
@@ -49,6 +54,7 @@ class ArmEnv:
         spec: task, cameras, size; `spec.arm` has the settings.
         operator: who is asked; by default who the settings name.
         workspace: where the arm may be.
+        parts: of a backend; by default those that the settings name.
 
     Attributes:
         log: every command, clip and halt.
@@ -64,6 +70,7 @@ class ArmEnv:
         spec: EnvSpec,
         operator: Operator | None = None,
         workspace: Workspace = Workspace(),  # noqa: B008
+        parts: Backend | None = None,
     ):
         settings = spec.arm or ArmSettings()
         self.task_name, self.cameras, self.image_size = spec.task, spec.cameras, spec.image_size
@@ -71,7 +78,7 @@ class ArmEnv:
             raise UserError("the arm takes colour pictures only: leave depth and mask away")
         self.settings, self._mode = settings, mode_of(settings.mode)
         self._operator = operator or operator_of(settings.operator)
-        self._parts = make_backend(spec, settings, self._operator)
+        self._parts = parts or make_backend(spec, settings, self._operator)
         self._connect()
         path = None if settings.log is None else Path(settings.log)
         self.log = CommandLog(path, self._parts.clock.now)
@@ -79,6 +86,7 @@ class ArmEnv:
         chosen = (workspace, self._mode.speed, settings.safety, self.log)
         self._filter = SafetyFilter(limits, *chosen, Itself().clearance)
         self._stream = Stream(self._parts.arm.period)
+        self._meanwhile = Meanwhile()
         self.halted: str | None = None
         self.random_state: tuple | None = None
         self._seen: Observation | None = None
@@ -201,7 +209,10 @@ class ArmEnv:
         done = success or self._steps >= self.time_limit or self.halted is not None
         self._steps = max(self._steps, before + 1)
         if done:
+            self._rest()
             success = self.happened(success)
+        elif self._parts.live and len(self._left):
+            self._meanwhile.begin(self._carried(self._left))
         return Outcome(self._steps - before, success, done)
 
     def stream(
@@ -286,13 +297,8 @@ class ArmEnv:
         row = next(coming, None)
         while row is not None:
             after = next(coming, None)
-            changes = (row[7] > 0.5) != (self._opening > 0.5)
-            self._looked = self._parts.clock.now()
-            self._play(
-                self._filter.follow(row[:7], None if changes or after is None else after[:7])
-            )
-            if changes:
-                self._grip(row[7])
+            self._decided = self._parts.clock.now()
+            self._carry(row, after)
             self._stepped(row)
             row = after
 
@@ -340,7 +346,7 @@ class ArmEnv:
         self._left = np.zeros((0, 8))
         self.random_state = self._parts.table.random_state
         self._opening = float(self._parts.gripper.width() > _OPEN)
-        self._looked = self._until = self._parts.clock.now()
+        self._looked = self._decided = self._until = self._parts.clock.now()
         self._asked = time.perf_counter()
         self._start_filter()
 
@@ -363,19 +369,21 @@ class ArmEnv:
 
     def _finish(self) -> None:
         """Bring what still moves to rest."""
-        self._coast()
+        with suppress(Halted):
+            self._take_over()
+        self._rest()
         self._left = np.zeros((0, 8))
 
     def _carry_out(self, rows: np.ndarray) -> None:
         """Think, fade, check and follow a chunk (n, 8) of RLBench's angles."""
         asked = np.column_stack([panda.to_franka(rows[:, :7]), rows[:, 7]])
-        left, chunk = self._after_thinking(asked)
-        self._follow(left)
+        chunk = self._after_thinking(asked)
         self._wait()
         if self._over:
             return
         measured = self._measured()
         given = self._filter.check(chunk, measured)
+        self._decided = self._looked
         self.log("chunk", {"asked": asked.tolist(), "measured": measured.tolist()})
         self._confirm(given)
         ahead = min(self.settings.ahead, len(given) - 1)
@@ -386,40 +394,81 @@ class ArmEnv:
     def _over(self) -> bool:
         return self.success or self._steps >= self.time_limit
 
-    def _after_thinking(self, chunk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows of the old chunk that pass while the policy thinks, and the new chunk from
+    def _after_thinking(self, chunk: np.ndarray) -> np.ndarray:
+        """Let rows of the old chunk pass while the policy thinks; return the new chunk (n, 8) from
         then on, faded in.
         """
-        seconds = self._parts.table.thinks(time.perf_counter() - self._asked)
+        live, clock = self._parts.live, self._parts.clock
+        took = clock.now() - self._looked if live else time.perf_counter() - self._asked
+        seconds = self._parts.table.thinks(took)
+        self._until = self._looked + seconds
+        carried = self._take_over()
         wrong = self.settings.watchdog.answer(0.0, seconds)
         if wrong is not None:
             raise self._filter.halt(wrong)
-        left, self._left = self._left, np.zeros((0, 8))
-        self._until = self._looked + seconds
-        passed = min(int(np.ceil(seconds / self._filter.seconds)), len(left))
-        if not passed:
-            return left[:0], fade(left, chunk)
-        return left[:passed], fade(left[passed:], drop_passed(chunk, passed))
+        left, self._left = self._left[carried:], np.zeros((0, 8))
+        if live:  # the policy may have looked when some rows had passed already
+            since = round((self._time - self._looked) / self._filter.seconds)
+            passed = min(max(since, 0), carried)
+        else:
+            passed = min(int(np.ceil(seconds / self._filter.seconds)), len(left))
+            self._follow(left[:passed], left[passed:])
+            left = left[passed:]
+        return fade(left, drop_passed(chunk, passed) if passed else chunk)
+
+    def _take_over(self) -> int:
+        """End what is carried out meanwhile, after its present row; return how many rows were.
+
+        Raises:
+            Halted: it halted; the arm is at rest.
+        """
+        rows, wrong = self._meanwhile.end()
+        for row in rows:
+            self._stepped(row)
+        if wrong is not None:
+            raise wrong
+        return len(rows)
 
     def _wait(self) -> None:
-        """Let the rest of the policy's thinking pass, the arm at rest."""
+        """Let the rest of the policy's thinking pass, if the arm is at rest."""
         clock = self._parts.clock
-        if not self._filter.state.velocities.any() and clock.now() < self._until:
+        if not self._filter.state.velocities.any():
             clock.sleep_until(self._until)
-            self._resync()
+            if clock.now() > self._time + self._stream.period:
+                self._resync()
 
     def _follow(self, rows: np.ndarray, then: np.ndarray | None = None) -> None:
-        """Follow checked rows (n, 8); `then` is the row (1, 8) that will come after, if any."""
+        """Follow checked rows (n, 8); `then` are those (m, 8) that will come after, if any."""
         ways = rows if then is None else np.vstack([rows, then])
         for k, row in enumerate(rows):
             if self._over:
                 return
-            after = ways[k + 1, :7] if k + 1 < len(ways) else None
-            changes = (row[7] > 0.5) != (self._opening > 0.5)
-            self._play(self._filter.follow(row[:7], None if changes else after))
-            if changes:
-                self._grip(row[7])
+            self._carry(row, ways[k + 1] if k + 1 < len(ways) else None)
             self._stepped(row)
+
+    def _carried(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Carry checked rows (n, 8) out, yield each, and come to rest at the last.
+
+        Raises:
+            Halted: the arm holds; it is at rest.
+        """
+        try:
+            for k, row in enumerate(rows):
+                self._carry(row, rows[k + 1] if k + 1 < len(rows) else None)
+                yield row
+        except Halted:
+            self._coast()
+            raise
+        except ArmError as error:
+            self._give_up(str(error))
+            raise Halted(str(error)) from error
+
+    def _carry(self, row: np.ndarray, after: np.ndarray | None) -> None:
+        """Carry a checked row (8,) out; where the gripper changes the arm comes to rest first."""
+        changes = (row[7] > 0.5) != (self._opening > 0.5)
+        self._play(self._filter.follow(row[:7], None if changes or after is None else after[:7]))
+        if changes:
+            self._grip(row[7])
 
     def _stepped(self, row: np.ndarray) -> None:
         """A row was carried out."""
@@ -429,20 +478,35 @@ class ArmEnv:
             self._on_step(self)
 
     def _play(self, motion: Motion, start: float = 0.0) -> None:
-        """Send a motion, sample by sample, in its time."""
+        """Send a motion, sample by sample, in its time, and where it ends at rest, its end: what is
+        sent last is held.
+        """
         self._watch(motion)
         times, states = self._stream.samples(motion, start)
         for at, state in zip(times, states, strict=True):
             self._parts.clock.sleep_until(self._time + at - start)
+            self._forget_late(self._parts.clock.now() - (self._time + at - start))
             self._parts.arm.send(state[0], state[1])
         self._time += motion.seconds - start
         self._parts.clock.sleep_until(self._time)
+        end = motion.at(motion.seconds)
+        short = not len(times) or times[-1] < motion.seconds - 1e-6
+        if short and np.abs(end.velocities).max() < 1e-6:
+            self._parts.arm.send(end.joints, np.zeros(7))
+
+    def _forget_late(self, seconds: float) -> None:
+        """Go on from now where the process was held up: made up for in haste, what was missed would
+        be a jump.
+        """
+        if seconds > _LATE:
+            self._time += seconds
+            self.log("late", {"by": seconds})
 
     def _watch(self, motion: Motion) -> None:
         """Halt where the arm is silent or at fault, or what it follows is too old."""
         state, now = self._parts.arm.read(), self._parts.clock.now()
         dog = self.settings.watchdog
-        wrong = state.fault or dog.state(state.seconds, now) or dog.chunk(self._looked, now)
+        wrong = state.fault or dog.state(state.seconds, now) or dog.chunk(self._decided, now)
         if wrong is not None and self._filter.halted is None:
             pieces = self._filter.stop(motion, 0.0, wrong)
             for piece, start in pieces:
@@ -469,12 +533,23 @@ class ArmEnv:
             self._filter.recover()
             self._start_filter()
 
+    def _rest(self) -> None:
+        """Come to rest from the end of the last motion."""
+        try:
+            self._coast()
+        except ArmError as error:
+            self._lost(str(error))
+
     def _lost(self, why: str) -> None:
-        """The robot stopped by itself, or is silent: send nothing more."""
+        """The robot stopped by itself, or is silent."""
+        self._give_up(why)
+        self._hold(why)
+
+    def _give_up(self, why: str) -> None:
+        """Send nothing more."""
         self._filter.halt(why)
         self._filter.coast()  # what was planned is forgotten, not sent
         self._parts.arm.stop()
-        self._hold(why)
 
     def _confirm(self, rows: np.ndarray) -> None:
         """Ask a person for a chunk, in mode confirm."""
@@ -502,6 +577,8 @@ class ArmEnv:
             wrong = self.settings.watchdog.pictures(taken, self._parts.clock.now())
             if wrong is None or self.halted is not None:
                 return pictures
+            with suppress(Halted):
+                self._take_over()
             self._filter.halt(wrong)
             self._hold(wrong)
 

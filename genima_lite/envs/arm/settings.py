@@ -91,8 +91,8 @@ class ArmSettings:
     log: str | None = None
     """File to which every command, clip and halt is written, a line each."""
     ahead: int = 0
-    """Rows of a chunk that are still to come when the policy is asked for the next, on the twin; 0:
-    the arm rests meanwhile."""
+    """Rows of a chunk that are still to come when the policy is asked for the next; 0: the arm
+    rests meanwhile."""
     think: float | None = None
     """Simulated seconds that the policy takes on the twin; by default those that it took."""
     twin: TwinSettings = field(default_factory=TwinSettings)
@@ -123,9 +123,9 @@ class ArmSettings:
         moves = mode.moves and self.driver != "twin"
         if moves and not self.address:
             raise UserError(f"driver {self.driver}: give the robot's address")
-        if moves and self.ahead:
+        if moves and mode.asks and self.ahead:
             raise UserError(
-                "ahead is for the twin: nothing streams to a robot while policies think"
+                "in mode confirm the arm rests while a person looks at a chunk: leave ahead away"
             )
         if (moves or mode.asks) and self.operator == "nobody":
             raise UserError(f"mode {self.mode} with {self.driver}: needs operator console")

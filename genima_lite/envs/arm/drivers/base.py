@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +42,7 @@ def told_as(kind: type[Exception], words: str) -> Iterator[None]:
 
 
 class DriverArm(ABC):
-    """A Franka arm at an address.
+    """A Franka arm at an address. One thread may read while another sends.
 
     Args:
         address: for example 172.16.0.2.
@@ -52,6 +53,7 @@ class DriverArm(ABC):
         self._address, self._clock = address, clock
         self._robot: Any = None
         self._stopped: str | None = None
+        self._one = threading.RLock()
 
     @abstractmethod
     def connect(self) -> None:
@@ -68,7 +70,8 @@ class DriverArm(ABC):
             ArmError: the robot does not answer.
         """
         with told_as(ArmError, f"{self._address}: the robot does not answer"):
-            *measured, errors = self._state()
+            with self._one:
+                *measured, errors = self._state()
             joints, speeds, load = (np.array(each, np.float64) for each in measured)
         return ArmState(self._clock.now(), joints, speeds, -load, errors or self._stopped)
 
@@ -81,7 +84,8 @@ class DriverArm(ABC):
         if self._stopped is not None:
             return
         try:
-            self._set_target(joints, velocities)
+            with self._one:
+                self._set_target(joints, velocities)
         except Exception as error:
             self._stopped = str(error)
             raise ArmError(f"{self._address}: the robot stopped ({error})") from error

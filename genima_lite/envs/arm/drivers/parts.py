@@ -43,7 +43,8 @@ def make_driver(spec: EnvSpec, settings: ArmSettings, operator: Operator) -> Bac
     def view(name: str, tip: np.ndarray) -> Pinhole:
         return calibration.cameras[name].camera(tip, spec.image_size)
 
-    return Backend(clock, arm, gripper, cameras, SetTable(spec.task, operator), view)
+    table = SetTable(spec.task, operator)
+    return Backend(clock, arm, gripper, cameras, table, view, live=True)
 
 
 def arm_of(settings: ArmSettings, clock: WallClock) -> tuple[Arm, Gripper]:
