@@ -16,6 +16,9 @@ from genima_lite.files import MEBIBYTE, check_file
 LIMIT = 512 * MEBIBYTE
 """Bytes of all arrays together, unpacked."""
 
+_FREE, _RATIO = 64 * MEBIBYTE, 50
+"""Bytes that arrays may always take, and those for each byte of their file."""
+
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, struct.error),
     *(OSError, ValueError, TypeError, KeyError, EOFError, OverflowError),
@@ -27,14 +30,15 @@ def read_npz(path: Path | str, limit: int = LIMIT) -> dict[str, np.ndarray]:
     """Read all arrays of a file that `numpy.savez` wrote, by name.
 
     Raises:
-        UserError: no regular file, not such a file, broken, or with objects or more than `limit`
-            bytes in it.
+        UserError: no regular file, not such a file, broken, or with objects, with more than `limit`
+            bytes, or with far more than the file has itself.
     """
-    check_file(path, limit)
+    size = check_file(path, limit)
     try:
         with zipfile.ZipFile(path) as file:
-            if sum(member.file_size for member in file.infolist()) > limit:
-                raise ValueError(f"more than {limit} bytes of arrays")
+            most = min(limit, _FREE + _RATIO * size)
+            if sum(member.file_size for member in file.infolist()) > most:
+                raise ValueError(f"more than {most} bytes of arrays")
             return {m.filename.removesuffix(".npy"): _read(file, m) for m in file.infolist()}
     except _BROKEN as error:
         raise UserError(f"{path}: broken ({error}); delete it") from None

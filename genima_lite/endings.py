@@ -35,6 +35,7 @@ DISK = {
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.ENOTDIR: "choose another folder",
     errno.EISDIR: "choose another name",
+    errno.ELOOP: "a link is in the way, or links lead in circles; remove them",
     errno.EMFILE: "too many files are open; raise the limit with `ulimit -n`",
 }
 """What to do about errors of the system that no program can prevent."""

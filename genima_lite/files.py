@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -136,6 +137,18 @@ def check_folder(folder: Path | str, needed: int = 0) -> None:
         raise UserError(
             f"{folder}: at least {_size(needed)} will be written, {_size(free)} are free; make "
             "room or choose another folder"
+        )
+
+
+def refuse_link(folder: Path | str) -> None:
+    """Refuse a link in the place of a folder that will be emptied: it would empty another one.
+
+    Raises:
+        UserError: see above.
+    """
+    if os.path.islink(folder):
+        raise UserError(
+            f"{folder}: a link to another folder, where unfinished work lies; remove it"
         )
 
 
@@ -268,8 +281,8 @@ def parse_json(content: bytes | str, what: Path | str) -> Any:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"'{next(n for n in names if names.count(n) > 1)}' is in it twice")
+        (twice, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"'{twice}' is in it twice")
     return found
 
 

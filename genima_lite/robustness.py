@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.progress import track
 
 from genima_lite import locks
-from genima_lite.envs.api import BENCH, check_perturbations, check_task, perturbation_names
+from genima_lite.envs.api import BENCH, check_perturbations, check_tasks, perturbation_names
 from genima_lite.errors import UserError
 from genima_lite.evaluation.episode_store import EpisodeStore
 from genima_lite.evaluation.on_cluster import Cell, missing, run_jobs
@@ -51,8 +51,7 @@ class Robustness:
     """Of the environments; see `genima_lite.envs.api.EnvSpec`."""
 
     def __post_init__(self) -> None:
-        for task in self.tasks:
-            check_task(task, self.backend)
+        check_tasks(self.tasks, self.backend)
         check_perturbations(self.perturb, self.strength, self.backend, self.tasks)
         if self.episodes < 1 or self.seed < 0 or not self.tasks or not self.policies:
             raise UserError("give at least 1 policy, task and episode, and a seed from 0 on")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,6 +46,27 @@ def decode(kind: type[T], values: object, what: Path | str, others: bool = False
     if not others and (name := _unknown(values, msgspec.to_builtins(found))) is not None:
         raise UserError(f"{what}: unknown name '{name}'; is it of another version?")
     return found
+
+
+def check_finite(settings: Any, name: str = "") -> None:
+    """Refuse NaN and infinity in settings, however deep in dataclasses and tuples.
+
+    Args:
+        settings: a dataclass, a tuple or a single value.
+        name: of it, with dots.
+
+    Raises:
+        UserError: the message has the number's name.
+    """
+    if isinstance(settings, float) and not math.isfinite(settings):
+        raise UserError(f"{name} is {settings}; give a finite number")
+    if is_dataclass(settings):
+        prefix = f"{name}." if name else ""
+        for each in fields(settings):
+            check_finite(getattr(settings, each.name), prefix + each.name)
+    if isinstance(settings, tuple):
+        for each in settings:
+            check_finite(each, name)
 
 
 def _message(error: Exception) -> str:

@@ -427,6 +427,9 @@ def test_pipes_and_broken_pictures_in_a_folder_are_refused(tmp_path):
     os.mkfifo(tmp_path / "film.avi")
     with pytest.raises(UserError, match="a pipe, socket or device"):
         Capture("front", source_of(str(tmp_path / "film.avi")), None, WallClock()).connect()
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile film.avi\n")
+    with pytest.raises(UserError, match="no film"):
+        Capture("front", source_of(str(tmp_path / "list.mp4")), None, WallClock()).connect()
 
 
 def test_a_person_sets_the_table_and_judges():

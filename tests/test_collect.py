@@ -149,6 +149,8 @@ def test_jobs_are_dealt_round_the_variations():
     [
         (lambda: plan_jobs(["nothing"], 1, SMALL), "unknown task 'nothing'"),
         (lambda: plan_jobs(["push_button"], 1, CollectSettings(variations=(18,))), "variation 18"),
+        (lambda: plan_jobs(["push_button"] * 2, 1, SMALL), "name each once"),
+        (lambda: plan_jobs(["push_button"], 10**9, SMALL), "ask for 1 to 1000000"),
         (lambda: CollectSettings(seed=-1), "seed is -1"),
         (lambda: CollectSettings(variations=()), "variations is empty"),
     ],
@@ -156,6 +158,24 @@ def test_jobs_are_dealt_round_the_variations():
 def test_impossible_settings_are_named(call, words):
     with pytest.raises(UserError, match=words):
         call()
+
+
+def test_sentences_for_an_unknown_task_are_refused_before_any_episode(tmp_path):
+    (tmp_path / "more.json").write_text('{"push_buton": [["press it"]]}')
+    settings = CollectSettings(sentences=str(tmp_path / "more.json"))
+    with pytest.raises(UserError, match="did you mean 'push_button'"):
+        plan_jobs(["push_button"], 1, settings)
+
+
+def test_what_a_link_leads_to_is_not_emptied(tmp_path):
+    precious = tmp_path / "mine/photos/a.png"
+    precious.parent.mkdir(parents=True)
+    precious.touch()
+    (tmp_path / "set/.partial").mkdir(parents=True)
+    (tmp_path / "set/.partial/push_button").symlink_to(tmp_path / "mine")
+    with pytest.raises(UserError, match="a link to another folder"):
+        next(collect(tmp_path / "set", ["push_button"], 1, SMALL))
+    assert precious.exists()
 
 
 def test_a_folder_of_other_settings_is_refused_and_untouched(dataset):

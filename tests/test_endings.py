@@ -60,6 +60,7 @@ def test_long_names_in_messages_lose_their_middle(capsys):
         (KeyError("x"), 1, "error: KeyError: 'x' (unexpected: --debug shows the traceback)"),
         (OSError(28, "No space left on device", "a"), 2, "error: a: No space left on device; "),
         (PermissionError(13, "Permission denied", "a"), 2, "error: a: Permission denied; change"),
+        (OSError(40, "Too many levels of symbolic links", "a"), 2, "error: a: Too many levels"),
         (RuntimeError("IoError: No space left (os error 28)"), 2, "error: No space left on dev"),
         (KeyboardInterrupt("2 kept"), 130, "stopped: 2 kept"),
         (KeyboardInterrupt(), 130, "stopped: nothing was written"),

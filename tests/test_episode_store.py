@@ -142,6 +142,10 @@ def test_arrays_that_are_not_what_they_say_are_refused(tmp_path):
     _npz(path, a=np.zeros(10**6, np.uint8))
     with pytest.raises(UserError, match="more than 2000 bytes"):
         arrays.read_npz(path, 2000)
+    _npz(path, a=np.zeros(80 << 20, np.uint8))
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(UserError, match="more than .* bytes of arrays"):
+        arrays.read_npz(path)
 
 
 @pytest.mark.parametrize(

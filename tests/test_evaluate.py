@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 from genima_lite import cli, panda, seeds
 from genima_lite.envs.api import EnvSpec, make_env
 from genima_lite.envs.bench.env import BenchEnv
+from genima_lite.errors import UserError
 from genima_lite.evaluation import rollout, statistics
 from genima_lite.evaluation.rollout import EpisodeError, evaluate
 from genima_lite.evaluation.statistics import summarize
@@ -204,3 +205,12 @@ def test_policies_return_k_actions():
         assert actions.shape == (HORIZON, 8)
         assert (actions[:, :7] >= panda.LOWER).all()
         assert (actions[:, :7] <= panda.UPPER).all()
+
+
+def test_what_the_user_gave_wrong_in_an_episode_is_wrong_input(breaks_once, monkeypatch):
+    def refuses(self, observation):
+        raise UserError("weights.json: broken")
+
+    monkeypatch.setattr(RandomPolicy, "act", refuses)
+    with pytest.raises(UserError, match=r"seed 2001, after 0 steps: weights\.json: broken"):
+        next(evaluate(PolicyFactory("random"), ["push_button"], 1, 1000))

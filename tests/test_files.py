@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -127,3 +128,11 @@ def test_a_huge_file_without_content_is_refused_at_once(tmp_path: Path) -> None:
         pytest.skip("this file system writes zeros out")
     with pytest.raises(UserError, match="weights: all but empty"):
         check_file(tmp_path / "weights")
+
+
+def test_many_names_cost_no_time_even_if_one_is_there_twice() -> None:
+    names = [f'"{i:05d}":0' for i in range(60_000)]
+    begin = time.process_time()
+    with pytest.raises(UserError, match="'59999' is in it twice"):
+        parse_json(f"{{{','.join([*names, names[-1]])}}}", "a.json")
+    assert time.process_time() - begin < 5

@@ -27,6 +27,7 @@ from genima_lite.commands import COMMANDS
 from genima_lite.demos.convert import Conversion
 from genima_lite.demos.layout import DatasetError, episode_folder, iterate_episodes
 from genima_lite.demos.lerobot.export import to_lerobot
+from genima_lite.demos.lerobot.films import Film, frames_of
 from genima_lite.demos.lerobot.take import to_rlbench
 from genima_lite.demos.read import read_episode, read_sentences
 from genima_lite.demos.write import write_episode
@@ -281,6 +282,16 @@ def test_what_cannot_be_read_says_why(tmp_path):
     refused("has cameras front, wrist", lambda _: None, known, ["overhead=top"])
     with pytest.raises(DatasetError, match=r"no meta/info.json"):
         list(to_rlbench(tmp_path / "demos", tmp_path / "out"))
+
+
+def test_a_list_of_further_files_is_no_video(tmp_path):
+    film = Film(tmp_path / "whole.mp4", 20)
+    film.add([np.zeros((SIZE, SIZE, 3), np.uint8)] * 3)
+    film.close()
+    assert len(list(frames_of(film.path, (SIZE, SIZE)))) == 3
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile whole.mp4\n")
+    with pytest.raises(DatasetError, match="no readable video"):
+        list(frames_of(tmp_path / "list.mp4", (SIZE, SIZE)))
 
 
 def test_damaged_tables_are_refused(demos, tmp_path):

@@ -253,6 +253,13 @@ WRONG = {
         {"text_encoder.a.lora_A.weight": torch.ones(2, 9)},
         "is no LoRA of a UNet",
     ),
+    "too large": (
+        {
+            f"{PLACE}.lora_A.weight": torch.full((2, 64), 1e30),
+            f"{PLACE}.lora_B.weight": torch.full((64, 2), 1e30),
+        },
+        "becomes too large",
+    ),
     "ranks": (
         {f"{PLACE}.lora_A.weight": torch.ones(2, 64), f"{PLACE}.lora_B.weight": torch.ones(64, 3)},
         "does not fit",

@@ -11,12 +11,14 @@ pytest.importorskip("diffusers")
 
 from miniature import TASK, miniature
 
+from genima_lite.controller.run import preset_run
 from genima_lite.datasets import shards
 from genima_lite.diffusion.base import load_pipeline
 from genima_lite.errors import UserError
 from genima_lite.evaluation.rollout import evaluate
 from genima_lite.policies.api import PolicyFactory, PolicySettings
 from genima_lite.provenance import origin
+from genima_lite.recipes._check import check_step
 from genima_lite.recipes._collection import CollectConfig
 from genima_lite.recipes._run import claim_run, recipe_stages
 from genima_lite.recipes.api import (
@@ -128,6 +130,13 @@ def half(name):
 def test_an_impossible_scale(scale):
     with pytest.raises(UserError, match="--scale is"):
         scaled(load_recipe("laptop"), scale)
+
+
+def test_a_number_that_is_none_is_refused_by_its_name(tmp_path):
+    run = preset_run("lite", "demos")
+    broken = replace(run, training=replace(run.training, learning_rate=float("nan")))
+    with pytest.raises(UserError, match=r"training\.learning_rate is nan"):
+        check_step(tmp_path, broken)
 
 
 @dataclass(frozen=True)

@@ -70,3 +70,16 @@ def test_names_of_others_are_allowed_only_if_one_says_so() -> None:
 def test_parts_of_lists_are_looked_into() -> None:
     with pytest.raises(UserError, match=r"unknown name '\[1\].wide'"):
         schema.decode(list[Network], [{"layers": 1}, {"wide": 1}], "here")
+
+
+def test_settings_that_are_not_finite_are_refused_by_name() -> None:
+    @dataclass(frozen=True)
+    class Blur:
+        pixels: tuple[float, float] = (0.3, 1.8)
+        run: Run = Run("a")
+
+    schema.check_finite(Blur())
+    with pytest.raises(UserError, match=r"^run\.rate is inf; give a finite number"):
+        schema.check_finite(Blur(run=Run("a", float("inf"))))
+    with pytest.raises(UserError, match="pixels is nan"):
+        schema.check_finite(Blur((0.3, float("nan"))))

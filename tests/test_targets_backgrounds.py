@@ -124,3 +124,10 @@ def test_a_broken_picture_is_named(tmp_path):
     (tmp_path / "broken.png").write_bytes(b"\x89PNG but no more")
     with pytest.raises(UserError, match=r"broken\.png: not a readable picture"):
         PictureFolder(tmp_path)(np.random.default_rng(0), 16, 16)
+
+
+def test_another_format_under_a_pictures_name_is_refused(tmp_path):
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n(pwned) print\n%%EOF\n"
+    (tmp_path / "a.png").write_bytes(eps)  # Pillow would let Ghostscript run it
+    with pytest.raises(UserError, match=r"a\.png: not a readable picture \(cannot identify"):
+        PictureFolder(tmp_path)(np.random.default_rng(0), 16, 16)

@@ -26,16 +26,19 @@ from genima_lite.envs.api import (
     RobotEnv,
     check_like,
     check_perturbations,
+    check_task,
+    check_tasks,
     make_env,
     require,
 )
 from genima_lite.envs.lost import unless_lost
+from genima_lite.envs.sentences import tasks_with_sentences
 from genima_lite.errors import UserError
-from genima_lite.files import check_folder
+from genima_lite.files import check_folder, refuse_link
 from genima_lite.observation import Demo
 from genima_lite.panda import Unreachable
 from genima_lite.provenance import FILE, claim, fingerprint
-from genima_lite.seeds import MAX_ATTEMPTS, training_seed
+from genima_lite.seeds import MAX_ATTEMPTS, MAX_EPISODES, training_seed
 from genima_lite.workers import check_processes, one_thread, pool
 
 MAX_IMAGE_SIZE = 2048
@@ -160,10 +163,14 @@ def plan_jobs(tasks: Sequence[str], episodes: int, settings: CollectSettings) ->
     """Deal `episodes` episodes a task round over the variations.
 
     Raises:
-        UserError: unknown task or variation.
+        UserError: unknown task or variation, a task that is named twice, too many episodes, or
+            sentences for an unknown task.
     """
-    if episodes < 1:
-        raise UserError(f"--episodes is {episodes}; ask for at least 1")
+    if not 1 <= episodes <= MAX_EPISODES:
+        raise UserError(f"--episodes is {episodes}; ask for 1 to {MAX_EPISODES}")
+    check_tasks(tasks, settings.backend)
+    for task in tasks_with_sentences(settings.sentences):
+        check_task(task, settings.backend)
     jobs = []
     for task in tasks:
         count = _environment(settings.spec(task)).variations
@@ -259,8 +266,14 @@ def space(episodes: int, image_size: int) -> int:
 
 @contextmanager
 def _only_writer(root: Path, tasks: Sequence[str]) -> Iterator[None]:
-    """Be the only process that writes tasks' episodes; remove what killed ones left unfinished."""
+    """Be the only process that writes tasks' episodes; remove what killed ones left unfinished.
+
+    Raises:
+        UserError: a link leads the unfinished ones elsewhere, or another process writes.
+    """
     folders = [root / PARTIAL / task for task in sorted(set(tasks))]  # in order: no deadlocks
+    for folder in (root / PARTIAL, *folders):
+        refuse_link(folder)
     try:
         with ExitStack() as held:
             for folder in folders:

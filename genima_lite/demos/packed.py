@@ -23,12 +23,12 @@ import numpy as np
 from genima_lite import panda, schema
 from genima_lite.arrays import read_npz
 from genima_lite.demos.layout import DatasetError, subfolders
-from genima_lite.demos.lerobot.films import check_size, frames_of
+from genima_lite.demos.lerobot.films import check_size, frames_of, opened
 from genima_lite.demos.order_rules import order_fault
 from genima_lite.demos.unpickler import LIMIT, load_demo_bytes, sentences_fault
 from genima_lite.demos.value_rules import value_faults
 from genima_lite.errors import UserError
-from genima_lite.files import MEBIBYTE, check_file, read_bytes
+from genima_lite.files import MEBIBYTE, read_bytes
 from genima_lite.observation import Demo, Observation
 from genima_lite.tiling import TILE_ORDER
 from genima_lite.transforms import pose_vector
@@ -117,8 +117,7 @@ def _whole(demo: Demo, path: Path) -> Demo:
 def _frames(path: Path, count: int) -> list[np.ndarray]:
     """Return the pictures of a film, at most one more than `count`."""
     try:
-        check_file(path)
-        with av.open(str(path)) as film:
+        with opened(path) as film:
             lens = film.streams.video[0].codec_context
             size = lens.height, lens.width
     except (OSError, IndexError, av.error.FFmpegError) as error:

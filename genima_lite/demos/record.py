@@ -15,7 +15,7 @@ from genima_lite.demos.collect import MAX_IMAGE_SIZE
 from genima_lite.demos.journal import FOLDER, About, Journal, rescued
 from genima_lite.demos.layout import episode_folder
 from genima_lite.demos.write import remove_unfinished, write_episode
-from genima_lite.envs.api import EnvSpec, RobotEnv, check_task, make_env
+from genima_lite.envs.api import EnvSpec, RobotEnv, check_tasks, make_env
 from genima_lite.envs.arm.calibration.store import read_calibration
 from genima_lite.envs.arm.hands.api import Discarded, Hand, HandSettings, make_hand
 from genima_lite.envs.arm.settings import ArmSettings
@@ -54,8 +54,7 @@ class RecordConfig:
     """Which arm; by default its twin."""
 
     def __post_init__(self) -> None:
-        for task in self.tasks:
-            check_task(task, "arm")
+        check_tasks(self.tasks, "arm")
         if not self.tasks or self.episodes < 1 or self.seed < 0:
             raise UserError("give tasks, at least 1 episode, and a seed from 0 on")
         if not 1 <= self.image_size <= MAX_IMAGE_SIZE:

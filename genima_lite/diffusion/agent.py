@@ -28,6 +28,9 @@ from genima_lite.errors import UserError
 from genima_lite.tiling import TILE_ORDER, check_picture, tile, untile
 from genima_lite.training.tensors import is_finite
 
+MOST_STEPS = 1000
+"""In which anybody draws a picture."""
+
 
 @dataclass(frozen=True)
 class DrawingSpeed:
@@ -67,7 +70,7 @@ class DiffusionAgent:
         check_channels("this model", components)
         if components.controlnet is None and not components.concatenates:
             raise UserError("this is a base model: it does not draw on a picture; train it first")
-        most = components.scheduler.config.num_train_timesteps
+        most = min(components.scheduler.config.num_train_timesteps, MOST_STEPS)
         if not 1 <= sampling_steps <= most:
             raise UserError(f"sampling_steps is {sampling_steps}; give 1 to {most}")
         self.components, self.sampling_steps = components, sampling_steps

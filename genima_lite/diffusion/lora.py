@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from genima_lite import schema
 from genima_lite.errors import UserError
 from genima_lite.files import parse_json, written_whole
-from genima_lite.training.tensors import load_tensors
+from genima_lite.training.tensors import is_finite, load_tensors
 
 STOCK, PEFT = "pytorch_lora_weights.safetensors", "adapter_model.safetensors"
 _PREFIXES = ("unet.", "base_model.model.")
@@ -63,7 +63,7 @@ def add_lora(network: nn.Module, place: Path) -> int:
         How many layers were changed.
 
     Raises:
-        UserError: no such file, not LoRA of a UNet, or of another one.
+        UserError: no such file, not LoRA of a UNet, of another one, or numbers become infinite.
     """
     path = _file(place)
     tensors, texts = load_tensors(path)
@@ -71,6 +71,9 @@ def add_lora(network: nn.Module, place: Path) -> int:
     modules = dict(network.named_modules())
     layers = sorted({_layer(path, name) for name in tensors if not name.endswith(".alpha")})
     changes = [_change(path, modules, layer, tensors, scale) for layer in layers]
+    for layer, (weight, change) in zip(layers, changes, strict=True):
+        if not is_finite((weight.float() + change).to(weight.dtype)):
+            raise UserError(f"{path}: '{layer}' becomes too large for {weight.dtype}; get it again")
     for weight, change in changes:  # all of them, or none
         weight.copy_(weight.float() + change)
     return len(changes)

@@ -302,6 +302,18 @@ def check_task(name: str, backend: str = BENCH) -> str:
     return name
 
 
+def check_tasks(names: Sequence[str], backend: str = BENCH) -> None:
+    """Refuse tasks that do not exist, and such that are named twice: they would count twice.
+
+    Raises:
+        UserError: see above.
+    """
+    for name in names:
+        check_task(name, backend)
+    if len(set(names)) < len(names):
+        raise UserError(f"tasks {', '.join(names)}: name each once")
+
+
 def check_perturbations(
     names: Sequence[str], strength: float, backend: str = BENCH, tasks: Sequence[str] = ()
 ) -> None:
@@ -414,14 +426,20 @@ def require(env: object, capability: type[C], purpose: str) -> C:
 def _backend(name: str) -> Any:
     """Import a backend by its name."""
     module = name if "." in name else f"{envs.__name__}.{name}"
+    unknown = UserError(
+        f"unknown backend '{name}': choose from {', '.join(backend_names())}, or give the "
+        "dotted name of a module with make and task_names"
+    )
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise unknown
     try:
-        return import_module(module)
+        found = import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or not module.startswith(error.name):
             raise UserError(
                 f"backend '{name}' needs {error.name}, which is not installed"
             ) from error
-        raise UserError(
-            f"unknown backend '{name}': choose from {', '.join(backend_names())}, or give the "
-            "dotted name of a module with make and task_names"
-        ) from error
+        raise unknown from error
+    if not all(hasattr(found, each) for each in ("make", "task_names")):
+        raise unknown
+    return found

@@ -24,7 +24,7 @@ def read_sentences(path: Path | str | None, task: str, variations: int) -> dict[
     """
     if path is None:
         return {}
-    found = schema.read(dict[str, list[list[str]]], path).get(task)
+    found = _read(path).get(task)
     if found is None:
         return {}
     if len(found) != variations:
@@ -39,3 +39,16 @@ def read_sentences(path: Path | str | None, task: str, variations: int) -> dict[
                     f"{path}: {task}, variation {variation}: {sentence!r} is no sentence"
                 )
     return dict(enumerate(found))
+
+
+def tasks_with_sentences(path: Path | str | None) -> list[str]:
+    """Return the names of the tasks that a file has sentences for; none for no file.
+
+    Raises:
+        UserError: no such file, no JSON, or something else in it.
+    """
+    return [] if path is None else list(_read(path))
+
+
+def _read(path: Path | str) -> dict[str, list[list[str]]]:
+    return schema.read(dict[str, list[list[str]]], path)

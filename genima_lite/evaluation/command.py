@@ -16,7 +16,7 @@ from genima_lite.envs.api import (
     BENCH,
     check_like,
     check_perturbations,
-    check_task,
+    check_tasks,
     task_names,
 )
 from genima_lite.envs.arm.settings import REPLAY, ArmSettings
@@ -81,8 +81,7 @@ class Evaluation:
     """Demonstrations made by collect, for the report: where their pieces stood."""
 
     def __post_init__(self) -> None:
-        for task in self.tasks:
-            check_task(task, self.backend)
+        check_tasks(self.tasks, self.backend)
         check_perturbations(self.perturb, self.strength, self.backend, self.tasks)
         check_like("tracking", self.tracking)
         if self.backend != ARM and self.arm != ArmSettings():

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from genima_lite import schema
-from genima_lite.envs.api import RLBENCH, check_task
+from genima_lite.envs.api import RLBENCH, check_tasks
 from genima_lite.errors import UserError
 from genima_lite.evaluation.command import Evaluation
 from genima_lite.evaluation.starts import Starts
@@ -71,8 +71,7 @@ class PaperProtocol:
     """Of the environments; see `genima_lite.envs.api.EnvSpec`."""
 
     def __post_init__(self) -> None:
-        for task in self.tasks:
-            check_task(task, self.backend)
+        check_tasks(self.tasks, self.backend)
         if len(set(self.checkpoints)) < len(self.checkpoints):
             raise UserError("name each checkpoint once")
 

@@ -53,6 +53,10 @@ class EpisodeError(RuntimeError):
         return type(self), (self.result,)  # so that it comes back from another process
 
 
+class WrongEpisode(EpisodeError, UserError):
+    """An episode cannot run with what the user gave; the message says so, and the way out."""
+
+
 def run_episode(
     env: RobotEnv,
     policy: Policy,
@@ -74,7 +78,8 @@ def run_episode(
 
     Raises:
         NotReady: no episode can run on this machine.
-        EpisodeError: anything but a refusal went wrong; the cause is the error itself.
+        EpisodeError: anything but a refusal went wrong; the cause is the error itself. A
+            `WrongEpisode` if what went wrong is what the user gave.
     """
     run = _Run(env, policy, recorder, seed, variation, demo)
     try:
@@ -83,6 +88,8 @@ def run_episode(
         run.refusal = str(refused)
     except NotReady:
         raise
+    except UserError as error:
+        raise WrongEpisode(run.result(str(error))) from error
     except Exception as error:
         raise EpisodeError(run.result(f"{type(error).__name__}: {error}")) from error
     result = run.result()

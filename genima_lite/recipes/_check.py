@@ -17,6 +17,7 @@ from genima_lite.provenance import model_fingerprint
 from genima_lite.recipes._collection import CollectConfig
 from genima_lite.recipes._split import SplitConfig
 from genima_lite.recipes.api import Recipe, needs, steps_of
+from genima_lite.schema import check_finite
 from genima_lite.training.devices import check_device
 from genima_lite.training.optimizers import check_optimizer
 from genima_lite.workers import check_processes
@@ -57,10 +58,11 @@ def check_step(
         made: folders of other steps, which are made before this one.
 
     Raises:
-        UserError: a device or an extra that is not here, a folder that cannot be written to, too
-            little space, a data set or a model that is missing or broken, or a number of workers
-            that makes no sense.
+        UserError: a number that is not finite, a device or an extra that is not here, a folder that
+            cannot be written to, too little space, a data set or a model that is missing or broken,
+            or a number of workers that makes no sense.
     """
+    check_finite(config)
     check_processes(workers, "workers", 0)
     check_device(device)
     if isinstance(config, CollectConfig):

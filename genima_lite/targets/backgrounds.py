@@ -9,18 +9,25 @@ program, or come from a folder of your own.
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from genima_lite.errors import UserError
+from genima_lite.files import MEBIBYTE, read_bytes
 from genima_lite.textures import random_texture
 
 BLEND = 0.7
 """Share of the random texture, as in the paper's settings; the rest is the view."""
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+"""Whatever a name says, Pillow would take any format; for some it runs other programs."""
+
+_LARGEST_FILE, _LARGEST = 64 * MEBIBYTE, 8192
+"""Bytes of a picture's file, and pixels along its sides."""
 
 Source = Callable[[np.random.Generator, int, int], np.ndarray]
 """Makes a background (H, W, 3) uint8 of a generator, a height and a width."""
@@ -96,8 +103,11 @@ class PictureFolder:
 
 
 def _read(path: Path) -> Image.Image:
+    content = read_bytes(path, _LARGEST_FILE)
     try:
-        with Image.open(path) as image:
+        with Image.open(BytesIO(content), formats=_FORMATS) as image:
+            if max(image.size) > _LARGEST:
+                raise ValueError(f"{image.width}x{image.height} pixels")
             return image.convert("RGB")
     except Exception as error:  # Pillow raises many types for broken files
         raise UserError(

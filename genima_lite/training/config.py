@@ -9,6 +9,9 @@ from genima_lite.training.precision import check_precision
 
 OPTIMIZERS = ("adamw", "adamw8bit")
 
+MOST_SAMPLES = 1 << 16
+"""Of a step; more fit into no memory."""
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -61,6 +64,8 @@ class TrainingConfig:
         for name in counts:
             if getattr(self, name) < 1:
                 raise UserError(f"training: {name} is {getattr(self, name)}; give at least 1")
+        if self.batch_size > MOST_SAMPLES:
+            raise UserError(f"training: batch_size is {self.batch_size}; give 1 to {MOST_SAMPLES}")
         if self.batch_size % self.micro_batches:
             raise UserError(
                 f"training: batch_size {self.batch_size} cannot be cut into "

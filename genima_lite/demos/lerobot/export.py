@@ -23,7 +23,7 @@ from genima_lite.demos.lerobot.tables import Table, write_rows, write_tasks
 from genima_lite.demos.order_rules import order_fault
 from genima_lite.demos.read import read_episode, read_sentences
 from genima_lite.errors import UserError
-from genima_lite.files import MEBIBYTE, check_folder, named, sync, syncing, write_json
+from genima_lite.files import MEBIBYTE, check_folder, named, refuse_link, sync, syncing, write_json
 from genima_lite.observation import CAMERAS, CONTROL_PERIOD, Demo
 
 FPS = round(1 / CONTROL_PERIOD)
@@ -54,6 +54,7 @@ def to_lerobot(
         raise DatasetError(f"{source}: no episodes here")
     check_folder(out.parent)
     partial = out.with_name(f".{out.name}.partial")
+    refuse_link(partial)
     with named(out), locks.writing(partial):
         try:
             _refuse_existing(out)  # another process may have written it meanwhile

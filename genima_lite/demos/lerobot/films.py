@@ -20,6 +20,8 @@ _OPTIONS = {"crf": "12", "preset": "medium", "g": "2", "bf": "0"}
 
 CODEC = "h264"
 
+_CONTAINERS = {".mp4": "mp4", ".mkv": "matroska"}
+
 _FREE, _RATIO = 512 * MEBIBYTE, 1000
 """Bytes that an episode's pictures may always take, and those for each byte of their video."""
 
@@ -143,6 +145,20 @@ def check_size(path: Path, count: int, size: tuple[int, ...]) -> None:
         raise DatasetError(f"{path}: {count} pictures of {width}x{height} do not fit into it")
 
 
+def opened(path: Path) -> Any:
+    """Open a video, as what its name says that it is.
+
+    Left to itself FFmpeg also takes lists of further files (`ffconcat`, HLS) under any name, and
+    opens those: pipes, and what lies elsewhere.
+
+    Raises:
+        av.FFmpegError: no readable video of that kind.
+        UserError: no regular file.
+    """
+    check_file(path)
+    return av.open(str(path), format=_CONTAINERS[path.suffix])
+
+
 def frames_of(path: Path, size: tuple[int, ...]) -> Iterator[tuple[float, np.ndarray]]:
     """Yield seconds and pictures of a whole video, all of one size: height and width.
 
@@ -150,7 +166,7 @@ def frames_of(path: Path, size: tuple[int, ...]) -> Iterator[tuple[float, np.nda
         DatasetError: no readable video, or a picture of another size.
     """
     try:
-        with av.open(str(path)) as container:
+        with opened(path) as container:
             if not container.streams.video:
                 raise DatasetError(f"{path}: has no pictures")
             _check_alike(path, container.streams.video[0].codec_context, size)

@@ -32,6 +32,13 @@ _PICTURE_LIMIT, _LARGEST = 64 * MEBIBYTE, 8192
 _PICTURES, _FILMS = (".png", ".jpg", ".jpeg"), (".mp4", ".avi", ".mkv", ".mov")
 
 
+_MOVIE_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+"""With which MP4 and MOV may begin, after a length."""
+
+_WIDTH, _HEIGHT = 3, 4
+"""OpenCV's numbers of the size of a film's pictures."""
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """One frame.
@@ -201,7 +208,7 @@ class Files:
         if not self._path.exists():
             raise UserError(f"{self._path}: no such film or folder")
         if not self._path.is_dir():
-            check_file(self._path)
+            _check_film(self._path)
         self._frames = self._pictures() if self._path.is_dir() else self._film()
         self._next = time.monotonic()
 
@@ -225,12 +232,28 @@ class Files:
     def _film(self) -> Iterator[np.ndarray]:
         cv2 = _opencv()
         capture = cv2.VideoCapture(str(self._path))
+        sides = [capture.get(each) for each in (_WIDTH, _HEIGHT)]
+        if max(sides) > _LARGEST:
+            raise UserError(f"{self._path}: {sides[0]:.0f}x{sides[1]:.0f} pixels")
         while capture.isOpened():
             whole, frame = capture.read()
             if not whole:
                 break
             yield np.ascontiguousarray(frame[..., ::-1])
         capture.release()
+
+
+def _check_film(path: Path) -> None:
+    """Refuse what is none: libraries also take lists of further files, and open those.
+
+    Raises:
+        UserError: it does not begin as a film does.
+    """
+    check_file(path)
+    with path.open("rb") as file:
+        head = file.read(12)
+    if not (head[4:8] in _MOVIE_ATOMS or head.startswith((b"RIFF", b"\x1aE\xdf\xa3"))):
+        raise UserError(f"{path}: no film (MP4, MOV, AVI or MKV)")
 
 
 def _read(path: Path) -> np.ndarray:
