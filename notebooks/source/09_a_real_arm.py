@@ -138,8 +138,15 @@ draw_frames(picture, panels, window=window).saying(
 
 # %% [markdown]
 # On the left the line runs through the arm and ends between the fingers. In the middle it ends at a finger: few would notice,
-# and yet spheres drawn with that camera teach a policy to press beside the button.
-#
+# and yet spheres drawn with that camera teach a policy to press beside the button. Lean on the camera yourself: the spheres
+# are those that Genima would draw for where the arm is now. From how many degrees on would you have noticed?
+
+# %%
+from genima_lite.viz.leaned_camera import lean_on
+
+lean_on(seen)
+
+# %% [markdown]
 # `genima-lite calibrate` ends with this picture for each camera, so that a person looks. One mistake it finds itself: two
 # cameras whose cables are **swapped**. It takes a picture, moves the arm, takes another, and asks where the two differ. If that
 # is where the *other* camera should have seen the arm move, they are swapped.
@@ -235,7 +242,7 @@ curves_figure({"median": error}, postures, ("postures", "camera off by, mm"))
 
 # %% [markdown]
 # Three postures are enough to solve it and too few to trust it. From ten on it is a couple of millimetres, and after that four
-# times as many postures halve the error, as means do. The library takes 36, and goes one step further: from PARK's answer it
+# times as many postures halve the error, as means do. The library takes 60, and goes one step further: from PARK's answer it
 # fits camera, board and lens to all corners at once, each weighed with the pixels and millimetres by which camera and arm err.
 # On simulated boards this halves the error (`benchmarks/bench_calibration.py`, table in `docs/real_arm.md`).
 #
@@ -611,7 +618,7 @@ if address := real_arm("prints the call"):
 #
 # - **A control.** `genima-lite eval --backend arm --policy expert` with and without `--arm.twin.latency 0.1`: the expert knows the
 #   scene and plans once. Does the latency harm it?
-# - **An ablation.** `genima-lite calibrate --cameras front --postures 12`, and again with 36. Compare what it says the pose is
+# - **An ablation.** `genima-lite calibrate --cameras front --postures 12`, and again with 60. Compare what it says the pose is
 #   *known to* with how far it is off (`RLBENCH_MOUNTS["front"].pose`).
 # - **A limitation.** The filter watches five points on the arm, and links that come near each other. What is between the points?
 #   Find a posture in which the forearm is in the table and no point is (`genima_lite/envs/arm/workspace.py`).
