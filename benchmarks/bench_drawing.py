@@ -30,6 +30,8 @@ from genima_lite.files import write_json
 
 PROMPT = "tiled perspectives of a robot arm executing 'push the red button'"
 
+COLUMNS = ("setting", "steps", "milliseconds", "difference", "same_again")
+
 
 def main() -> None:
     words = parsed()
@@ -48,10 +50,9 @@ def main() -> None:
             again = agent.draw_tiled(picture, PROMPT)
             same = bool((again == drawn).all())
             rows.append((name, steps, milliseconds(agent, picture, words), away, same))
+            if words.json is not None:
+                write_json(words.json, [dict(zip(COLUMNS, row, strict=True)) for row in rows])
     show(rows)
-    if words.json is not None:
-        names = ("setting", "steps", "milliseconds", "difference", "same_again")
-        write_json(words.json, [dict(zip(names, row, strict=True)) for row in rows])
 
 
 def settings(whole: Components, device: str, compiled: bool):

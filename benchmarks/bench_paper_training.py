@@ -10,6 +10,9 @@ the same weights and 64 random pictures.
     --device D       cpu or cuda (default cpu)
     --batches N ...  batch sizes (default 2 8 16)
     --steps N        steps measured, after three that are not (default 20)
+    --ours           only ours
+    --adapter NAME   that ours trains (default frozen: a ControlNet on a frozen base)
+    --optimizer NAME of ours (default adamw; adamw8bit wants bitsandbytes)
     --checkpointing  with gradient checkpointing
     --memory GIB     let torch use no more than this of a GPU
     --tiny           tiny networks and pictures, to try the script
@@ -85,10 +88,11 @@ def ours(words: argparse.Namespace, size: int) -> tuple[float, float]:
         learning_rate=1e-5,
         ema=0.0,
         precision="bfloat16",
+        optimizer=words.optimizer,
         save_every=10**6,
     )
     step = StepConfig(noise_power=1, changed_weight=0)
-    adapter = AdapterConfig("frozen", gradient_checkpointing=words.checkpointing, step=step)
+    adapter = AdapterConfig(words.adapter, gradient_checkpointing=words.checkpointing, step=step)
     trainee = Drawing(base(words), PROMPTS, adapter, config)
     with TemporaryDirectory() as out:
         trainer = Trainer(trainee, Kept(words.side), config, out, {}, device=words.device)
@@ -197,7 +201,9 @@ def main() -> None:
         torch.cuda.set_per_process_memory_fraction(words.memory * 2**30 / whole)
     rows = []
     for size in words.batches:
-        loops = {"ours, latents kept": ours, "encoded each step": encoding}
+        loops = {"ours, latents kept": ours}
+        if not words.ours:
+            loops["encoded each step"] = encoding
         if words.script is not None:
             loops["diffusers' example"] = example
         for name, run in loops.items():
@@ -206,11 +212,11 @@ def main() -> None:
             except torch.cuda.OutOfMemoryError:
                 speed, gibibytes = float("nan"), float("nan")
             rows.append({"loop": name, "batch": size, "a_second": speed, "gib": gibibytes})
+            if words.json is not None:
+                write_json(words.json, [{k: v for k, v in each.items() if v == v} for each in rows])
             if words.device == "cuda":
                 torch.cuda.empty_cache()
     show(rows)
-    if words.json is not None:
-        write_json(words.json, [{k: v for k, v in row.items() if v == v} for row in rows])
 
 
 def show(rows: list[dict]) -> None:
@@ -228,6 +234,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batches", type=int, nargs="+", default=[2, 8, 16])
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--ours", action="store_true")
+    parser.add_argument("--adapter", default="frozen")
+    parser.add_argument("--optimizer", default="adamw")
     parser.add_argument("--checkpointing", action="store_true")
     parser.add_argument("--memory", type=float)
     parser.add_argument("--tiny", action="store_true")
