@@ -107,6 +107,7 @@ _RESNET = {
     "conv2": "out_layers.3",
     "conv_shortcut": "skip_connection",
 }
+_MLP = {"linear_1": "0", "linear_2": "2"}
 _TEXT = {
     "layer_norm1": "ln_1",
     "layer_norm2": "ln_2",
@@ -117,18 +118,31 @@ _TEXT = {
 
 
 def single_file(components):
-    """Return the tensors of a tiny Stable Diffusion 2 under the names of its first implementation.
+    """Return the tensors of a tiny Stable Diffusion 2 or XL under the names of its first
+    implementation.
 
     Written down from that implementation's modules, in their order.
     """
     return {
         **{f"model.diffusion_model.{k}": v for k, v in _ldm_unet(components.unet).items()},
         **{f"first_stage_model.{k}": v for k, v in _ldm_vae(components.vae).items()},
-        **{
-            f"cond_stage_model.model.{k}": v for k, v in _open_clip(components.text_encoder).items()
-        },
-        "cond_stage_model.model.text_projection": torch.eye(64),
+        **_texts(components),
         "alphas_cumprod": components.scheduler.alphas_cumprod.clone(),
+    }
+
+
+def _texts(components):
+    first, second = components.text_encoder, components.text_encoder_2
+    if second is None:
+        found = {f"cond_stage_model.model.{k}": v for k, v in _open_clip(first).items()}
+        return {**found, "cond_stage_model.model.text_projection": torch.eye(64)}
+    names = {
+        f"text_model.{k.removeprefix('text_model.')}": v for k, v in first.state_dict().items()
+    }
+    projected = {**_open_clip(second), "text_projection": second.text_projection.weight.T}
+    return {
+        **{f"conditioner.embedders.0.transformer.{k}": v for k, v in names.items()},
+        **{f"conditioner.embedders.1.model.{k}": v for k, v in projected.items()},
     }
 
 
@@ -147,13 +161,15 @@ def _under(module, prefix, names=None):
 def _ldm_unet(unet):
     found = {
         **_under(unet.conv_in, "input_blocks.0.0"),
-        **_under(unet.time_embedding, "time_embed", {"linear_1": "0", "linear_2": "2"}),
+        **_under(unet.time_embedding, "time_embed", _MLP),
         **_under(unet.conv_norm_out, "out.0"),
         **_under(unet.conv_out, "out.2"),
         **_under(unet.mid_block.resnets[0], "middle_block.0", _RESNET),
         **_under(unet.mid_block.attentions[0], "middle_block.1"),
         **_under(unet.mid_block.resnets[1], "middle_block.2", _RESNET),
     }
+    if getattr(unet, "add_embedding", None) is not None:
+        found |= _under(unet.add_embedding, "label_emb.0", _MLP)
     number = 1
     for block in unet.down_blocks:
         for i, resnet in enumerate(block.resnets):

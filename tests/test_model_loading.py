@@ -68,6 +68,31 @@ def test_one_file_holds_the_same_model(alone, good):
     assert model_fingerprint(alone) != model_fingerprint(good)
 
 
+def test_one_file_holds_a_stable_diffusion_xl(good_xl, tmp_path):
+    folder = shutil.copytree(good_xl, tmp_path / "xl", ignore=lambda _, names: weights_of(names))
+    path = folder / "sd_xl_turbo_1.0_fp16.safetensors"
+    save_file({k: v.half().contiguous() for k, v in single_file(xl()).items()}, path)
+    found, expected = load_pipeline(path), load_pipeline(good_xl)
+    for name in (*NETWORKS, "text_encoder_2"):
+        a, b = (getattr(each, name).state_dict() for each in (found, expected))
+        assert sorted(a) == sorted(b)
+        for key in a:
+            torch.testing.assert_close(a[key], b[key].half().to(b[key].dtype), atol=0, rtol=0)
+
+
+def weights_of(names):
+    return [name for name in names if name.endswith(".safetensors")]
+
+
+def test_weights_in_shards_are_the_same_model(folder, good):
+    for path in (folder / "unet").glob("*.safetensors"):
+        path.unlink()
+    sd().unet.save_pretrained(folder / "unet", max_shard_size="200KB")
+    assert len(list((folder / "unet").glob("*-of-*.safetensors"))) > 1
+    assert_same(load_pipeline(folder), load_pipeline(good))
+    assert model_fingerprint(folder) != model_fingerprint(good)
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [
