@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("accelerate")
 
-from toy_training import CONFIG, Fit, Line
+from toy_training import CONFIG, Fit, Line, goes_on_exactly
 
 from genima_lite.errors import UserError
 from genima_lite.recipes import paper_sdxl
@@ -56,18 +56,7 @@ def run(out, config=EIGHT):
 @needs_it
 @pytest.mark.parametrize("killed_after", [1, 3, 4, 7])
 def test_a_run_in_eight_bits_goes_on_exactly(killed_after, tmp_path):
-    whole = [step.loss for step in run(tmp_path / "whole").run()]
-    steps = run(tmp_path / "killed").run()
-    seen = [next(steps).loss for _ in range(killed_after)]
-    steps.close()
-    again = run(tmp_path / "killed")
-    assert again.step == killed_after - killed_after % CONFIG.save_every
-    assert seen[: again.step] + [step.loss for step in again.run()] == whole
-    one, other = (
-        tensors.load_tensors(tmp_path / name / checkpoint.FILE)[0] for name in ("whole", "killed")
-    )
-    assert sorted(one) == sorted(other)
-    assert all(torch.equal(one[name], other[name]) for name in one)
+    one = goes_on_exactly(run, tmp_path, killed_after)
     assert one["optimizer.layers.2.weight.state1"].dtype == torch.uint8
     assert one["optimizer.layers.2.weight.absmax2"].shape == (36,)
     assert one["optimizer.layers.5.weight.state1"].dtype == torch.float32, "a small tensor"

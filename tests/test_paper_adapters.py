@@ -38,13 +38,13 @@ def bases(tmp_path_factory):
     return {name: write(root / name, components) for name, components in made.items()}
 
 
-def training(base, out, adapter, dtype=torch.float32, **more):
+def training(base, out, adapter, dtype=torch.float32, device="cpu", **more):
     """Return a trainer of a model in a folder."""
     config = TrainingConfig(steps=2, batch_size=2, warmup=0, learning_rate=5e-3, ema=0.5)
     adapter = AdapterConfig(adapter, LORA, step=STEP, **more)
     pipeline = load_pipeline(base, dtype, trained_networks(adapter.name))
-    trainee = Drawing(Components.of(pipeline), PROMPTS, adapter, config)
-    return Trainer(trainee, Squares(SIZE), config, out, {"of": "squares"})
+    trainee = Drawing(Components.of(pipeline).to(device), PROMPTS, adapter, config)
+    return Trainer(trainee, Squares(SIZE), config, out, {"of": "squares"}, device=device)
 
 
 def trained(base, out, adapter, dtype=torch.float32, **more):
@@ -74,8 +74,8 @@ def drawn_by(pipeline, **more):
     return np.asarray(picture).astype(int)
 
 
-def ours(folder):
-    agent = DiffusionAgent.load(folder, 2)
+def ours(folder, device="cpu"):
+    agent = DiffusionAgent.load(folder, 2, device)
     return agent.draw_tiled(Squares(SIZE).plain[0], PROMPTS[1], seed=3).astype(int)
 
 
@@ -107,6 +107,17 @@ def test_each_family_trains_and_draws_what_its_stock_pipeline_draws(family, base
     if lora.exists():
         whole = tmp_path / "unet/diffusion_pytorch_model.safetensors"
         assert lora.stat().st_size < whole.stat().st_size
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_on_a_gpu_each_family_trains_and_then_draws_alike_on_both(family, bases, tmp_path):
+    adapter, *_ = FAMILIES[family]
+    how = {"device": "cuda", "gradient_checkpointing": True}
+    trained(bases[family.split()[0]], tmp_path, adapter, torch.bfloat16, **how)
+    one, other = (ours(tmp_path, device) for device in ("cpu", "cuda"))
+    assert abs(one - other).max() <= 8, "the GPU draws in half precision"
 
 
 @pytest.mark.parametrize("family", ["sd", "xl", "pix2pix"])

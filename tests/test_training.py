@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("accelerate")
 
 from launching import launch
-from toy_training import CONFIG, Fit, Line, trainer
+from toy_training import CONFIG, Fit, Line, goes_on_exactly, trainer
 
 from genima_lite.errors import UserError
 from genima_lite.training import checkpoint, tensors
@@ -76,20 +76,18 @@ def test_a_step_is_adamw_on_the_mean_of_all_micro_batches(tmp_path):
 
 @pytest.mark.parametrize("killed_after", range(1, 8))
 def test_a_run_killed_at_any_step_goes_on_exactly(killed_after, tmp_path):
-    whole = losses_of(tmp_path / "whole")
-    run = trainer(tmp_path / "killed").run()
-    seen = [next(run).loss for _ in range(killed_after)]
-    run.close()
-    again = trainer(tmp_path / "killed")
-    assert again.step == killed_after - killed_after % CONFIG.save_every
-    assert seen[: again.step] + [step.loss for step in again.run()] == whole
-    one, other = (
-        tensors.load_tensors(tmp_path / name / checkpoint.FILE)[0] for name in ("whole", "killed")
-    )
-    assert sorted(one) == sorted(other)
-    assert {name.split(".")[0] for name in one} == {"weights", "average", "optimizer"}
-    assert all(torch.equal(one[name], other[name]) for name in one)
+    held = goes_on_exactly(trainer, tmp_path, killed_after)
+    assert {name.split(".")[0] for name in held} == {"weights", "average", "optimizer"}
     assert losses_of(tmp_path / "killed") == []
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_on_a_gpu_a_killed_run_goes_on_exactly(precision, tmp_path):
+    config = replace(CONFIG, precision=precision)
+    goes_on_exactly(lambda out: trainer(out, config, device="cuda"), tmp_path, 4)
+    assert torch.cuda.max_memory_allocated() > 0
 
 
 def test_time_can_run_out_and_the_run_goes_on_later(tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from genima_lite.training import checkpoint, tensors
 from genima_lite.training.config import TrainingConfig
 from genima_lite.training.loop import Trainee, Trainer
 
@@ -56,6 +57,26 @@ CONFIG = TrainingConfig(
 
 def trainer(out, config=CONFIG, data=None, **more):
     return Trainer(Fit(), data or Line(), config, out, {"data": "a line"}, **more)
+
+
+def goes_on_exactly(make, folder, killed_after):
+    """Assert that a run that was killed after some steps ends as one that was not.
+
+    `make(out)` returns a trainer. Returns what both checkpoints hold.
+    """
+    whole = [step.loss for step in make(folder / "whole").run()]
+    steps = make(folder / "killed").run()
+    seen = [next(steps).loss for _ in range(killed_after)]
+    steps.close()
+    again = make(folder / "killed")
+    assert again.step == killed_after - killed_after % CONFIG.save_every
+    assert seen[: again.step] + [step.loss for step in again.run()] == whole
+    one, other = (
+        tensors.load_tensors(folder / name / checkpoint.FILE)[0] for name in ("whole", "killed")
+    )
+    assert sorted(one) == sorted(other)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    return one
 
 
 def main():
