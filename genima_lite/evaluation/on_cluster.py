@@ -11,13 +11,11 @@ from dataclasses import dataclass
 
 from genima_lite.cluster import each_on_cluster
 from genima_lite.envs.api import RobotEnv
-from genima_lite.envs.lost import unless_lost
 from genima_lite.evaluation.episode_store import TaskEpisodes
 from genima_lite.evaluation.recording import Recorder, Recording
-from genima_lite.evaluation.rollout import EpisodeError, Start, dealt_round, run_episode
+from genima_lite.evaluation.rollout import EpisodeError, Start, dealt_round, run_number
 from genima_lite.evaluation.statistics import EpisodeResult
 from genima_lite.policies.api import Policy, PolicyFactory
-from genima_lite.seeds import evaluation_seed
 
 
 @dataclass(frozen=True)
@@ -86,12 +84,10 @@ def run_jobs(jobs: Sequence[Job], address: str) -> Iterator[None]:
 def _run(job: Job) -> tuple[Job, EpisodeResult | None, Recording | None]:
     """Run an episode; `None` where it ends with an error."""
     cell = job.cell
-    env, policy = _DRIVEN.made(cell.make, cell.task)
-    variation, demo = cell.start(cell.task, job.number, env.variations)
+    driven = _DRIVEN.made(cell.make, cell.task)
     recorder = Recorder(cell.make.name) if job.number < cell.recorded else None
-    which = (evaluation_seed(cell.seed, job.number), variation, recorder, demo)
     try:
-        result = unless_lost(lambda: run_episode(env, policy, *which))
+        result = run_number(driven, cell.start, cell.task, cell.seed, job.number, recorder)
     except EpisodeError:
         return job, None, None
     return job, result, recorder.recordings[-1] if recorder else None

@@ -98,6 +98,33 @@ def run_episode(
     return result
 
 
+def run_number(
+    driven: tuple[RobotEnv, Policy],
+    start: Start,
+    task: str,
+    seed: int,
+    number: int,
+    recorder: Recorder | None = None,
+) -> EpisodeResult:
+    """Run an episode of a task by its number; again, if its environment was lost on the way.
+
+    Args:
+        driven: the task's environment, and the policy.
+        start: gives variation and scene.
+        task: its name.
+        seed: of the task's first episode.
+        number: of this one, from 0.
+        recorder: watches the episode.
+
+    Raises:
+        EpisodeError: as `run_episode`.
+    """
+    env, policy = driven
+    variation, demo = start(task, number, env.variations)
+    which = (evaluation_seed(seed, number), variation, recorder, demo)
+    return unless_lost(lambda: run_episode(env, policy, *which))
+
+
 class _Run:
     """An episode while it runs: counts, the clock, and who watches."""
 
@@ -279,11 +306,9 @@ class _Task:
         if found is not None:
             return found
         self._made = self._made or self._make(self._task)
-        env, policy = self._made
-        variation, demo = self._start(self._task, number, env.variations)
-        which = (evaluation_seed(self._seed, number), variation, watcher, demo)
+        which = (self._start, self._task, self._seed, number, watcher)
         try:
-            result = unless_lost(lambda: run_episode(env, policy, *which))
+            result = run_number(self._made, *which)
         except EpisodeError as error:
             if not self._keep_going:
                 raise
