@@ -369,7 +369,7 @@ class ArmEnv:
 
     def _finish(self) -> None:
         """Bring what still moves to rest."""
-        with suppress(Halted):
+        with suppress(Halted, ArmError):
             self._take_over()
         self._rest()
         self._left = np.zeros((0, 8))
@@ -577,7 +577,7 @@ class ArmEnv:
             wrong = self.settings.watchdog.pictures(taken, self._parts.clock.now())
             if wrong is None or self.halted is not None:
                 return pictures
-            with suppress(Halted):
+            with suppress(Halted, ArmError):
                 self._take_over()
             self._filter.halt(wrong)
             self._hold(wrong)
