@@ -98,6 +98,8 @@ class CalibrateConfig:
             raise UserError(
                 f"give lens_views from {LEAST_VIEWS} and postures from {LEAST_POSTURES} on"
             )
+        if self.devices and self.arm.driver == "twin":
+            raise UserError("devices are of a real rig: leave them away on the twin")
         if self.seed < 0:
             raise UserError(f"seed is {self.seed}; give one from 0 on")
         if not 200 <= self.size <= 2048:

@@ -98,13 +98,15 @@ def robustness(
 
     Raises:
         UserError: `out` holds another grid, another process works in it, or it cannot be written
-            to; or a policy's weights are not there.
+            to; or a policy's weights are not there, or are of another kind.
     """
     check_processes(processes)
     check_folder(out)
     for policy, folder in grid.folders.items():
         if grid.factory(policy, CLEAN).fingerprint() is None and folder is not None:
             raise UserError(f"policy '{policy}' is not trained: give its name alone, not {folder}")
+        for task in grid.tasks:
+            grid.factory(policy, CLEAN).spec(task)  # looks into its weights
     with locks.writing(out, below=True):
         claim(out, {"robustness": {**asdict(grid), "policies": list(grid.folders)}})
         if ray_address is not None:

@@ -300,6 +300,7 @@ def test_the_command_calibrates_the_twin_and_checks_it(tmp_path, monkeypatch, ca
         ({"cameras": ("side",)}, "no camera 'side'"),
         ({"cameras": ("front", "front")}, "name each once"),
         ({"postures": 3}, "postures from 10"),
+        ({"devices": ("front=/dev/video0",)}, "of a real rig"),
         ({"size": 20}, "size is 20"),
         ({"twin_metres": 1.0}, "twin_metres from 0"),
     ],

@@ -311,6 +311,9 @@ def test_hands_and_settings_that_do_not_go_together_are_refused():
 def test_folder_and_cameras_are_checked_before_anything_is_written(tmp_path):
     with pytest.raises(UserError, match="no camera 'nose'"):
         RecordConfig(("push_button",), cameras=("nose",))
+    for cameras in ((), ("front", "front")):
+        with pytest.raises(UserError, match="at least one camera, and name each once"):
+            RecordConfig(("push_button",), cameras=cameras)
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="is no folder"):
         Recorder(tmp_path / "file", RecordConfig(("push_button",)))
@@ -322,6 +325,8 @@ def test_folder_and_cameras_are_checked_before_anything_is_written(tmp_path):
         (HandSettings("keyboard"), "keys are read from a terminal"),
         (HandSettings("leader", leader="panda-py:1.2.3.4"), "keys are read from a terminal"),
         (HandSettings("gamepad", gamepad="/dev/input/none"), "no gamepad"),
+        (HandSettings("gamepad", gamepad="/dev/zero"), "no gamepad"),
+        (HandSettings("gamepad", gamepad=__file__), "no gamepad"),
     ],
 )
 def test_a_hand_without_its_device_leaves_no_folder(tmp_path, monkeypatch, hand, words):

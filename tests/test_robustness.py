@@ -13,6 +13,7 @@ from genima_lite.evaluation.robustness import ALL, CLEAN, summary_of
 from genima_lite.evaluation.statistics import EpisodeResult
 from genima_lite.files import read_json
 from genima_lite.robustness import Robustness, robustness
+from genima_lite.shipped import shipped
 
 SMALL = Robustness(("expert", "random"), ("push_button",), 2, perturb=("light", "distractors"))
 
@@ -80,6 +81,14 @@ def test_a_policy_that_is_not_trained_takes_no_folder(tmp_path: Path) -> None:
     grid = Robustness(("expert=runs/mine",), ("push_button",), 1, perturb=("light",))
     with pytest.raises(UserError, match="'expert' is not trained"):
         robustness(tmp_path / "grid", grid)
+
+
+def test_weights_of_another_kind_are_refused_before_any_episode(tmp_path: Path) -> None:
+    drawing = shipped("genima/diffusion")
+    grid = Robustness((f"act={drawing}",), ("push_button",), 1, perturb=("light",))
+    with pytest.raises(UserError, match=r"no controller\.json"):
+        robustness(tmp_path / "out", grid)
+    assert not (tmp_path / "out").exists()
 
 
 def test_weights_may_lie_anywhere_but_must_be_there(tmp_path: Path) -> None:

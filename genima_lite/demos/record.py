@@ -59,6 +59,8 @@ class RecordConfig:
             raise UserError("give tasks, at least 1 episode, and a seed from 0 on")
         if not 1 <= self.image_size <= MAX_IMAGE_SIZE:
             raise UserError(f"image_size is {self.image_size}; give 1 to {MAX_IMAGE_SIZE}")
+        if not self.cameras or len(set(self.cameras)) < len(self.cameras):
+            raise UserError("give at least one camera, and name each once")
         if unknown := [name for name in self.cameras if name not in CAMERAS]:
             raise UserError(f"no camera '{unknown[0]}': choose from {', '.join(CAMERAS)}")
         if self.arm.ahead:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,6 +17,9 @@ from genima_lite.errors import UserError
 
 if TYPE_CHECKING:
     from genima_lite.envs.arm.env import ArmEnv
+
+_INPUT = 13
+"""Linux's major number of mice, keyboards and gamepads."""
 
 _EVENT = struct.Struct("IhBB")
 """Milliseconds, value, kind, number."""
@@ -80,6 +84,11 @@ class Gamepad:
             self._file = os.open(self._device, os.O_RDONLY | os.O_NONBLOCK)
         except OSError as error:
             raise UserError(f"{self._device}: no gamepad ({error.strerror})") from None
+        found = os.fstat(self._file)
+        device = stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) == _INPUT
+        if not (device or stat.S_ISFIFO(found.st_mode)):  # others have no end of events, or none
+            self.close()
+            raise UserError(f"{self._device}: no gamepad; give its device, such as /dev/input/js0")
 
     def _events(self) -> Iterator[tuple[int, int, int]]:
         """Yield value, kind and number of what happened since the last call."""
