@@ -2,12 +2,15 @@
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-os.environ.update(OMP_NUM_THREADS="1", MPLBACKEND="Agg", HF_HUB_OFFLINE="1")
+if __name__ == "__main__":  # before torch is imported
+    os.environ.update(OMP_NUM_THREADS="1", MPLBACKEND="Agg", HF_HUB_OFFLINE="1")
 
+from .log import Log, code
 from .plan import FILES, damages
 from .run import in_a_fork, run
 from .table import failures, render
@@ -22,19 +25,22 @@ def main() -> int:
     parser.add_argument("--only", type=int, nargs="+", help="numbers of variants to run again")
     parser.add_argument("--of", nargs="+", help="victims that are damaged; by default all")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--victims", type=Path, help="folder in which victims are kept")
-    parser.add_argument("--log", type=Path, help="gets a line of JSON a variant")
+    parser.add_argument("--victims", type=Path, help="folder in which one run keeps victims")
+    parser.add_argument("--log", type=Path, help="gets a line of JSON a variant; a run with the "
+                        "same seed and code goes on after them")  # fmt: skip
     given = parser.parse_args()
-    numbers = given.only or list(range(given.variants))
     with tempfile.TemporaryDirectory() as scratch:
-        work = _victims(given.victims or Path(scratch) / "victims")
-        found = []
+        log = Log(given.log or Path(scratch) / "log", given.seed, given.of or FILES)
+        numbers = given.only or range(given.variants)
+        kept = {} if given.only else log.kept()
+        found = [kept[number] for number in numbers if number in kept]
+        todo = [number for number in numbers if number not in kept]
         kinds = [each for each in damages(given.seed) if each.victim in (given.of or FILES)]
-        for outcome in run(work, given.seed, numbers, given.processes, kinds):
-            found.append(outcome)
-            if given.log:
-                with given.log.open("a", encoding="utf-8") as log:
-                    log.write(f"{outcome}\n")
+        if todo:
+            work = _victims(given.victims or Path(scratch) / "victims")
+            for outcome in run(work, given.seed, todo, given.processes, kinds):
+                found.append(outcome)
+                log.add(outcome)
     print(render(found))
     wrong = failures(found)
     for each in sorted(wrong, key=lambda each: each.damage):
@@ -45,10 +51,16 @@ def main() -> int:
 
 
 def _victims(work: Path) -> Path:
-    """Make the victims, unless they are there."""
-    if not (work / "store").exists():
+    """Make the victims, unless this code has made them there; remove what a killed run left."""
+    made_by = work / "code"
+    if work.exists() and not (made_by.exists() and made_by.read_text() == code()):
+        sys.exit(f"{work}: not made by this code; delete it")
+    for left in (*work.glob("variant*"), *work.glob("sound")):
+        shutil.rmtree(left)
+    if not work.exists():
         work.mkdir(parents=True)
         in_a_fork(lambda: build(work))
+        made_by.write_text(code())
     return work.resolve()
 
 

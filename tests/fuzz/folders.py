@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .victims import PICTURES
+
 
 def _episode(victim: Path) -> Path:
     return victim / "push_button/variation0/episodes/episode1"
@@ -166,6 +168,4 @@ DAMAGES = (
 
 
 def _views(rng: np.random.Generator) -> str:
-    cameras = ("front", "wrist", "left_shoulder", "right_shoulder", "overhead")
-    kinds = ("rgb", "depth", "mask")
-    return f"{cameras[rng.integers(5)]}_{kinds[rng.integers(3)]}"
+    return PICTURES[rng.integers(len(PICTURES))]

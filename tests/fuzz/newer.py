@@ -37,17 +37,21 @@ CALIBRATION = "calibration.json"
 GRID = Robustness(("expert",), ("push_button",), episodes=2, seed=1000, perturb=("light",))
 
 
-def record(demos: Path, to: Path) -> None:
-    """Make a dataset as a person records it, of two short episodes with two cameras."""
+def shorten(demos: Path, to: Path, cameras: tuple[str, ...], recording=None) -> None:
+    """Make a dataset of the first frames of all episodes, with colours of some cameras alone."""
     for episode in iterate_episodes(demos):
-        demo = read_episode(episode.path, CAMERAS)
+        demo = read_episode(episode.path, cameras)
         short = Demo(demo._observations[:FRAMES], demo.random_seed, 1, demo.scene_state)
-        seconds = [0.05 * t for t in range(FRAMES)]
-        what = ("fer", "twin", "expert", "press it", "2026-11-27T12:00:00+00:00", seconds)
-        short.recording = Recording(*what)
+        short.recording = recording
         sentences, _ = read_sentences(episode.path)
         assert sentences is not None
         write_episode(short, to, episode.task, episode.variation, episode.episode, sentences)
+
+
+def record(demos: Path, to: Path) -> None:
+    """Make a dataset as a person records it, of two short episodes with two cameras."""
+    what = ("fer", "twin", "expert", "press it", "2026-11-27T12:00:00+00:00")
+    shorten(demos, to, CAMERAS, Recording(*what, [0.05 * t for t in range(FRAMES)]))
 
 
 def convert(recorded: Path, to: Path) -> None:

@@ -1,7 +1,6 @@
 """What can become of a variant."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 WORST_FIRST = (
     *("executed", "crash", "blow-up", "hang", "traceback", "accepted", "late"),
@@ -31,7 +30,3 @@ class Outcome:
     outcome: str
     reader: str = ""
     message: str = ""
-
-    def __str__(self) -> str:
-        """Return a line of JSON."""
-        return json.dumps(asdict(self))

@@ -74,19 +74,19 @@ def train_diffusion_on(victim: Path, work: Path, out: Path):
 
 def train_diffusion_from(victim: Path, work: Path, out: Path):
     """`train-diffusion --base`: the weights."""
-    run_step(out, diffusion_config(victim, work / "demos"))
+    run_step(out, diffusion_config(victim, work / "short"))
     return _trained(out)
 
 
 def resume_controller(victim: Path, work: Path, out: Path):
     """`train-controller --out`, again: the weights."""
-    run_step(victim, controller_config(work / "demos"))
+    run_step(victim, controller_config(work / "short"))
     return load_tensors(victim / "controller.safetensors")[0]
 
 
 def resume_diffusion(victim: Path, work: Path, out: Path):
     """`train-diffusion --out`, again: the weights."""
-    run_step(victim, diffusion_config(work / "base", work / "demos"))
+    run_step(victim, diffusion_config(work / "base", work / "short"))
     return _trained(victim)
 
 

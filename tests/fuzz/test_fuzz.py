@@ -1,9 +1,10 @@
-"""Eighty damaged inputs do no harm; tests of the harness that says so."""
+"""Two hundred damaged inputs do no harm; tests of the harness that says so."""
 
 import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,12 @@ pytest.importorskip("pyarrow")
 if not sys.platform.startswith("linux"):
     pytest.skip("the harness forks and reads /proc", allow_module_level=True)
 
+from . import __main__ as command
 from . import readers
 from . import run as running
-from .plan import Damage, damages
+from .log import Log
+from .outcome import Outcome
+from .plan import FILES, Damage, damages
 from .run import run
 from .table import failures, render
 
@@ -26,11 +30,11 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 def test_no_damaged_input_does_harm():
     """Each is refused with a sentence, is harmless, or is accepted for a reason that is written."""
-    words = [sys.executable, "-m", "tests.fuzz", "--variants", "80", "--seed", "1"]
+    words = [sys.executable, "-m", "tests.fuzz", "--variants", "200", "--seed", "1"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
-    assert "80 variants, seed 1: 0 wrong" in done.stdout
+    assert "200 variants, seed 1: 0 wrong" in done.stdout
 
 
 @pytest.fixture
@@ -124,3 +128,35 @@ def test_the_same_number_and_seed_give_the_same_damage():
     one, other, another = damages(1), damages(1), damages(2)
     assert [each.name for each in one] == [each.name for each in other]
     assert [each.name for each in one] != [each.name for each in another]
+
+
+ONE = Outcome(3, "raw.noise", "demos/x", "refused", "inspect", "no")
+
+
+def test_what_a_log_has_of_the_same_seed_and_code_is_kept(tmp_path):
+    path = tmp_path / "log"
+    Log(path, 1, ["demos"]).add(ONE)
+    path.write_text(path.read_text() + '{"seed": 1, "num')  # killed while it wrote
+    log = Log(path, 1, ["demos"])
+    log.add(replace(ONE, number=4))
+    assert log.kept() == {3: ONE, 4: replace(ONE, number=4)}
+    assert Log(path, 2, ["demos"]).kept() == {}
+    assert Log(path, 1, ["base", "demos"]).kept() == {}
+    path.write_text(path.read_text().replace('"code": "', '"code": "0'))
+    assert Log(path, 1, ["demos"]).kept() == {}
+
+
+def test_a_run_goes_on_after_its_log(tmp_path, monkeypatch, capsys):
+    log = Log(tmp_path / "log", 1, FILES)
+    for number in range(3):
+        log.add(replace(ONE, number=number))
+    monkeypatch.setattr(sys, "argv", ["fuzz", "--variants", "3", "--log", str(tmp_path / "log")])
+    monkeypatch.setattr(command, "build", pytest.fail)  # nothing is left to run
+    assert command.main() == 0
+    assert "3 variants, seed 1: 0 wrong" in capsys.readouterr().out
+
+
+def test_victims_of_other_code_are_refused(tmp_path):
+    (tmp_path / "code").write_text("another")
+    with pytest.raises(SystemExit, match="not made by this code"):
+        command._victims(tmp_path)
