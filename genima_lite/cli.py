@@ -6,11 +6,11 @@ does; `genima_lite.endings` says how it ends.
 
 from __future__ import annotations
 
-import os
 import sys
 from inspect import cleandoc
 from itertools import pairwise
 
+from genima_lite.diffusion.remarks import drop_remarks
 from genima_lite.endings import ended
 
 DEBUG = "--debug"
@@ -19,7 +19,7 @@ DEBUG = "--debug"
 
 def main() -> None:
     """Run the command line and exit."""
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # else it remarks on torchvision
+    drop_remarks()
     words = [word for word in sys.argv[1:] if word != DEBUG]
     sys.exit(ended(lambda: _run(words), debug=DEBUG in sys.argv))
 

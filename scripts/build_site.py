@@ -23,20 +23,10 @@ def gather(pages: Path) -> None:
     shutil.copytree(ROOT / "data/pictures", pages / "data/pictures")
     (pages / "notebooks").mkdir()
     for notebook in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
-        described = with_alternative_texts(json.loads(notebook.read_text(encoding="utf-8")))
-        described = with_stills(described)
-        (pages / "notebooks" / notebook.name).write_text(json.dumps(described), encoding="utf-8")
+        still = with_stills(json.loads(notebook.read_text(encoding="utf-8")))
+        (pages / "notebooks" / notebook.name).write_text(json.dumps(still), encoding="utf-8")
     for page in pages.glob("*.md"):
         page.write_text(site_links(page.read_text(encoding="utf-8")), encoding="utf-8")
-
-
-def with_alternative_texts(notebook: dict[str, Any]) -> dict[str, Any]:
-    """Return a notebook whose cells say what their pictures show, where MyST-NB looks for it."""
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", []):
-            if alt := output.get("metadata", {}).get("image/png", {}).get("alt"):
-                cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
-    return notebook
 
 
 def with_stills(notebook: dict[str, Any]) -> dict[str, Any]:
@@ -44,7 +34,7 @@ def with_stills(notebook: dict[str, Any]) -> dict[str, Any]:
     notebook["metadata"].pop("widgets", None)
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
+            if "text/html" in output.get("data", {}):
                 output["data"].pop("application/vnd.jupyter.widget-view+json", None)
     return notebook
 

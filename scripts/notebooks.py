@@ -17,8 +17,8 @@ An exercise is four cells that name it; a part that is missing stops the build:
 
     python scripts/notebooks.py [NAMES] [--check] [--again] [--nbgrader FOLDER]
 
-`--check` writes nothing and fails if a committed notebook is not what its source makes; `--again`
-runs also those that have not changed.
+Where only texts have changed, outputs are kept. `--check` writes nothing and fails if a committed
+notebook is not what its source makes; `--again` runs also those whose code has not changed.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES, STUDENT, SOLVED = ROOT / "notebooks/source", ROOT / "notebooks", ROOT / "solutions"
 PARTS = ("exercise", "solution", "check", "why")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-PROJECT, VERSION = "genima-lite/genima-lite", "v0.1.0"
-"""Where the repository is, and which of its tags Colab and Binder install."""
+PROJECT, VERSION = "genima-lite/genima-lite", "main"
+"""Where the repository is; Colab and Binder take this branch of it."""
 
 INSTALL = f"""from importlib.util import find_spec
 
@@ -81,6 +81,9 @@ for name in [each for each in sys.modules if each.startswith("genima_lite.checks
 """Forgets the checks as they may have become."""
 
 CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
+PICTURE = re.compile(r"(?<=data:image/png;base64,)[A-Za-z0-9+/=]+")
+"""The PNG in base64 of a picture that is shown as HTML."""
+
 MOST_BYTES = 1_500_000
 """Of a committed notebook."""
 
@@ -244,8 +247,8 @@ def run(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         {k: v for k, v in made.metadata.items() if k in ("kernelspec", "widgets")}
     )
     for output in (o for c in made.cells for o in c.get("outputs", [])):
-        if "image/png" in output.get("data", {}):
-            output["data"]["image/png"] = _smaller(output["data"]["image/png"])
+        if "text/html" in (data := output.get("data", {})):
+            data["text/html"] = PICTURE.sub(lambda found: _smaller(found[0]), data["text/html"])
     return made
 
 
@@ -257,6 +260,22 @@ def _smaller(png: str) -> str:
     picture.quantize(256, method=Image.Quantize.FASTOCTREE).save(buffer, "png", optimize=True)
     small = base64.b64encode(buffer.getvalue()).decode()
     return small if len(small) < len(png) else png
+
+
+def as_it_ran(wanted: nbformat.NotebookNode, written: Path) -> nbformat.NotebookNode | None:
+    """Return a written notebook if its code is the wanted one's, else nothing.
+
+    Texts may differ, and the set-up, which installs on Colab what is installed here.
+    """
+    if not written.exists():
+        return None
+    ran = nbformat.read(written, 4)
+    return ran if _code(ran) == _code(wanted) else None
+
+
+def _code(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [(c.id, "" if "setup" in c.metadata.get("tags", []) else c.source) for c in cells]
 
 
 def with_outputs(wanted: nbformat.NotebookNode, ran: nbformat.NotebookNode) -> Any:
@@ -296,10 +315,13 @@ def drift(path: Path) -> list[str]:
     return problems
 
 
-def make(path: Path) -> None:
-    """Run a source and write both of its notebooks."""
+def make(path: Path, again: bool = False) -> None:
+    """Write both notebooks of a source; run it if its code is not the one that ran last."""
     notebook, name = read_source(path), path.with_suffix(".ipynb").name
-    ran = run(solved(notebook))
+    ran = None if again else as_it_ran(solved(notebook), SOLVED / name)
+    if ran is None:
+        print(f"running {path.name}", flush=True)
+        ran = run(solved(notebook))
     write(with_outputs(solved(notebook), ran), SOLVED / name)
     write(student(with_outputs(notebook, ran)), STUDENT / name)
 
@@ -328,7 +350,7 @@ def main() -> int:
     words = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     words.add_argument("names", nargs="*", help="such as 02; all without")
     words.add_argument("--check", action="store_true", help="write nothing, fail on drift")
-    words.add_argument("--again", action="store_true", help="run unchanged ones too")
+    words.add_argument("--again", action="store_true", help="run all, whatever changed")
     words.add_argument("--nbgrader", type=Path, help="write an nbgrader course's source folder")
     given = words.parse_args()
     paths = [
@@ -344,8 +366,7 @@ def main() -> int:
         if given.check:
             problems += drift(path)
         elif given.again or drift(path):
-            print(f"running {path.name}", flush=True)
-            make(path)
+            make(path, given.again)
     for problem in problems:
         print(f"{problem}: run `make notebooks`", file=sys.stderr)
     return 1 if problems else 0

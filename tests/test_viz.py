@@ -257,7 +257,7 @@ def test_show_episode_displays_a_picture_and_a_player(tmp_path):
     view = show_episode(SAMPLE)
     (tmp_path / "film.mp4").write_bytes(view.video)
     assert len(decode(tmp_path / "film.mp4")[0]) == 3
-    assert view.filmstrip._repr_png_()[0].startswith(b"\x89PNG")
+    assert view.filmstrip.png().startswith(b"\x89PNG")
     titles = {text.get_text() for text in view.filmstrip.texts}
     assert titles == {"open_box", "“synthetic instruction one”"}
 
@@ -271,6 +271,7 @@ def test_in_jupyter_both_are_embedded(monkeypatch):
     figure, video = shown
     assert figure is view.filmstrip
     assert base64.b64encode(view.video).decode() in video._repr_html_()
+    assert "aria-label=" in video._repr_html_()
 
 
 def test_importing_viz_needs_no_ipython():

@@ -18,7 +18,7 @@ def views(value):
 
 
 def pixels(figure):
-    return np.asarray(Image.open(io.BytesIO(figure._repr_png_()[0])).convert("RGB"))
+    return np.asarray(Image.open(io.BytesIO(figure.png())).convert("RGB"))
 
 
 def test_sets_of_views_lie_side_by_side_with_their_titles():

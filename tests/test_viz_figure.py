@@ -9,11 +9,12 @@ from genima_lite.viz.figure import COLUMN, LEAST_POINTS, Figure
 from genima_lite.viz.learning import curves_figure
 from genima_lite.viz.outcomes import outcome_figure
 from genima_lite.viz.report_figures import success_figure
+from tests.readable import problems
 
 
 def shown_points(figure):
     """Return the sizes of a figure's texts, in points, as they are in the site's column."""
-    figure._repr_png_()
+    figure.png()
     figure.draw_without_rendering()
     scale = COLUMN / float(figure.get_size_inches()[0])
     return [text.get_fontsize() * scale for text in figure.findobj(Text) if text.get_text()]
@@ -46,9 +47,23 @@ def test_text_that_is_large_enough_stays():
     axes = figure.add_subplot()
     axes.set_title("title", fontsize=13)
     axes.tick_params(labelsize=9)
-    figure._repr_png_()
+    figure.png()
     assert axes.title.get_fontsize() == 13
     assert {each.get_fontsize() for each in axes.get_xticklabels()} == {9}
+
+
+def test_what_cannot_be_read_is_found():
+    figure = wide()
+    figure.axes[0].plot([1, 2], label="two")
+    figure.axes[0].legend(fontsize=7)
+    found = problems(figure)
+    assert "one and two differ in nothing but colour" in found
+    assert [each for each in found if each.startswith("“two” at 4.5 points")]
+    assert "says “x” to those who do not see it" in found
+    figure.axes[0].lines[1].set_marker("o")
+    figure.axes[0].legend()
+    figure.png()
+    assert problems(figure.saying("two lines that rise")) == []
 
 
 def rates(rate):

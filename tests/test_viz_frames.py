@@ -30,7 +30,7 @@ def test_frames_are_drawn_on_every_panel(arm):
     panels = {str(k): (front, arm[: k + 1]) for k in range(4)}
     figure = draw_frames(PICTURE, panels, axis=0.1)
     assert [axes.get_title() for axes in figure.axes] == list(panels)
-    assert figure._repr_png_()[0].startswith(PNG)
+    assert figure.png().startswith(PNG)
     with pytest.raises(ValueError, match="no panels"):
         draw_frames(PICTURE, {})
 
@@ -60,8 +60,8 @@ def test_cameras_and_axes_are_drawn(arm):
     cameras = {name: mounted_camera(name, 64, arm[-1]) for name in CAMERAS}
     figure = camera_map(cameras, arm)
     assert len(figure.axes) == 2
-    assert figure._repr_png_()[0].startswith(PNG)
-    assert pinhole_from_above()._repr_png_()[0].startswith(PNG)
+    assert figure.png().startswith(PNG)
+    assert pinhole_from_above().png().startswith(PNG)
     assert len(axes_conventions({"OpenCV": np.eye(3), "RLBench": -np.eye(3)}).axes) == 2
 
 

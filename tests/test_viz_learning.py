@@ -35,9 +35,8 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def png(figure):
-    data, said = figure._repr_png_()
-    assert data.startswith(b"\x89PNG")
-    return said["alt"]
+    assert figure.png().startswith(b"\x89PNG")
+    return figure.described()
 
 
 def test_losses_go_on_where_a_run_was_stopped(tmp_path):

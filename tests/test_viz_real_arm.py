@@ -41,7 +41,7 @@ def figures():
 @pytest.mark.parametrize(("said", "figure"), figures().items(), ids=range(6))
 def test_a_figure_says_what_it_shows_in_letters_that_can_be_read(said, figure):
     assert said in figure.alt
-    assert figure._repr_png_()[1]["alt"] == figure.alt
+    assert figure.described() == figure.alt
     sizes = [text.get_fontsize() for axes in figure.axes for text in axes.texts]
     assert min([*sizes, 99]) >= figure.smallest_points()
 

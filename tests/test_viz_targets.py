@@ -124,7 +124,7 @@ def test_the_timeline_has_both_rules(demo):
 
 def test_sketches_can_be_drawn(demo):
     for figure in (pinhole(), ray_and_sphere(), ring_scale()):
-        assert figure._repr_png_()[0].startswith(b"\x89PNG")
+        assert figure.png().startswith(b"\x89PNG")
     names = ("front", "left_shoulder")
     cameras = [Camera.from_observation(demo[0], name) for name in names]
     point = np.array([0.3, 0.0, 1.0])

@@ -18,6 +18,7 @@ from genima_lite.envs.bench.env import BenchEnv
 from genima_lite.errors import UserError
 from genima_lite.shipped import shipped
 from genima_lite.targets import draw_targets, find_spheres
+from genima_lite.targets.horizon import HORIZON
 from genima_lite.tiling import TILE_ORDER, tile
 from genima_lite.viz.playground import (
     Stage,
@@ -34,6 +35,9 @@ from genima_lite.viz.widgets import (
     move_joints,
     scrub_episode,
 )
+from tests.pages import pictures
+
+FRAMES = "four views of frame t with the spheres of the target"
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -142,10 +146,10 @@ def test_a_value_that_cannot_be_keeps_the_picture(demo):
 
 def test_a_page_without_a_kernel_gets_a_picture(demo, monkeypatch):
     shown = []
-    monkeypatch.setattr("IPython.display.display", lambda data, raw, metadata: shown.append(data))
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
     scrub_episode(demo)._ipython_display_()
     assert "application/vnd.jupyter.widget-view+json" in shown[0]
-    assert shown[0]["image/png"]
+    assert pictures(shown[0]["text/html"]) == [f"{FRAMES}: t = 0, K = {HORIZON}"]
 
 
 def test_the_tip_goes_where_the_hand_moves_it():

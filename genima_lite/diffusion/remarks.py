@@ -18,9 +18,15 @@ class _WithoutTorchvision(logging.Filter):
         return "requires torchvision (not installed)" not in record.getMessage()
 
 
+_WITHOUT_TORCHVISION = _WithoutTorchvision()
+
+
 def drop_remarks() -> None:
-    """Drop the remarks about torchvision; everything else is said as before."""
-    logging.getLogger("transformers.utils.import_utils").addFilter(_WithoutTorchvision())
+    """Drop the remarks about torchvision; everything else is said as before.
+
+    Loads nothing, and may be called often: by what loads the libraries before this package does.
+    """
+    logging.getLogger("transformers.utils.import_utils").addFilter(_WITHOUT_TORCHVISION)
 
 
 @contextmanager

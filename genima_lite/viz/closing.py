@@ -123,7 +123,7 @@ def browse_failures(recordings: Sequence[Recording]) -> Playground:
         "episode": whole("episode", 0, len(kept) - 1, 0),
         "decision": whole("decision", 0, most, min(1, most)),
     }
-    return Playground(show, controls)
+    return Playground(show, controls, "a decision of an episode in four views")
 
 
 def visited_figure(places: Mapping[str, np.ndarray]) -> Figure:

@@ -7,6 +7,8 @@ from io import BytesIO
 import matplotlib.figure
 from matplotlib.text import Text
 
+from genima_lite.viz.described import picture_html
+
 JOINT_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#4D4D4D")
 """One a joint, base to hand: Okabe and Ito's colour-blind safe set, grey in place of yellow."""
 
@@ -38,15 +40,23 @@ class Figure(matplotlib.figure.Figure):
         self.alt = " ".join(alt.split())
         return self
 
-    def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
-        """Return the PNG that Jupyter shows, and its alternative text.
+    def _repr_html_(self) -> str:
+        """Return the picture that Jupyter shows, with its alternative text."""
+        return picture_html(self.png(), self.described())
+
+    def described(self) -> str:
+        """Return the text for those who do not see the figure."""
+        return self.alt or self._titles()
+
+    def png(self) -> bytes:
+        """Return the figure as a PNG file.
 
         Text that would be smaller than `LEAST_POINTS` in the site's column is enlarged.
         """
         self._enlarge_text(self.smallest_points())
         buffer = BytesIO()
         self.savefig(buffer, format="png", dpi=NOTEBOOK_DPI)
-        return buffer.getvalue(), {"alt": self.alt or self._titles()}
+        return buffer.getvalue()
 
     def smallest_points(self) -> float:
         """Return the size below which a text is too small once the figure fills the column."""

@@ -73,4 +73,4 @@ def lean_on(seen: Observation, name: str = "front", turn: float = 2.0) -> Playgr
         "tilt": slider("tilt (deg)", -10, 10, 0, 0.5),
         "aside": slider("aside (cm)", -20, 20, 0, 1),
     }
-    return Playground(picture, controls)
+    return Playground(picture, controls, "the view of a camera with the spheres of the arm")

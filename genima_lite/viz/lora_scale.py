@@ -122,4 +122,4 @@ def turn_change(model: LowRankChange, example: Example, rank: int = 32) -> Playg
         "share": slider("share", 0, 1.5, 1, 0.05),
         "rank": choice("rank", RANKS, rank),
     }
-    return Playground(show, controls)
+    return Playground(show, controls, "what a model draws on four views as its weights change")

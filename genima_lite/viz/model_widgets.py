@@ -45,7 +45,7 @@ def denoise(components: Components, picture: np.ndarray, caption: str) -> Playgr
     }
     for control in controls.values():
         control.continuous_update = False
-    return Playground(show, controls)
+    return Playground(show, controls, "what a diffusion model makes of noise")
 
 
 def look_at_word(
@@ -68,7 +68,9 @@ def look_at_word(
         pictures = enlarged(picture, 384), enlarged(overlaid(picture, maps[word]), 384)
         return beside(*pictures, names=("drawn", f"attention to “{word}”")), text
 
-    return Playground(show, {"word": choice("word", list(maps), word)})
+    return Playground(
+        show, {"word": choice("word", list(maps), word)}, "a drawing, and as a heat map over it"
+    )
 
 
 def compare_drawings(
@@ -94,4 +96,4 @@ def compare_drawings(
         "example": whole("decision", 0, len(examples) - 1, 0),
         "seed": whole("noise seed", 0, 20, 0),
     }
-    return Playground(show, controls)
+    return Playground(show, controls, "what several models draw on the same four views")

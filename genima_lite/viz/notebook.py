@@ -12,6 +12,9 @@ from genima_lite.viz.figure import Figure
 from genima_lite.viz.filmstrip import filmstrip
 from genima_lite.viz.video import episode_frames, write_video
 
+FILM = 'aria-label="the episode as a film; its frames are in the filmstrip above"'
+"""Said of the player to those who do not see it."""
+
 
 @dataclass(frozen=True)
 class EpisodeView:
@@ -27,7 +30,7 @@ class EpisodeView:
     def _ipython_display_(self) -> None:
         from IPython.display import Video, display
 
-        attributes = 'controls loop muted playsinline style="max-width: 100%"'
+        attributes = f'controls loop muted playsinline style="max-width: 100%" {FILM}'
         display(self.filmstrip)
         display(
             Video(data=self.video, embed=True, mimetype="video/mp4", html_attributes=attributes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from genima_lite.demos.read import read_episode
 from genima_lite.demos.trim import put_aside, trim
 from genima_lite.errors import UserError
 from genima_lite.observation import CONTROL_PERIOD, Demo
+from genima_lite.viz.described import show_widget
 from genima_lite.viz.playground import beside
 from genima_lite.viz.views import shown_cameras, view_picture
 from genima_lite.viz.widgets import png_bytes, wide
@@ -119,10 +119,5 @@ class Review:
 
     def _ipython_display_(self) -> None:
         """Show the widget where one can, else its picture."""
-        from IPython.display import display
-
-        bundle = self.box._repr_mimebundle_()
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        still = base64.b64encode(self.image.value).decode()
         alt = f"the first and the last frame of an episode: {self.text.value}"
-        display({**data, "image/png": still}, raw=True, metadata={"image/png": {"alt": alt}})
+        show_widget(self.box, self.image, alt)

@@ -6,7 +6,6 @@ kernel runs (on GitHub, in a printed page) the picture of its first setting is l
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from genima_lite.envs.api import EnvSpec, make_env, perturbation_names
 from genima_lite.observation import Demo, Observation
 from genima_lite.targets.horizon import HORIZON
 from genima_lite.tiling import TILE_ORDER
+from genima_lite.viz.described import show_widget
 from genima_lite.viz.playground import (
     Stage,
     beside,
@@ -38,6 +38,8 @@ if TYPE_CHECKING:  # the networks take seconds to import, and most widgets need 
 Picture = Callable[..., tuple[np.ndarray, str]]
 """From the controls' values, by name, to a picture (H, W, 3) uint8 and a line of text."""
 
+DRAWN = "four views, and spheres that a model draws on them"
+
 
 class Playground:
     """Controls, a picture that follows them, and a line of text below it.
@@ -45,7 +47,7 @@ class Playground:
     Args:
         picture: called with the controls' values by name.
         controls: by name.
-        alt: what the picture shows, for those who do not see it.
+        alt: what the picture shows, for those who do not see it; the line of text follows it.
 
     Attributes:
         controls: as given; setting one's `value` is what a reader does with the mouse.
@@ -53,7 +55,7 @@ class Playground:
         text: the line below it.
     """
 
-    def __init__(self, picture: Picture, controls: dict[str, Any], alt: str = ""):
+    def __init__(self, picture: Picture, controls: dict[str, Any], alt: str = "a picture"):
         self._picture, self.controls, self._alt = picture, controls, alt
         self.image = ipywidgets.Image(format="png")
         self.image.layout.max_width = "720px"
@@ -79,13 +81,7 @@ class Playground:
 
     def _ipython_display_(self) -> None:
         """Show the widget where one can, else its picture."""
-        from IPython.display import display
-
-        bundle = self.box._repr_mimebundle_()
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        still = base64.b64encode(self.image.value).decode()
-        alt = self._alt or f"sliders and the picture that they make: {self.text.value}"
-        display({**data, "image/png": still}, raw=True, metadata={"image/png": {"alt": alt}})
+        show_widget(self.box, self.image, f"{self._alt}: {self.text.value}")
 
 
 def move_joints(task: str = "push_button", seed: int = 0) -> Playground:
@@ -104,7 +100,7 @@ def move_joints(task: str = "push_button", seed: int = 0) -> Playground:
         for k in range(7)
     }
     controls["gripper"] = box("gripper open")
-    return Playground(picture, controls)
+    return Playground(picture, controls, "the arm and its spheres in four views")
 
 
 def scrub_episode(demo: Demo, horizon: int = HORIZON) -> Playground:
@@ -120,6 +116,7 @@ def scrub_episode(demo: Demo, horizon: int = HORIZON) -> Playground:
             "horizon": whole("horizon K", 1, 40, horizon),
             "keyframes": box("cut at keyframes"),
         },
+        "four views of frame t with the spheres of the target",
     )
 
 
@@ -139,7 +136,7 @@ def instruct(agent: DiffusionAgent, seen: Observation, instruction: str) -> Play
         return shown, "left: seen; right: drawn"
 
     said = ipywidgets.Text(value=instruction, continuous_update=False, **wide("instruction"))
-    return Playground(picture, {"instruction": said, "seed": whole("noise seed", 0, 20, 0)})
+    return Playground(picture, {"instruction": said, "seed": whole("noise seed", 0, 20, 0)}, DRAWN)
 
 
 def change_scene(
@@ -170,7 +167,7 @@ def change_scene(
         control.value = name == shown
     strength = slider("strength", 0, 1, 1, 0.05)
     strength.continuous_update = False
-    return Playground(picture, {**controls, "strength": strength})
+    return Playground(picture, {**controls, "strength": strength}, DRAWN)
 
 
 def lead_by_hand(
@@ -207,7 +204,8 @@ def lead_by_hand(
         for axis, by in zip("xyz", start, strict=True)
     }
     controls["gripper"] = box("gripper open")
-    return Playground(picture, controls)
+    shown = "four views of the arm beside the spheres that it is asked for, and as it follows them"
+    return Playground(picture, controls, shown)
 
 
 def slider(name: str, low: float, high: float, value: float, step: float) -> Any:

@@ -209,7 +209,7 @@ Video(
     data=episode.film,
     embed=True,
     mimetype="video/mp4",
-    html_attributes="controls loop autoplay muted",
+    html_attributes='controls loop autoplay muted aria-label="the whole episode as a film"',
 )
 
 # %% [markdown]
