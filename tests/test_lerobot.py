@@ -444,6 +444,12 @@ def test_two_episodes_of_one_place_are_refused(whole, tmp_path):
         list(to_rlbench(tmp_path / "l", tmp_path / "back"))
 
 
+def test_a_dataset_is_not_converted_into_itself(demos):
+    with pytest.raises(UserError, match="lies in the dataset"):
+        next(to_lerobot(demos, demos / "lerobot"))
+    assert not (demos / "lerobot").exists()
+
+
 def test_nothing_is_written_into_the_source_or_through_a_link(whole, demos, tmp_path):
     for out in (whole, whole / "x"):
         with pytest.raises(UserError, match="lies in the dataset that is read"):

@@ -44,10 +44,12 @@ def to_lerobot(
 
     Raises:
         DatasetError: no episodes, a broken one, or episodes that do not go together.
-        UserError: `out` is there, or `pictures` is neither.
+        UserError: `out` is there or in `source`, or `pictures` is neither.
     """
     if pictures not in PICTURES:
         raise UserError(f"pictures is '{pictures}': choose from {', '.join(PICTURES)}")
+    if Path(source).resolve() in out.resolve().parents:
+        raise UserError(f"{out}: lies in the dataset that is converted; choose another folder")
     _refuse_existing(out)
     episodes = list(iterate_episodes(source))
     if not episodes:
