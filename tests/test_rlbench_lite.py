@@ -272,7 +272,10 @@ def test_without_pictures_the_controller_learns_alone(states):
 
 
 def test_a_controller_for_rlbench_alone(states):
-    recipe = replace(load_recipe("rlbench-lite"), demos=str(states), bench=None).resolved()
+    recipe = load_recipe("rlbench-lite")
+    mixture = replace(recipe.controller.mixture, other_demonstrations=0)
+    controller = replace(recipe.controller, mixture=mixture)
+    recipe = replace(recipe, demos=str(states), controller=controller).resolved()
     assert list(steps_of(recipe)) == ["data", "controller", "report"]
     assert recipe.controller.tasks == ("open_box", TASK)
     assert recipe.controller.other_demos == ()

@@ -155,10 +155,11 @@ class ControllerRunConfig:
     @property
     def sources(self) -> list[str]:
         """The names of the sources that are there."""
+        others = self.other_demos if self.mixture.other_demonstrations else ()
         counts = {
             "motions": self.motions if self.network.spheres and self.mixture.motions else 0,
             "demonstrations": len(self.demos) if self.mixture.demonstrations else 0,
-            "other_demonstrations": len(self.other_demos),
+            "other_demonstrations": len(others),
             "drawings": self.drawings,
             "perturbed_states": self.perturbed_states,
             "dagger": self.dagger,

@@ -102,7 +102,7 @@ class RlbenchLite(Recipe):
     """What is learned from and what is held out; follows from the fields above."""
     bench: CollectConfig | None = field(default_factory=_bench)
     """Demonstrations of the bench for the controller, half of which begin beside the expert's path;
-    `None`: RLBench alone."""
+    there are none where `controller.mixture.other_demonstrations` is 0."""
     diffusion: FinetuneConfig | None = field(default_factory=_diffusion)
     """Stage 1: draws targets; there is none where no demonstration has pictures."""
     controller: ControllerRunConfig = field(default_factory=_controller)
@@ -135,9 +135,10 @@ class RlbenchLite(Recipe):
         tasks = tuple(sorted({each.task for each in stored}))
         seen = tuple(sorted({each.task for each in stored if each.pictures}))
         diffusion = self._diffusion(seen, folders) if pictured else None
-        made = replace(
-            self, diffusion=diffusion, controller=self._controller(tasks, folders, pictured)
-        )
+        bench = self.bench if self.controller.mixture.other_demonstrations else None
+        made = replace(self, bench=bench, diffusion=diffusion)
+        controller = made._controller(tasks, folders, pictured)
+        object.__setattr__(made, "controller", controller)
         object.__setattr__(made, "report", made._report(folders))
         return made
 
@@ -163,16 +164,13 @@ class RlbenchLite(Recipe):
             "held_out": _first(folders, PICTURES, STATES),
             "network": replace(config.network, image_size=self.view_size),
         }
-        mixture = config.mixture
         if self.bench is None:
             changed["other_demos"] = ()
-            mixture = replace(mixture, other_demonstrations=0.0)
         else:
             changed["tasks"] = tuple(sorted({*tasks, *self.bench.tasks}))
         if not pictured or self.diffusion is None:
-            changed |= {"drawings": 0, "drawn_by": None}
-            mixture = replace(mixture, drawings=0.0)
-        changed["mixture"] = mixture
+            mixture = replace(config.mixture, drawings=0.0)
+            changed |= {"drawings": 0, "drawn_by": None, "mixture": mixture}
         if self.view_size != VIEW_SIZE and config.begin == _controller().begin:
             changed["begin"] = None
         return replace(config, **changed)
