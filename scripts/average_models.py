@@ -16,21 +16,29 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
+from genima_lite.controller.checkpoint import METADATA, WEIGHTS, load_config, save_controller
+from genima_lite.files import read_json
+
 NETWORK = "diffusion_pytorch_model.safetensors"
-WEIGHTS = (f"unet/{NETWORK}", f"controlnet/{NETWORK}", "controller.safetensors")
+NETWORKS = (f"unet/{NETWORK}", f"controlnet/{NETWORK}", WEIGHTS)
 LEFT = ("training.*", "provenance.json", "logs", "data", "keypoints", "weighed", "*.md")
 
 
 def average(out: Path, models: list[tuple[float, Path]]) -> None:
     """Write the weighted mean of networks, computed in single precision, in their own precision."""
     shutil.copytree(models[0][1], out, ignore=shutil.ignore_patterns(*LEFT))
-    for file in (name for name in WEIGHTS if (out / name).exists()):
+    for file in (name for name in NETWORKS if (out / name).exists()):
         weights = [(share, load_file(folder / file)) for share, folder in models]
         mean = {
             name: sum(share * each[name].float() for share, each in weights).to(first.dtype)
             for name, first in weights[0][1].items()
         }
-        save_file(mean, out / file, metadata={"format": "pt"})
+        if file == WEIGHTS:
+            said = read_json(out / METADATA)  # but what only holds for the first one's weights
+            others = {n: each for n, each in said.items() if n not in ("config", "fingerprint")}
+            save_controller(out, load_config(out), mean, others)
+        else:
+            save_file(mean, out / file, metadata={"format": "pt"})
 
 
 def shared(word: str) -> tuple[float, Path]:
