@@ -72,7 +72,7 @@ def _controller() -> ControllerRunConfig:
         drawings=4000,
         drawn_by="diffusion",
         mixture=FollowingMixture(
-            motions=0.25, demonstrations=0.35, other_demonstrations=0.2, drawings=0.2
+            motions=0.16, demonstrations=0.24, other_demonstrations=0.4, drawings=0.2
         ),
         begin=str(shipped("genima/controller")),
         training=training,
