@@ -16,6 +16,8 @@ pytest.importorskip("jupyterlab")
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("02_rendering_joint_targets",)
+if os.environ.get("BROWSER_ALL"):  # minutes each: before a release, not in every run of the tests
+    NAMES += ("04_controlnet", "08_robustness_and_rlbench")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 
 pytestmark = [
