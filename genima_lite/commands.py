@@ -23,6 +23,7 @@ from genima_lite.console import (
     training_bars,
 )
 from genima_lite.endings import stopped
+from genima_lite.errors import UserError
 from genima_lite.files import check_folder, check_output, read_json, write_json, written_whole
 
 FLAT = tyro.conf.arg(name="")
@@ -311,6 +312,8 @@ def _training(default: Any) -> Command:
             device: of the networks: cpu or cuda.
             workers: processes that make batches beside the training; a GPU waits without any.
         """
+        if max_minutes is not None and not max_minutes >= 0:  # nor NaN
+            raise UserError(f"max-minutes is {max_minutes}; give 0 or more")
         check_step(out, config, device, workers)
         with stopped(lambda: kept(out)), training_bars() as report:
             result = run_step(out, config, report, max_minutes, device, workers)

@@ -101,6 +101,7 @@ def test_all_tasks_and_lists_with_commas():
         (("eval", "--backend", "api"), "unknown backend 'api'"),
         (("eval", "--tasks", "lamp_on", "lamp_on"), "name each once"),
         (("robustness", "--tasks", "lamp_on", "lamp_on"), "name each once"),
+        (("train-controller", "--demos", "x", "--out", "y", "--max-minutes", "nan"), "is nan"),
         (("eval", "--policy", "gemina", "--tasks", "lamp_on"), "unknown policy 'gemina'"),
         (("train-controller", "light", "--out", "x"), "unknown preset 'light'"),
         (("train", "laptop", "--out", "x", "--scale", "0"), "--scale is 0"),

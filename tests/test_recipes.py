@@ -14,6 +14,7 @@ from miniature import TASK, miniature
 from genima_lite.controller.run import preset_run
 from genima_lite.datasets import shards
 from genima_lite.diffusion.base import load_pipeline
+from genima_lite.diffusion.finetune import FinetuneConfig
 from genima_lite.errors import UserError
 from genima_lite.evaluation.rollout import evaluate
 from genima_lite.policies.api import PolicyFactory, PolicySettings
@@ -137,6 +138,12 @@ def test_a_number_that_is_none_is_refused_by_its_name(tmp_path):
     broken = replace(run, training=replace(run.training, learning_rate=float("nan")))
     with pytest.raises(UserError, match=r"training\.learning_rate is nan"):
         check_step(tmp_path, broken)
+
+
+def test_a_model_is_not_written_over_its_base(tmp_path):
+    config = FinetuneConfig(str(tmp_path / "base"), (TASK,), ("demos",))
+    with pytest.raises(UserError, match="written over what it is made from"):
+        check_step(tmp_path / "x/../base", config)
 
 
 @dataclass(frozen=True)

@@ -188,6 +188,7 @@ def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     ("change", "match"),
     [
         ({"steps": 0}, "steps is 0"),
+        ({"seed": 10**30}, "below 2"),
         ({"batch_size": 10**9}, "batch_size is 1000000000"),
         ({"micro_batches": 5}, "equal micro_batches"),
         ({"ema": 1.0}, "ema"),

@@ -48,6 +48,10 @@ class AugmentConfig:
         pixels = (*self.blur_pixels, self.shift_pixels)
         if min(*pixels, self.noise, self.joint_noise) < 0:
             raise UserError("augmentation: pixels, noise and joint_noise must not be negative")
+        if self.blur_pixels[0] > self.blur_pixels[1]:
+            raise UserError(
+                "augmentation: blur_pixels are the least and the largest, in this order"
+            )
 
     @classmethod
     def none(cls) -> AugmentConfig:

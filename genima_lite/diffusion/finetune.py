@@ -8,6 +8,7 @@ other data or another base model it is refused.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from genima_lite.datasets.recovery_starts import MakePolicy
 from genima_lite.datasets.shards import Shards, shards_for
 from genima_lite.datasets.source import check_weights, weights_of
 from genima_lite.diffusion.adapters import trained_networks
-from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.diffusion.agent import MOST_STEPS, DiffusionAgent
 from genima_lite.diffusion.augment import AugmentConfig
 from genima_lite.diffusion.base import load_pipeline
 from genima_lite.diffusion.batch import DrawingBatch
@@ -147,6 +148,12 @@ class FinetuneConfig:
         if (self.dagger > 0) != (self.dagger_by is not None):
             raise UserError("dagger and dagger_by belong together: how many, and whose decisions")
         check_weights(weights_of(self.mixture), self.sources)
+        demos = [os.path.realpath(folder) for folder in self.demos]
+        if self.held_out is not None and os.path.realpath(self.held_out) in demos:
+            raise UserError(f"held_out is {self.held_out}, of which it learns; take another set")
+        for name, given in (("tasks", list(self.tasks)), ("demos", demos)):
+            if len(set(given)) < len(given):
+                raise UserError(f"{name} {', '.join(given)}: name each once")
 
     @property
     def sources(self) -> list[str]:
@@ -164,6 +171,8 @@ def _check_counts(config: FinetuneConfig) -> None:
             raise UserError(f"{name} is {getattr(config, name)}; it must not be negative")
     if min(config.frames_each, config.view_size, config.sampling_steps) < 1:
         raise UserError("frames_each, view_size and sampling_steps must be at least 1")
+    if config.sampling_steps > MOST_STEPS:
+        raise UserError(f"sampling_steps is {config.sampling_steps}; give 1 to {MOST_STEPS}")
     if not 0 <= config.prompt_dropout <= 1:
         raise UserError(f"prompt_dropout is {config.prompt_dropout}; give 0 to 1")
 

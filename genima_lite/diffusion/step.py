@@ -47,6 +47,10 @@ class StepConfig:
             raise UserError(f"beta is {self.beta}; it must not be negative")
         if self.offset_noise < 0 or (self.min_snr is not None and self.min_snr <= 0):
             raise UserError("step: offset_noise must not be negative, min_snr positive")
+        if not 0 <= self.overstate <= 1:
+            raise UserError(f"step: overstate is {self.overstate}; give a share from 0 to 1")
+        if self.noise_power <= 0 or self.changed_weight < 0:
+            raise UserError("step: noise_power must be positive, changed_weight not negative")
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from typing import Any
 from genima_lite.datasets.demonstrations import recorded
 from genima_lite.demos.collect import check_collection, space
 from genima_lite.demos.split import stored_in
+from genima_lite.errors import UserError
 from genima_lite.files import check_folder
 from genima_lite.provenance import model_fingerprint
 from genima_lite.recipes._collection import CollectConfig
@@ -72,6 +73,9 @@ def check_step(
     if hasattr(config, "training"):
         check_optimizer(config.training.optimizer)
     made = set(made)
+    for folder in _named(config, (*DATASETS, *MODELS), made):
+        if Path(folder).resolve() == out.resolve():
+            raise UserError(f"{out}: would be written over what it is made from; choose another")
     if isinstance(config, SplitConfig):
         stored_in(config.source, config.tasks)
     for folder in _named(config, DATASETS, made):

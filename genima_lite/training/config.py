@@ -77,6 +77,8 @@ class TrainingConfig:
             raise UserError("training: final_rate must lie in [0, 1], ema in [0, 1)")
         if min(self.warmup, self.weight_decay, self.seed, self.keep) < 0:
             raise UserError("training: warmup, weight_decay, seed and keep must not be negative")
+        if self.seed >= 1 << 63:
+            raise UserError(f"training: seed is {self.seed}; give one below 2^63")
         if self.optimizer not in OPTIMIZERS:
             known = ", ".join(OPTIMIZERS)
             raise UserError(f"training: unknown optimizer '{self.optimizer}': choose from {known}")
