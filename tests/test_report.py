@@ -203,6 +203,14 @@ def test_wilson_intervals_in_the_table(tmp_path):
     assert page.text.strip().startswith("Two")
 
 
+def test_rates_of_few_episodes_are_said_to_rank_nobody(tmp_path):
+    warning = "of a task no rate of a single task ranks policies"
+    few = Page(write_report(tmp_path / "few", [document("act", {"a": [True] * 9})]))
+    assert f"With 9 episodes {warning}" in " ".join(few.text.split())
+    enough = Page(write_report(tmp_path / "enough", [document("act", {"a": [True] * 10})]))
+    assert warning not in " ".join(enough.text.split())
+
+
 def test_a_report_of_nothing_is_refused(tmp_path):
     with pytest.raises(UserError, match="at least one evaluation"):
         write_report(tmp_path / "report", [])

@@ -27,6 +27,9 @@ from genima_lite.viz.report_figures import curves_figure, success_figure, time_f
 PACKAGES = ("mujoco", "numpy", "torch", "diffusers", "transformers")
 """Whose versions a report states, beside Python's and our own."""
 
+FEW = 10
+"""With fewer episodes of a task its rate may look like a ranking, and is none."""
+
 Documents = Mapping[str, Mapping[str, Any]]
 """By policy, what `genima_lite.evaluation.statistics.results_document` gives."""
 
@@ -131,7 +134,7 @@ def _success(named: Documents, assets: Assets) -> str:
     caption = (
         "Share of episodes that reached the task's goal within its step limit. Bars are 95 % "
         "Wilson intervals; where two of them overlap widely, the episodes do not tell the "
-        "policies apart."
+        f"policies apart.{_too_few(summaries)}"
     )
     return pages.section(
         "Success",
@@ -141,6 +144,14 @@ def _success(named: Documents, assets: Assets) -> str:
         pages.details("Failed episodes and their seeds", _failures(summaries)),
         _errors(named),
     )
+
+
+def _too_few(summaries: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a warning where a task has too few episodes for a ranking, else nothing."""
+    least = min((row["n"] for rows in summaries.values() for row in rows.values()), default=FEW)
+    if least >= FEW:
+        return ""
+    return f" With {_count(least, 'episode')} of a task no rate of a single task ranks policies."
 
 
 def _success_table(summaries: Mapping[str, Mapping[str, Any]]) -> str:
