@@ -1,12 +1,14 @@
 """Kills a command at random moments, starts it again until it is finished, and compares the result
 with an unkilled run's, byte for byte.
 
-    python scripts/kill_test.py collect train-controller --kills 20 --seed 1
+    python scripts/kill_test.py collect train-controller --kills 20 --seed 1 --log kills.jsonl
 
-Commands: collect (two workers), train-controller, train-diffusion, eval, reproduce; all by default.
-SIGKILL hits the first process alone. Its workers must die by themselves within seconds, also while
-the same command is started again. A finished run must leave no crumbs. What holds a clock is
-compared without it: `CLOCKS` and `LOGS` name all of that. Linux only: it reads /proc.
+Commands: collect (two workers), train-controller, train-diffusion, eval, reproduce, robustness; all
+by default. SIGKILL hits the first process alone, after a share of the work of a whole run. Workers
+must die by themselves within seconds, also while the same command is started again. A finished run
+must leave no crumbs. What holds a clock is compared without it: `CLOCKS` and `LOGS` name all of
+that. Commands that went well with the same kills, seed and code are in the log and are not tested
+again. Linux only: it reads /proc.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import hashlib
 import json
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
@@ -23,14 +26,18 @@ import tempfile
 import time
 import uuid
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from safetensors import safe_open
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.fuzz.log import code
+
 CLOCKS = frozenset(("seconds", "minutes"))
-"""Names in JSON, at any depth, that hold how long something took."""
+"""Names in JSON, at any depth, and in tables of Markdown, that hold how long something took."""
 
 LOGS = ("logs", "report.html")
 """Files and folders left out: TensorBoard's records have the time of day in them, and the report
@@ -42,7 +49,7 @@ GRACE = 5.0
 MARK = "GENIMA_KILL_TEST"
 """Variable in the environment by which a start's processes are found again."""
 
-SMALL = ("--tasks", "push_button", "--seed", "3", "--image-size", "32")
+SMALL = ("--tasks", "push_button", "--seed", "3", "--image-size", "32", "--speed", "rlbench")
 NETWORK = (
     "--network.image-size",
     "32",
@@ -59,10 +66,10 @@ NETWORK = (
     "--network.feedforward",
     "32",
 )
-TRAINING = ("--training.steps", "60", "--training.batch-size", "4", "--training.save-every", "7",
-            "--training.validate-every", "20")  # fmt: skip
+TRAINING = ("--training.steps", "30", "--training.batch-size", "4", "--training.save-every", "4",
+            "--training.validate-every", "10")  # fmt: skip
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "collect": ("collect", "--out", "{out}", *SMALL, "--episodes", "12", "--workers", "2"),
+    "collect": ("collect", "--out", "{out}", *SMALL, "--episodes", "8", "--workers", "2"),
     "train-controller": ("train-controller", "lite-rgb", "--out", "{out}", "--demos", "{demos}",
                          *NETWORK, *TRAINING),
     "train-diffusion": ("train-diffusion", "--out", "{out}", "--base", "{base}", "--demos",
@@ -71,6 +78,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "eval": ("eval", "--policy", "act", "--checkpoint", "{act}", "--tasks", "push_button",
              "--episodes", "6", "--json", "{out}/results.json"),
     "reproduce": ("reproduce", "--out", "{out}", "--scale", "0.02", "--episodes", "1"),
+    "robustness": ("robustness", "--out", "{out}", "--policies", "expert", "random", "--tasks",
+                   "push_button", "--episodes", "2", "--perturb", "light"),
 }  # fmt: skip
 """By name, arguments of genima-lite; `{demos}`, `{base}` and `{act}` are made first."""
 
@@ -92,81 +101,144 @@ class KillTest:
 
     def __init__(self, arguments: tuple[str, ...], scratch: Path, kills: int, seed: int):
         self._arguments, self._scratch, self._kills = arguments, scratch, kills
-        self._rng, self._marks = random.Random(seed), list[str]()
+        self._rng, self._marks, self._ready = random.Random(seed), list[str](), Ready()
         self.killed, self.finished, self.wrong = 0, 0, list[str]()
 
     def run(self) -> None:
         """Run without kills once, then with them, until there were enough."""
-        begun = time.monotonic()
-        wanted = self._finish(start(self._arguments, self._out("unkilled"), self._marks))
-        whole = time.monotonic() - begun
+        unkilled = self._started(self._out("unkilled"))
+        unkilled.wait_for_work()
+        whole, wanted = unkilled.computed, self._finish(unkilled)
         while self.killed < self._kills and not self.wrong:
-            process = self._killed_until_finished(self._out(f"killed{self.finished}"), whole)
-            found = self._finish(process)
+            started = self._killed_until_finished(self._out(f"killed{self.finished}"), whole)
+            found = self._finish(started)
             self.finished += 1
             self.wrong += differences(wanted, found)
-        time.sleep(GRACE)
         self.wrong += left(self._marks)
+        self._ready.end()
 
     def _out(self, name: str) -> Path:
         """Return a folder of a result; all have one name, since some results hold it."""
         return self._scratch / name / "out"
 
+    def _started(self, out: Path) -> Started:
+        return self._ready.start(self._arguments, out, self._marks)
+
     def _killed_until_finished(self, out: Path, whole: float) -> Started:
-        """Start and kill until a command finishes by itself; after enough kills let it."""
+        """Start and kill until a command finishes by itself; after enough kills let it.
+
+        Any moment of a whole run's work is possible. Early ones are drawn more often: a run that
+        goes on is in danger then, and more of them fit into a minute.
+        """
         while True:
-            started = start(self._arguments, out, self._marks)
-            if self.killed >= self._kills:
+            started = self._started(out)
+            moment = whole * self._rng.random() ** 2
+            if self.killed >= self._kills or started.wait_for_work(moment) is not None:
                 return started
-            try:
-                started.process.wait(self._rng.uniform(0, whole))
-                return started
-            except subprocess.TimeoutExpired:
-                started.process.kill()
-                started.process.wait()
+            os.kill(started.process, signal.SIGKILL)
+            started.wait()
             self.killed += 1
             if self._rng.random() < 0.5:  # else the next start meets what is left of this one
-                time.sleep(GRACE)
                 self.wrong += left(self._marks)
 
     def _finish(self, started: Started) -> dict[str, str]:
         """Wait for a command; return what it wrote, and note what is wrong with it."""
-        if code := started.process.wait():
+        if code := started.wait():
             said = started.said.read_text(encoding="utf-8")[-800:]
             self.wrong.append(f"exit code {code} after {self.killed} kills: {said}")
         self.wrong += [f"crumb of {started.out.parent.name}: {n}" for n in crumbs(started.out)]
         return contents(started.out)
 
 
-@dataclass(frozen=True)
+class Ready:
+    """Starts commands in forks of a process that has imported all of them; see `ready.py`."""
+
+    def __init__(self) -> None:
+        self._server = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("ready.py"))],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def start(self, arguments: tuple[str, ...], out: Path, marks: list[str]) -> Started:
+        """Start a command; `marks` gets what its processes are found by."""
+        out.parent.mkdir(parents=True, exist_ok=True)
+        marks.append(uuid.uuid4().hex)
+        words = [word.replace("{out}", out.name) for word in arguments]
+        said, environment = out.with_name("said.txt"), {MARK: marks[-1]}
+        asked = {"arguments": words, "folder": str(out.parent), "environment": environment}
+        assert self._server.stdin
+        assert self._server.stdout
+        self._server.stdin.write(json.dumps({**asked, "said": str(said)}).encode() + b"\n")
+        self._server.stdin.flush()
+        return Started(int(_line(self._server.stdout)), out, said, self._server.stdout)
+
+    def end(self) -> None:
+        """Let the process end."""
+        self._server.communicate()
+
+
+@dataclass
 class Started:
     """A running command, the folder of its result, and the file with what it said."""
 
-    process: subprocess.Popen[bytes]
+    process: int
     out: Path
     said: Path
+    answers: IO[bytes]
+    code: int | None = None
+    computed: float = 0.0
+
+    def wait(self, seconds: float | None = None) -> int | None:
+        """Return the exit code; `None` if the command runs on after some seconds."""
+        if self.code is None and select.select([self.answers], [], [], seconds)[0]:
+            self.code = int(_line(self.answers))
+        return self.code
+
+    def wait_for_work(self, seconds: float = inf) -> int | None:
+        """Return the exit code; `None` once it and its workers have computed for some seconds.
+
+        On a busy machine, too, that is the same place of the work.
+        """
+        while self.wait(0.01) is None and self.computed < seconds:
+            self.computed = max(self.computed, cpu_seconds(self.process))
+        return self.code
 
 
-def start(arguments: tuple[str, ...], out: Path, marks: list[str]) -> Started:
-    """Start a command; `marks` gets what its processes are found by."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    marks.append(uuid.uuid4().hex)
-    words = [word.replace("{out}", out.name) for word in arguments]
-    said = out.with_name("said.txt")
-    with said.open("wb") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "genima_lite", *words],
-            cwd=out.parent,
-            env={**os.environ, MARK: marks[-1], "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-        )
-    return Started(process, out, said)
+def cpu_seconds(process: int) -> float:
+    """Return how long a process and all below it have computed; 0 once it has ended."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        tasks = Path(f"/proc/{process}/task").glob("*/children")
+        children = [int(each) for task in tasks for each in task.read_text().split()]
+    except OSError:
+        return 0.0
+    own = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(map(cpu_seconds, children))
 
 
-def left(marks: list[str]) -> list[str]:
-    """Return a sentence for each process of earlier starts that still runs."""
-    found = []
+def _line(file: IO[bytes]) -> bytes:
+    """Return a line, and nothing of what follows it."""
+    read = b""
+    while not read.endswith(b"\n"):
+        read += os.read(file.fileno(), 1) or sys.exit("scripts/ready.py has ended")
+    return read
+
+
+def left(marks: list[str], grace: float = GRACE) -> list[str]:
+    """Return a sentence for each process of earlier starts that does not end within seconds."""
+    until = time.monotonic() + grace
+    while (found := running(marks)) and time.monotonic() < until:
+        time.sleep(0.05)
+    for process in found:
+        os.kill(process, signal.SIGKILL)
+    return [f"process {p} outlived its parent: {words[:120]}" for p, words in found.items()]
+
+
+def running(marks: list[str]) -> dict[int, str]:
+    """Return the processes of earlier starts: their arguments, by number."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             environment = (folder / "environ").read_bytes()
@@ -174,8 +246,7 @@ def left(marks: list[str]) -> list[str]:
         except OSError:  # it has ended meanwhile, or is somebody else's
             continue
         if any(f"{MARK}={mark}".encode() in environment for mark in marks) and words:
-            found.append(f"process {folder.name} outlived its parent: {words[:120]}")
-            os.kill(int(folder.name), signal.SIGKILL)
+            found[int(folder.name)] = words
     return found
 
 
@@ -208,6 +279,9 @@ def _without_clocks(path: Path) -> bytes:
     """Return a file's content, comparable: without clocks."""
     if path.suffix == ".json":
         return _text(json.loads(path.read_text(encoding="utf-8")))
+    if path.suffix == ".md":
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return "\n".join(line for line in lines if not _is_clock(line)).encode()
     if path.suffix == ".npz":
         with np.load(path) as arrays:
             return b"".join(_array(name, arrays[name]) for name in sorted(arrays))
@@ -217,6 +291,12 @@ def _without_clocks(path: Path) -> bytes:
             tensors = [_array(name, file.get_tensor(name)) for name in sorted(file.keys())]
         return _text(texts) + b"".join(tensors)
     return path.read_bytes()
+
+
+def _is_clock(line: str) -> bool:
+    """Return whether a line is a table's row of how long something took."""
+    cells = line.split("|")
+    return len(cells) > 2 and cells[1].strip().rpartition(".")[2] in CLOCKS
 
 
 def _array(name: str, values: np.ndarray) -> bytes:
@@ -249,9 +329,8 @@ def make_inputs(folder: Path) -> dict[str, str]:
     build_base(preset("tiny", 64)).save_pretrained(named["base"])
     recorded = ("collect", "--out", "{out}", *SMALL, "--episodes", "2")
     for name, arguments in (("demos", recorded), ("act", COMMANDS["train-controller"])):
-        started = start(filled(arguments, named), folder / name, [])
-        if started.process.wait():
-            sys.exit(f"cannot make the inputs: {started.said.read_text(encoding='utf-8')}")
+        words = [word.replace("{out}", named[name]) for word in filled(arguments, named)]
+        subprocess.run([sys.executable, "-m", "genima_lite", *words], check=True, stdout=sys.stderr)
     return named
 
 
@@ -267,21 +346,38 @@ def main() -> int:
     parser.add_argument("commands", nargs="*", default=list(COMMANDS), help=", ".join(COMMANDS))
     parser.add_argument("--kills", type=int, default=20, help="a command")
     parser.add_argument("--seed", type=int, default=1, help="of the moments")
+    parser.add_argument("--log", type=Path, help="gets a line of JSON a command")
     given = parser.parse_args()
     if unknown := [name for name in given.commands if name not in COMMANDS]:
         parser.error(f"unknown command {unknown[0]}: choose from {', '.join(COMMANDS)}")
+    what = {"kills": given.kills, "seed": given.seed, "code": code("genima_lite", "scripts")}
+    todo = [name for name in given.commands if not went_well(given.log, {"command": name, **what})]
     wrong = 0
     with tempfile.TemporaryDirectory() as scratch:
-        named = make_inputs(Path(scratch) / "inputs")
-        for name in given.commands:
-            arguments = filled(COMMANDS[name], named)
-            test = KillTest(arguments, Path(scratch) / name, given.kills, given.seed)
+        named = make_inputs(Path(scratch) / "inputs") if todo else {}
+        for name in todo:
+            test = KillTest(filled(COMMANDS[name], named), Path(scratch) / name, given.kills,
+                            given.seed)  # fmt: skip
             test.run()
             print(f"{name}: {test.killed} kills, {test.finished} finished runs compared, "
                   f"{len(test.wrong)} wrong", flush=True)  # fmt: skip
             print("".join(f"  {each}\n" for each in test.wrong), end="", flush=True)
+            found = {"command": name, **what, "finished": test.finished, "wrong": test.wrong}
+            if given.log:
+                with given.log.open("a", encoding="utf-8") as log:
+                    log.write(f"{json.dumps(found)}\n")
             wrong += len(test.wrong)
     return 1 if wrong else 0
+
+
+def went_well(log: Path | None, what: dict[str, Any]) -> bool:
+    """Return whether a log says that a test like this found nothing wrong; print what it found."""
+    lines = log.read_text(encoding="utf-8").splitlines() if log and log.exists() else []
+    for found in map(json.loads, lines):
+        if {**found, **what} == found and not found["wrong"]:
+            print(f"{what['command']}: went well before, {found['finished']} finished runs")
+            return True
+    return False
 
 
 if __name__ == "__main__":

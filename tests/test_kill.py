@@ -1,6 +1,8 @@
 """Killed at random moments, commands finish with the same bytes; the kill test notices if not."""
 
 import json
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,19 +19,20 @@ from safetensors.numpy import save_file
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import kill_test
-from kill_test import COMMANDS, contents, crumbs, differences
+from kill_test import contents, crumbs, differences
 
 
 @pytest.mark.slow
-def test_a_collection_and_a_training_that_are_killed_twice(tmp_path):
-    named = kill_test.make_inputs(tmp_path / "inputs")
-    for name in ("collect", "train-controller"):
-        arguments = kill_test.filled(COMMANDS[name], named)
-        test = kill_test.KillTest(arguments, tmp_path / name, kills=2, seed=1)
-        test.run()
-        assert test.wrong == []
-        assert test.killed == 2
-        assert test.finished >= 1
+def test_commands_that_are_killed_twice(tmp_path):
+    log = tmp_path / "log"
+    words = [sys.executable, kill_test.__file__, "collect", "train-controller", "--kills", "2"]
+    done = subprocess.run([*words, "--log", log], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    found = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [each["command"] for each in found] == ["collect", "train-controller"]
+    assert all(each["finished"] >= 1 and each["wrong"] == [] for each in found)
+    again = subprocess.run([*words, "--log", log], capture_output=True, text=True, check=True)
+    assert again.stdout.count("went well before") == 2
 
 
 def written(folder, seconds, weight):
@@ -38,6 +41,8 @@ def written(folder, seconds, weight):
     (folder / "metadata.json").write_text(json.dumps({"seconds": seconds, "steps": 3}))
     save_file({"w": np.full(2, weight)}, folder / "training.safetensors", {"training": text})
     np.savez(folder / "r.npz", index=np.array(json.dumps([{"seconds": seconds}])), x=np.ones(2))
+    rows = f"| steps | 3 |\n| minutes | {seconds / 60} |\n| result.minutes | {seconds / 60} |\n"
+    (folder / "README.md").write_text(rows)
     (folder / "logs").mkdir()
     (folder / "logs/events").write_text(str(seconds))
     return contents(folder)
@@ -49,9 +54,10 @@ def test_clocks_may_differ_and_nothing_else(tmp_path):
     other = written(tmp_path / "other", 1.0, 1.5)
     assert differences(one, other) == ["training.safetensors: differs"]
     (tmp_path / "other/metadata.json").unlink()
+    (tmp_path / "other/README.md").write_text("| steps | 4 |\n")
     (tmp_path / "other/more.txt").write_text("x")
     said = differences(one, contents(tmp_path / "other"))
-    assert said[:2] == ["metadata.json: missing", "more.txt: too many"]
+    assert said[:3] == ["metadata.json: missing", "more.txt: too many", "README.md: differs"]
 
 
 def test_crumbs_are_found(tmp_path):
@@ -62,21 +68,12 @@ def test_crumbs_are_found(tmp_path):
     assert crumbs(tmp_path / "run") == [".partial", "logs/.w.7.partial.json"]
 
 
-def test_a_worker_that_outlives_its_parent_is_found(tmp_path, monkeypatch):
-    code = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time;"
-    code += "time.sleep(60)']); time.sleep(60)"
-    (tmp_path / "genima_lite.py").write_text(code)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    marks = []
-    process = kill_test.start((), tmp_path / "out", marks).process
-    time.sleep(2)
-    process.kill()
-    process.wait()
-    assert len(left := kill_test.left(marks)) == 1
-    assert "outlived its parent" in left[0]
-    for _ in range(100):  # it was killed; the system takes a moment
-        if not kill_test.left(marks):
-            break
-        time.sleep(0.1)
-    assert kill_test.left(marks) == []
+def test_a_process_that_outlives_its_parent_is_found():
+    sleeping = [sys.executable, "-c", "import time; time.sleep(60)"]
+    process = subprocess.Popen(sleeping, env={**os.environ, kill_test.MARK: "here"})
+    time.sleep(0.5)  # until it has its environment
+    assert kill_test.left(["elsewhere"], grace=0) == []
+    (said,) = kill_test.left(["here"], grace=0.2)
+    assert "outlived its parent" in said
+    assert process.wait() == -9
+    assert kill_test.left(["here"]) == []
