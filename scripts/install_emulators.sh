@@ -9,7 +9,7 @@
 set -euo pipefail
 folder=${1:?give a folder}
 python=${PYTHON:-python3}
-ours="franky-control scipy msgspec ruckig gymnasium pillow"
+ours="franky-control scipy msgspec ruckig gymnasium pillow rich"
 
 for name in franky-sim franka-sim; do
     [ -x "$folder/$name/bin/python" ] || "$python" -m venv "$folder/$name"
