@@ -36,10 +36,13 @@ from safetensors import safe_open
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.fuzz.log import code
 
-CLOCKS = frozenset(("seconds", "minutes"))
-"""Names in JSON, at any depth, and in tables of Markdown, that hold how long something took."""
+CLOCKS = frozenset(("seconds", "minutes", "x", "weights"))
+"""Names in JSON, at any depth, and in tables of Markdown, that hold how long something took: also x
+of learning curves, and fingerprints of models, which count the minutes in their metadata; the
+weights themselves are compared.
+"""
 
-LOGS = ("logs", "report.html")
+LOGS = ("logs", "report.html", "time.png", "learning_curves.png")
 """Files and folders left out: TensorBoard's records have the time of day in them, and the report
 shows minutes; its numbers are compared in results.json beside it."""
 
@@ -77,7 +80,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
                         "--frames-each", "4", *TRAINING),
     "eval": ("eval", "--policy", "act", "--checkpoint", "{act}", "--tasks", "push_button",
              "--episodes", "6", "--json", "{out}/results.json"),
-    "reproduce": ("reproduce", "--out", "{out}", "--scale", "0.02", "--episodes", "1"),
+    "reproduce": ("reproduce", "--out", "{out}", "--scale", "0.003", "--episodes", "1"),
     "robustness": ("robustness", "--out", "{out}", "--policies", "expert", "random", "--tasks",
                    "push_button", "--episodes", "2", "--perturb", "light"),
 }  # fmt: skip

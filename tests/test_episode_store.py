@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import zipfile
 from contextlib import suppress
 from dataclasses import replace
@@ -99,6 +100,15 @@ def test_a_recording_of_another_episode_is_refused(tmp_path):
     kept = store.task(MAKE, TASK, 7)
     kept.keep(0, first, Recording("expert", second, "go", [], None, None))
     with pytest.raises(UserError, match=r"00000\.npz: recorded of another episode than 0"):
+        store.load("expert", TASK, 2)
+
+
+def test_an_episode_in_the_place_of_another_is_refused(tmp_path):
+    store = EpisodeStore(tmp_path)
+    list(run(store, 2))
+    folder = tmp_path / "expert" / TASK
+    shutil.copy(folder / "00000.json", folder / "00001.json")
+    with pytest.raises(UserError, match=r"number 1 is another episode; delete it"):
         store.load("expert", TASK, 2)
 
 

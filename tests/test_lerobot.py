@@ -292,6 +292,10 @@ def test_a_list_of_further_files_is_no_video(tmp_path):
     (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile whole.mp4\n")
     with pytest.raises(DatasetError, match="no readable video"):
         list(frames_of(tmp_path / "list.mp4", (SIZE, SIZE)))
+    content = film.path.read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(content[: content.index(b"stsd")].ljust(len(content), b"\0"))
+    with pytest.raises(DatasetError, match="no readable video .unknown codec"):
+        list(frames_of(tmp_path / "cut.mp4", (SIZE, SIZE)))
 
 
 def test_damaged_tables_are_refused(demos, tmp_path):

@@ -175,6 +175,10 @@ WRONG = {
         config("scheduler/scheduler_config.json", prediction_type="x"),
         "predic",
     ),
+    "no list of noise": (
+        config("scheduler/scheduler_config.json", trained_betas=10**5),
+        "noise must",
+    ),
     "noise": (config("scheduler/scheduler_config.json", trained_betas=[2.0] * 1000), "noise must"),
     "no tokenizer": (lambda folder: shutil.rmtree(folder / "tokenizer"), "vocab.json is missing"),
     "no vocabulary": (vocabulary(lambda m: m.update(vocab={})), "not in the vocabulary"),

@@ -237,7 +237,7 @@ def _scheduler(folder: Path, kind: str) -> Any:
         kept = torch.as_tensor(made.alphas_cumprod)
     except Exception as error:  # as above
         raise UserError(f"{path}: describes no {kind} ({error})") from None
-    if len(kept) != steps or not bool(((kept >= 0) & (kept <= 1)).all()):
+    if kept.shape != (steps,) or not bool(((kept >= 0) & (kept <= 1)).all()):
         raise UserError(f"{path}: noise must grow over {steps} steps, from 0 to 1")
     return made
 

@@ -27,6 +27,7 @@ from genima_lite.evaluation.statistics import EpisodeResult
 from genima_lite.files import parse_json, write_json, written_whole
 from genima_lite.policies.api import PolicyFactory
 from genima_lite.provenance import claim
+from genima_lite.seeds import evaluation_seed
 
 _VIEWS = ("seen", "drawn", "true")
 
@@ -92,12 +93,16 @@ class EpisodeStore:
         """Read the first episodes of a task, and what was recorded of them.
 
         Raises:
-            UserError: some are missing, or a file is broken.
+            UserError: some are missing, or a file is broken, or of another episode.
         """
         kept = TaskEpisodes(self.folder / policy / task)
         results = [result for i in range(episodes) if (result := kept.result(i)) is not None]
         if len(results) < episodes:
             raise UserError(f"{kept.folder}: {len(results)} of {episodes} episodes; run it again")
+        for number, result in enumerate(results):
+            due = results[0].seed + evaluation_seed(0, number) - evaluation_seed(0, 0)
+            if (result.task, result.seed) != (task, due):
+                raise UserError(f"{kept.folder}: number {number} is another episode; delete it")
         return results, [found for i in range(episodes) if (found := kept.recording(i)) is not None]
 
 

@@ -42,7 +42,7 @@ def escapes(victim: Path, rng: np.random.Generator) -> None:
         "[bold red]x",
         "a\nProblems: none",
         "\u202ecba",
-        "[/]",
+        "[b]x[]",
     )
     places = (victim / "push_button", _episode(victim) / "front_rgb")
     one = places[rng.integers(2)]

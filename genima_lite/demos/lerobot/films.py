@@ -169,8 +169,11 @@ def frames_of(path: Path, size: tuple[int, ...]) -> Iterator[tuple[float, np.nda
         with opened(path) as container:
             if not container.streams.video:
                 raise DatasetError(f"{path}: has no pictures")
-            _check_alike(path, container.streams.video[0].codec_context, size)
-            for frame in container.decode(container.streams.video[0]):
+            stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise DatasetError(f"{path}: no readable video (unknown codec); copy it again")
+            _check_alike(path, stream.codec_context, size)
+            for frame in container.decode(stream):
                 _check_alike(path, frame, size)
                 yield float(frame.time or 0.0), frame.to_ndarray(format="rgb24")
     except av.FFmpegError as error:
