@@ -76,7 +76,7 @@ def trained(tmp_path_factory, dataset):
         base=str(root / "base"),
         tasks=("push_button",),
         demos=(str(dataset),),
-        held_out=str(dataset),
+        held_out=str(shutil.copytree(dataset, root / "held_out")),
         view_size=32,
         frames_each=3,
         training=TRAINING,
