@@ -70,6 +70,7 @@ REASONS: tuple[Reason, ...] = (
     Reason("folders.not_utf8", "demos", "under another name it is no episode; inspect notes it"),
     Reason("folders.odd_digits", "demos", "a copy of an episode is an episode"),
     Reason("folders.folder_is_file", "demos", "a file is no episode; inspect calls it a problem"),
+    Reason("folders.escapes", "demos", "a task may have any name that can be shown"),
     Reason("folders.another_task", "demos", "a task may have any name"),
     Reason("values.swapped_frames", "demos/*", "neighbours hardly differ; replay says how far off"),
     Reason("values.gripper", "demos/*", "half open is a state of a gripper, too"),
