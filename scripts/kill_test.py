@@ -36,13 +36,10 @@ from safetensors import safe_open
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.fuzz.log import code
 
-CLOCKS = frozenset(("seconds", "minutes", "x", "weights"))
-"""Names in JSON, at any depth, and in tables of Markdown, that hold how long something took: also x
-of learning curves, and fingerprints of models, which count the minutes in their metadata; the
-weights themselves are compared.
-"""
+CLOCKS = frozenset(("seconds", "minutes"))
+"""Names in JSON, at any depth, and in tables of Markdown, that hold how long something took."""
 
-LOGS = ("logs", "report.html", "time.png", "learning_curves.png")
+LOGS = ("logs", "report.html")
 """Files and folders left out: TensorBoard's records have the time of day in them, and the report
 shows minutes; its numbers are compared in results.json beside it."""
 

@@ -137,8 +137,7 @@ class RlbenchLite(Recipe):
         diffusion = self._diffusion(seen, folders) if pictured else None
         bench = self.bench if self.controller.mixture.other_demonstrations else None
         made = replace(self, bench=bench, diffusion=diffusion)
-        controller = made._controller(tasks, folders, pictured)
-        object.__setattr__(made, "controller", controller)
+        made = replace(made, controller=made._controller(tasks, folders, pictured))
         object.__setattr__(made, "report", made._report(folders))
         return made
 
