@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,40 +36,34 @@ COLUMNS = ("setting", "steps", "milliseconds", "difference", "same_again")
 
 def main() -> None:
     words = parsed()
-    device = words.device
     picture = np.random.default_rng(0).integers(0, 256, (words.size, words.size, 3), np.uint8)
     torch.manual_seed(0)
-    whole = with_controlnet(sd_turbo(device, words.tiny))
-    rows = []
-    for steps in (1, 5, 10):
-        first = None
-        for name, components, compiled in settings(whole, device, words.compile):
-            agent = DiffusionAgent(components, steps, compiled)
-            drawn = agent.draw_tiled(picture, PROMPT)
-            first = drawn if first is None else first
-            away = int(np.abs(drawn.astype(int) - first.astype(int)).max())
-            again = agent.draw_tiled(picture, PROMPT)
-            same = bool((again == drawn).all())
-            rows.append((name, steps, milliseconds(agent, picture, words), away, same))
+    whole = with_controlnet(sd_turbo(words.device, words.tiny))
+    rows, first = [], {}
+    for name, agent in settings(whole, words.device, words.compile):
+        for steps in (1, 5, 10):
+            agent.sampling_steps = steps
+            drawn, again = (agent.draw_tiled(picture, PROMPT) for _ in range(2))
+            away = np.abs(drawn.astype(int) - first.setdefault(steps, drawn).astype(int)).max()
+            taken = milliseconds(agent, picture, words)
+            rows.append((name, steps, taken, int(away), bool((again == drawn).all())))
             if words.json is not None:
                 write_json(words.json, [dict(zip(COLUMNS, row, strict=True)) for row in rows])
     show(rows)
 
 
-def settings(whole: Components, device: str, compiled: bool):
-    """Yield settings: name, components, whether compiled. Networks go to half on the way."""
-    tiny = AutoencoderTiny().to(device).eval()
-    yield "float32, AutoencoderKL", whole, False
+def settings(
+    whole: Components, device: str, compiled: bool
+) -> Iterator[tuple[str, DiffusionAgent]]:
+    """Yield settings by name; networks go to half on the way."""
+    yield "float32, AutoencoderKL", DiffusionAgent(whole)
     for network in (whole.unet, whole.controlnet):
         network.half()
-    yield "float16, AutoencoderKL", whole, False
-    whole.decoder = tiny.half()
-    yield "float16, AutoencoderTiny (random)", whole, False
+    yield "float16, AutoencoderKL", DiffusionAgent(whole)
+    whole.decoder = AutoencoderTiny().to(device).eval().half()
+    yield "float16, AutoencoderTiny (random)", DiffusionAgent(whole)
     if compiled:
-        yield "float16, AutoencoderTiny (random), compiled", whole, True
-    whole.decoder = None
-    for network in (whole.unet, whole.controlnet):
-        network.float()
+        yield "float16, AutoencoderTiny (random), compiled", DiffusionAgent(whole, compile=True)
 
 
 def milliseconds(agent: DiffusionAgent, picture: np.ndarray, words: argparse.Namespace) -> float:

@@ -14,7 +14,8 @@ the same weights and 64 random pictures.
     --adapter NAME   that ours trains (default frozen: a ControlNet on a frozen base)
     --optimizer NAME of ours (default adamw; adamw8bit wants bitsandbytes)
     --checkpointing  with gradient checkpointing
-    --memory GIB     let torch use no more than this of a GPU
+    --compile        ours compiled (minutes, once for each batch size)
+    --xl             SDXL-Turbo's architecture (only ours)
     --tiny           tiny networks and pictures, to try the script
     --script PATH    of diffusers' examples/controlnet/train_controlnet.py; wants `datasets`
     --workers N      processes that read its pictures (default 4)
@@ -24,6 +25,7 @@ the same weights and 64 random pictures.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import subprocess
@@ -40,7 +42,7 @@ from diffusers import DDPMScheduler
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
-from sd_turbo_sizes import sd_turbo
+from sd_turbo_sizes import sd_turbo, sdxl_turbo
 
 from genima_lite.diffusion.adapters import prepare
 from genima_lite.diffusion.batch import DrawingBatch
@@ -75,7 +77,7 @@ class Kept:
 def base(words: argparse.Namespace) -> Components:
     """Return a frozen base in bfloat16."""
     torch.manual_seed(0)
-    components = sd_turbo(words.device, words.tiny)
+    components = (sdxl_turbo if words.xl else sd_turbo)(words.device, words.tiny)
     components.unet.bfloat16()
     return components
 
@@ -92,7 +94,12 @@ def ours(words: argparse.Namespace, size: int) -> tuple[float, float]:
         save_every=10**6,
     )
     step = StepConfig(noise_power=1, changed_weight=0)
-    adapter = AdapterConfig(words.adapter, gradient_checkpointing=words.checkpointing, step=step)
+    adapter = AdapterConfig(
+        words.adapter,
+        gradient_checkpointing=words.checkpointing,
+        compile=words.compile,
+        step=step,
+    )
     trainee = Drawing(base(words), PROMPTS, adapter, config)
     with TemporaryDirectory() as out:
         trainer = Trainer(trainee, Kept(words.side), config, out, {}, device=words.device)
@@ -196,27 +203,27 @@ def measured(
 
 def main() -> None:
     words = parsed()
-    if words.memory is not None:
-        whole = torch.cuda.get_device_properties(words.device).total_memory
-        torch.cuda.set_per_process_memory_fraction(words.memory * 2**30 / whole)
     rows = []
     for size in words.batches:
-        loops = {"ours, latents kept": ours}
-        if not words.ours:
+        loops = {f"ours, latents kept{', compiled' if words.compile else ''}": ours}
+        if not (words.ours or words.xl):
             loops["encoded each step"] = encoding
         if words.script is not None:
             loops["diffusers' example"] = example
         for name, run in loops.items():
-            try:
-                speed, gibibytes = run(words, size)
-            except torch.cuda.OutOfMemoryError:
-                speed, gibibytes = float("nan"), float("nan")
+            speed, gibibytes = run(words, size)
             rows.append({"loop": name, "batch": size, "a_second": speed, "gib": gibibytes})
             if words.json is not None:
-                write_json(words.json, [{k: v for k, v in each.items() if v == v} for each in rows])
-            if words.device == "cuda":
-                torch.cuda.empty_cache()
+                write_json(words.json, rows)
+            forget()
     show(rows)
+
+
+def forget() -> None:
+    """Give back what a run left in a GPU."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def show(rows: list[dict]) -> None:
@@ -230,7 +237,16 @@ def show(rows: list[dict]) -> None:
 
 
 def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = options()
+    words = parser.parse_args()
+    words.side = 128 if words.tiny else 512
+    return words
+
+
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batches", type=int, nargs="+", default=[2, 8, 16])
     parser.add_argument("--steps", type=int, default=20)
@@ -238,14 +254,13 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--adapter", default="frozen")
     parser.add_argument("--optimizer", default="adamw")
     parser.add_argument("--checkpointing", action="store_true")
-    parser.add_argument("--memory", type=float)
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--xl", action="store_true")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--script", type=Path)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--json", type=Path)
-    words = parser.parse_args()
-    words.side = 128 if words.tiny else 512
-    return words
+    return parser
 
 
 if __name__ == "__main__":

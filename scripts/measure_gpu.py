@@ -1,10 +1,10 @@
 """Measure what training and drawing at the paper's scale take on a GPU, and print tables of it.
 
-`python scripts/measure_gpu.py` runs, each in a process of its own: the benchmark of training, that
-of drawing, the settings that shall fit GPUs with less memory (torch may use no more than they
-have), and the tests with the marker `gpu`. SD-Turbo's architecture with random weights: nothing is
-downloaded, and of this repository `benchmarks`, `genima_lite`, `scripts` and `tests` are enough. A
-part that fails or runs out of time says so, and the others go on.
+`python scripts/measure_gpu.py` runs, each in a process of its own: the benchmarks of training, of
+drawing and of the settings that fit GPUs with less memory, the tests with the marker `gpu`, and
+training compiled. SD-Turbo's architecture with random weights: nothing is downloaded, and of this
+repository `benchmarks`, `genima_lite`, `scripts` and `tests` are enough. A part that fails or runs
+out of time says so, and the others go on.
 
     --out DIR        gets tables.md, and numbers and log of each part (default runs/gpu)
     --minutes N      for all of it (default 10)
@@ -28,20 +28,6 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 Row = dict[str, Any]
-
-SMALLER = (
-    (8, "--adapter controlnet-lora --checkpointing", 1),
-    (8, "--checkpointing --optimizer adamw8bit", 2),
-    (12, "", 2),
-    (12, "--optimizer adamw8bit", 4),
-    (16, "", 6),
-    (16, "--checkpointing", 24),
-    (24, "", 14),
-    (40, "", 28),
-)
-"""GB of a GPU, settings, and the batch that shall fit it (docs/laptop-to-paper.md)."""
-LEFT = 0.6
-"""GiB of each that are not torch's: the driver's, and what other programs hold."""
 
 
 @dataclass(frozen=True)
@@ -76,25 +62,25 @@ def parts(words: argparse.Namespace) -> Iterator[Part]:
     """Yield the parts, those that matter most first."""
     how = ["--device", words.device, *(["--tiny"] if words.tiny else [])]
     few = ["--steps", "2", "--batches", "2"] if words.tiny else []
-    script = ["--script", str(words.script.resolve())] if words.script else []
-    training = "benchmarks/bench_paper_training.py"
-    yield _part(words, "training", training, *how, *few, *script)
+    training, eight = "benchmarks/bench_paper_training.py", ["--batches", "8"]
+    yield _part(words, "training", training, *how, *few)
+    if words.script is not None:
+        script = ["--script", str(words.script.resolve())]
+        yield _part(words, "example", training, *how, *eight, *few, *script)
     graphs = ["--compile"] if words.device == "cuda" else []
     small = ["--size", "128", "--rounds", "2"] if words.tiny else []
     yield _part(words, "drawing", "benchmarks/bench_drawing.py", *how, *small, *graphs)
-    for number, (gigabytes, settings, batch) in enumerate(SMALLER):
-        limit = ["--memory", f"{gigabytes / 1.073741824 - LEFT:.2f}"]
-        given = [*settings.split(), "--ours", "--steps", "5", "--batches", str(batch)]
-        given += limit if words.device == "cuda" else []
-        yield _part(words, f"memory{number}", training, *how, *given)
-        if words.tiny:
-            break
-    marked = sorted(
-        str(path.relative_to(ROOT))
-        for path in (ROOT / "tests").glob("test_*.py")
-        if "mark.gpu" in path.read_text(encoding="utf-8")
-    )
-    yield Part("tests", ["-m", "pytest", "-q", "-m", "gpu", *marked])
+    yield _part(words, "memory", "benchmarks/bench_memory.py", *how)
+    yield Part("tests", ["-m", "pytest", "-q", "-m", "gpu", *marked()])
+    if words.device == "cuda":
+        yield _part(words, "compiled", training, *how, *eight, *few, "--ours", "--compile")
+
+
+def marked() -> list[str]:
+    """Return the files with tests for a GPU."""
+    files = sorted((ROOT / "tests").glob("test_*.py"))
+    found = [path for path in files if "mark.gpu" in path.read_text(encoding="utf-8")]
+    return [str(path.relative_to(ROOT)) for path in found]
 
 
 def _part(words: argparse.Namespace, name: str, *arguments: str) -> Part:
@@ -110,14 +96,16 @@ def tables(ended: dict[str, str], rows: dict[str, list[Row]]) -> Iterator[str]:
     """
     yield from ("## Training", "")
     heads = ("loop", "batch", "ms a step", "pictures a second", "peak GiB", "ours is faster, times")
-    yield from table(heads, _training(rows["training"]))
+    runs = [rows.get(part, []) for part in ("training", "example", "compiled")]
+    yield from table(heads, (cells for run in runs for cells in _training(run)))
     yield from ("", "## Drawing", "")
     heads = ("setting", "steps", "ms", "largest difference of a pixel", "same again")
     names = ("setting", "steps", "milliseconds", "difference", "same_again")
-    yield from table(heads, ([_said(row[name]) for name in names] for row in rows["drawing"]))
+    drawing = rows.get("drawing", [])
+    yield from table(heads, ([_said(row[name]) for name in names] for row in drawing))
     yield from ("", "## Memory", "")
     heads = ("GPU, GB", "settings", "batch", "peak GiB", "pictures a second")
-    yield from table(heads, _memory(rows))
+    yield from table(heads, map(_memory, rows.get("memory", [])))
     yield from ("", "## Parts", "")
     yield from table(("part", "how it ended"), ended.items())
 
@@ -125,20 +113,15 @@ def tables(ended: dict[str, str], rows: dict[str, list[Row]]) -> Iterator[str]:
 def _training(rows: Sequence[Row]) -> Iterator[list[str]]:
     for row in rows:
         first = next(each for each in rows if each["batch"] == row["batch"])
-        fits = "a_second" in row
-        times = first["a_second"] / row["a_second"] if fits and "a_second" in first else None
-        step = 1000 * row["batch"] / row["a_second"] if fits else None
-        measured = (step, row.get("a_second"), row.get("gib"), times)
+        step, times = 1000 * row["batch"] / row["a_second"], first["a_second"] / row["a_second"]
+        measured = (step, row["a_second"], row["gib"], times)
         yield [row["loop"], str(row["batch"]), *map(_said, measured)]
 
 
-def _memory(rows: dict[str, list[Row]]) -> Iterator[list[str]]:
-    for number, (gigabytes, settings, batch) in enumerate(SMALLER):
-        for row in rows.get(f"memory{number}", []):
-            measured = (row.get("gib"), row.get("a_second"))
-            yield [str(gigabytes), f"`{settings}`" if settings else "", str(batch)] + [
-                _said(each) for each in measured
-            ]
+def _memory(row: Row) -> list[str]:
+    settings = f"`{row['settings']}`" if row["settings"] else ""
+    measured = (row["batch"], row.get("gib"), row.get("a_second"))
+    return [str(row["gigabytes"]), settings, *map(_said, measured)]
 
 
 def _said(value: Any) -> str:
@@ -180,9 +163,7 @@ def main() -> None:
         ended[part.name] = f"{how}, {time.monotonic() - begun:.0f} s"
         rows[part.name] = part.rows(words.out)
         print(f"{part.name}: {ended[part.name]}", flush=True)
-        text = "\n".join(
-            [f"# {machine(words.device)}", "", *tables(ended, {"drawing": [], **rows})]
-        )
+        text = "\n".join([f"# {machine(words.device)}", "", *tables(ended, rows)])
         (words.out / "tables.md").write_text(text + "\n", encoding="utf-8")
     print((words.out / "tables.md").read_text(encoding="utf-8"))
 

@@ -18,21 +18,15 @@ def parts_of(tmp_path, **changed):
     }
 
 
-def test_a_gpu_is_limited_to_the_memory_of_smaller_ones_and_a_cpu_is_not(tmp_path):
+def test_parts_that_want_a_gpu_or_a_script_are_run_where_there_is_one(tmp_path):
     parts = parts_of(tmp_path)
-    assert list(parts) == [
-        "training",
-        "drawing",
-        *(f"memory{number}" for number in range(len(SCRIPT["SMALLER"]))),
-        "tests",
-    ]
-    limit = float(parts["memory0"][parts["memory0"].index("--memory") + 1])
-    assert limit * 2**30 < 8e9
+    assert list(parts) == ["training", "drawing", "memory", "tests", "compiled"]
     assert "--compile" in parts["drawing"]
     assert "tests/test_drawing_speed.py" in parts["tests"]
-    tiny = parts_of(tmp_path, device="cpu", tiny=True)
-    assert list(tiny) == ["training", "drawing", "memory0", "tests"]
-    assert not {"--memory", "--compile"} & {word for words in tiny.values() for word in words}
+    tiny = parts_of(tmp_path, device="cpu", tiny=True, script=tmp_path / "train.py")
+    assert list(tiny) == ["training", "example", "drawing", "memory", "tests"]
+    assert "--compile" not in {word for words in tiny.values() for word in words}
+    assert tiny["example"][tiny["example"].index("--script") + 1] == str(tmp_path / "train.py")
 
 
 @pytest.mark.parametrize(
@@ -57,21 +51,24 @@ def test_tables_say_what_was_measured_and_what_did_not_fit():
         "training": [
             {"loop": MINE, "batch": 8, "a_second": 60.0, "gib": 16.0},
             {"loop": ENCODING, "batch": 8, "a_second": 40.0, "gib": 17.0},
-            {"loop": MINE, "batch": 16},
         ],
         "drawing": [
             {"setting": "float16", "steps": 5, "milliseconds": 38.2, "difference": 3}
             | {"same_again": True}
         ],
-        "memory0": [{"loop": MINE, "batch": 1, "a_second": 7.0, "gib": 4.9}],
+        "memory": [
+            {"gigabytes": 8, "settings": "--checkpointing", "batch": 1}
+            | {"a_second": 7.0, "gib": 4.9},
+            {"gigabytes": 8, "settings": "", "batch": None},
+        ],
     }
     text = "\n".join(SCRIPT["tables"]({"training": "done, 90 s"}, rows))
     for line in (
         f"| {MINE} | 8 | 133 | 60 | 16 | 1 |",
         f"| {ENCODING} | 8 | 200 | 40 | 17 | 1.5 |",
-        f"| {MINE} | 16 | does not fit | does not fit | does not fit | does not fit |",
         "| float16 | 5 | 38.2 | 3 | yes |",
-        "| 8 | `--adapter controlnet-lora --checkpointing` | 1 | 4.9 | 7 |",
+        "| 8 | `--checkpointing` | 1 | 4.9 | 7 |",
+        "| 8 |  | does not fit | does not fit | does not fit |",
         "| training | done, 90 s |",
     ):
         assert line in text.splitlines()

@@ -18,6 +18,7 @@ from genima_lite.training import checkpoint, tensors
 from genima_lite.training.batches import MicroBatches, load
 from genima_lite.training.config import TrainingConfig
 from genima_lite.training.curves import curve
+from genima_lite.training.devices import Ahead
 from genima_lite.training.ema import Average
 from genima_lite.training.loop import Trainer
 from genima_lite.training.schedule import rate
@@ -88,6 +89,27 @@ def test_on_a_gpu_a_killed_run_goes_on_exactly(precision, tmp_path):
     config = replace(CONFIG, precision=precision)
     goes_on_exactly(lambda out: trainer(out, config, device="cuda"), tmp_path, 4)
     assert torch.cuda.max_memory_allocated() > 0
+
+
+@pytest.mark.parametrize(("device", "ahead"), [("cpu", 0), ("meta", 1)])
+def test_the_next_batch_is_made_while_a_device_computes(device, ahead):
+    made = []
+
+    def batches():
+        for number in range(3):
+            made.append(number)
+            yield torch.full((2,), number)
+
+    coming = Ahead(batches(), torch.device(device))
+    for number in range(3):
+        taken = coming.take()
+        assert taken.device.type == device
+        assert device == "meta" or taken.tolist() == [number] * 2
+        for _ in range(2):  # one is enough
+            coming.fetch()
+        assert len(made) == min(3, number + 1 + ahead)
+    with pytest.raises(StopIteration):
+        coming.take()
 
 
 def test_time_can_run_out_and_the_run_goes_on_later(tmp_path):

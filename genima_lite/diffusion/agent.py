@@ -171,4 +171,4 @@ class DiffusionAgent:
         if not is_finite(decoded):
             raise UserError("the model draws numbers that are not finite; train it again")
         unit = (decoded / 2 + 0.5).clamp(0, 1).permute(1, 2, 0)
-        return (unit.cpu().numpy() * 255).round().astype(np.uint8)
+        return (unit * 255).round().to(torch.uint8).cpu().numpy()

@@ -6,10 +6,10 @@ step. The main process writes checkpoints and logs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import psutil
 import torch
@@ -84,14 +84,47 @@ def memory(device: torch.device) -> float:
     return float(psutil.Process().memory_info().rss) / 2**30
 
 
+class Ahead(Generic[T]):
+    """Batches on a device, the next one made and copied while the device computes.
+
+    Args:
+        coming: batches on the CPU.
+        device: where they go; on the CPU nothing is made ahead.
+    """
+
+    def __init__(self, coming: Iterator[T], device: torch.device):
+        self._coming, self._device = coming, device
+        self._next: T | None = None
+
+    def fetch(self) -> None:
+        """Make the next batch, if there is one, and begin to copy it."""
+        if self._device.type != "cpu" and self._next is None:
+            made = next(self._coming, None)
+            self._next = None if made is None else to_device(made, self._device)
+
+    def take(self) -> T:
+        """Return the next batch.
+
+        Raises:
+            StopIteration: there is none.
+        """
+        made, self._next = self._next, None
+        return to_device(next(self._coming), self._device) if made is None else made
+
+
 def to_device(batch: T, device: torch.device) -> T:
-    """Return a batch on a device: tensors, dataclasses of them, tuples, lists and dictionaries."""
+    """Return a batch on a device: tensors, dataclasses of them, tuples, lists and dictionaries.
+
+    What goes to a GPU is copied beside its computation, which memory that cannot be swapped out
+    allows.
+    """
     return batch if device.type == "cpu" else _moved(batch, device)
 
 
 def _moved(batch: Any, device: torch.device) -> Any:
     if isinstance(batch, Tensor):
-        return batch.to(device, non_blocking=True)
+        kept = batch.pin_memory() if device.type == "cuda" else batch
+        return kept.to(device, non_blocking=True)
     if is_dataclass(batch) and not isinstance(batch, type):
         values = {f.name: _moved(getattr(batch, f.name), device) for f in fields(batch)}
         return replace(batch, **values)

@@ -31,7 +31,7 @@ from genima_lite.training import batches, checkpoint, sharding
 from genima_lite.training.batches import Data, MicroBatches
 from genima_lite.training.checkpoint import Progress
 from genima_lite.training.config import TrainingConfig
-from genima_lite.training.devices import make_accelerator, memory, to_device
+from genima_lite.training.devices import Ahead, make_accelerator, memory
 from genima_lite.training.ema import Average
 from genima_lite.training.log import Log
 from genima_lite.training.optimizers import (
@@ -198,7 +198,7 @@ class Trainer(Generic[B]):
         begun = time.monotonic() - self.seconds
         limit = _Limit(max_minutes, self.config.shorten, self.seconds)
         micro = MicroBatches(self._data, self.config, self.step, *self._ours)
-        coming = batches.load(micro, self._workers)
+        coming = Ahead(batches.load(micro, self._workers), self._accelerator.device)
         self.trainee.train()
         if self.config.trackers:
             said = {
@@ -299,7 +299,7 @@ class Trainer(Generic[B]):
         return float(broadcast(told).item())
 
     def _train(
-        self, micro: MicroBatches[B], coming: Iterator[B], time_share: float, log: Log | None
+        self, micro: MicroBatches[B], coming: Ahead[B], time_share: float, log: Log | None
     ) -> Step:
         """Make one step."""
         share = rate(self.config, self.step, time_share)
@@ -342,16 +342,17 @@ class Trainer(Generic[B]):
             "for wrong data with 'genima-lite inspect'"
         )
 
-    def _gradients(self, micro: MicroBatches[B], coming: Iterator[B]) -> tuple[list[str], Tensor]:
+    def _gradients(self, micro: MicroBatches[B], coming: Ahead[B]) -> tuple[list[str], Tensor]:
         """Add up the gradients of a step; return names and means, (n,), of its numbers."""
         device, sums, names = self._accelerator.device, [], ["loss"]
         for number in range(micro.each):
-            batch = to_device(next(coming), device)
+            batch = coming.take()
             now = self.shards or number == micro.each - 1  # do processes exchange gradients
             with nullcontext() if now else self._accelerator.no_sync(self._model):
                 with autocast(device, self._precision):
                     loss, numbers = self._model(batch, micro.noise(self.step, number, device))
                 self._accelerator.backward(self._scaler.scale(loss.float() / micro.each))
+            coming.fetch()
             sums.append(
                 torch.stack([loss.detach().float(), *(x.detach() for x in numbers.values())])
             )
