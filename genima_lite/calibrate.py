@@ -26,8 +26,9 @@ from genima_lite.envs.arm.calibration.lens import VIEWS as LEAST_VIEWS
 from genima_lite.envs.arm.calibration.lens import Lens, solve_lens
 from genima_lite.envs.arm.calibration.overlay import SIDE, changed, check_views, expected
 from genima_lite.envs.arm.calibration.stand import Stand
-from genima_lite.envs.arm.calibration.store import Calibration, CameraCalibration
+from genima_lite.envs.arm.calibration.store import Calibration, CameraCalibration, check_latency
 from genima_lite.envs.arm.calibration.straight import straightened
+from genima_lite.envs.arm.calibration.words import camera_words
 from genima_lite.envs.arm.calibration.wrists import POSTURES, Seen, check_wrists
 from genima_lite.envs.arm.modes import mode_of
 from genima_lite.envs.arm.operators import operator_of
@@ -72,6 +73,9 @@ class CalibrateConfig:
     """RLBench's names of the cameras."""
     devices: tuple[str, ...] = ()
     """Of a real rig: each camera's, such as front=/dev/video0 wrist=realsense:123 (see cameras)."""
+    latencies: tuple[str, ...] = ()
+    """Of a real rig: seconds from a camera's exposure to its frame's stamp, such as front=0.04 (see
+    cameras); 0 where none is given."""
     board: Board = field(default_factory=Board)
     """The printed board; measure its squares."""
     arm: ArmSettings = field(default_factory=ArmSettings)
@@ -98,14 +102,28 @@ class CalibrateConfig:
             raise UserError(
                 f"give lens_views from {LEAST_VIEWS} and postures from {LEAST_POSTURES} on"
             )
-        if self.devices and self.arm.driver == "twin":
-            raise UserError("devices are of a real rig: leave them away on the twin")
+        if (self.devices or self.latencies) and self.arm.driver == "twin":
+            raise UserError("devices and latencies are of a real rig: leave them away on the twin")
+        for name in self.cameras:
+            check_latency(self.latency(name))
         if self.seed < 0:
             raise UserError(f"seed is {self.seed}; give one from 0 on")
         if not 200 <= self.size <= 2048:
             raise UserError(f"size is {self.size}; give 200 to 2048 pixels")
         if not (0 <= self.twin_pixels <= 5 and 0 <= self.twin_metres <= 0.02):
             raise UserError("give twin_pixels from 0 to 5, and twin_metres from 0 to 0.02")
+
+    def latency(self, camera: str) -> float:
+        """Return seconds from the exposure of a camera's frame to its stamp.
+
+        Raises:
+            UserError: what is given is no number, or of no camera.
+        """
+        given = camera_words("latencies", self.latencies, self.cameras).get(camera, "0")
+        try:
+            return float(given)
+        except ValueError as error:
+            raise UserError(f"latencies: '{given}' of camera '{camera}' is no number") from error
 
 
 def make_stand(config: CalibrateConfig) -> Stand:
@@ -235,6 +253,7 @@ class _Guide:
             max(found.pixels, found.lens.pixels),
             found.millimetres,
             found.covariance.tolist(),
+            self._config.latency(self._name),
         )
 
     def _lens(self) -> Lens:

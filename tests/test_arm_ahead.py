@@ -42,7 +42,8 @@ class Noted(DriverArm):
         raise UserError("no")
 
     def _state(self):
-        return self.q, np.zeros(7), np.zeros(7), "reflex" if self.broken else None
+        errors = "reflex" if self.broken else None
+        return self._clock.now(), self.q, np.zeros(7), np.zeros(7), errors
 
     def _set_target(self, joints, velocities):
         if self.broken:

@@ -22,14 +22,15 @@ from genima_lite.envs.arm.calibration.store import (
     read_calibration,
     write_calibration,
 )
+from genima_lite.envs.arm.drivers import sources
 from genima_lite.envs.arm.drivers.cameras import CalibratedCamera, Capture
 from genima_lite.envs.arm.drivers.franky_arm import FrankyArm, FrankyGripper
 from genima_lite.envs.arm.drivers.panda_py_arm import PandaPyArm
 from genima_lite.envs.arm.drivers.parts import SetTable, make_driver
-from genima_lite.envs.arm.drivers.sources import Frame, source_of
 from genima_lite.envs.arm.drivers.wall import WallClock
 from genima_lite.envs.arm.limits import FER, FR3
 from genima_lite.envs.arm.settings import ArmSettings
+from genima_lite.envs.arm.watchdog import Watchdog
 from genima_lite.errors import UserError
 from genima_lite.panda import HOME, to_franka
 from tests.arm_contract import CONTRACT
@@ -55,6 +56,13 @@ class Double:
 
     def __init__(self):
         self.q, self.dq, self.errors, self.recovered = to_franka(HOME), np.zeros(7), False, 0
+        self.milliseconds, self.stuck = 0, False
+
+    def state(self, **more):
+        """A state a millisecond after the one before, until it is stuck."""
+        self.milliseconds += not self.stuck
+        time = SimpleNamespace(to_sec=lambda: self.milliseconds / 1000)
+        return SimpleNamespace(time=time, q=self.q, dq=self.dq, tau_J=np.ones(7), **more)
 
     def obey(self, q, dq):
         if self.errors:
@@ -79,10 +87,7 @@ def franky(monkeypatch):
         set_collision_behavior = staticmethod(lambda *_: None)
         recover_from_errors = staticmethod(double.recover)
         has_errors = property(lambda _: double.errors)
-        state = SimpleNamespace(tau_J=np.ones(7))
-        current_joint_state = property(
-            lambda _: SimpleNamespace(position=double.q, velocity=double.dq)
-        )
+        state = property(lambda _: double.state())
 
     class Tracker:
         def __init__(self, robot, stiffness, period):
@@ -121,8 +126,7 @@ def panda_py(monkeypatch):
         recover = staticmethod(double.recover)
 
         def get_state(self):
-            found = {"q": double.q, "dq": double.dq, "tau_J": np.ones(7)}
-            return SimpleNamespace(**found, current_errors=["reflex"] if double.errors else [])
+            return double.state(current_errors=["reflex"] if double.errors else [])
 
     position = type("JointPosition", (), {"set_control": staticmethod(double.obey)})
     module.Panda, module.controllers = Panda, SimpleNamespace(JointPosition=position)
@@ -158,6 +162,17 @@ def test_a_robot_that_stops_raises_once_and_gets_nothing_more(name, request):
     arm.recover()
     assert double.recovered == 1
     assert arm.read().fault is None
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_a_state_that_the_robot_does_not_renew_grows_old(name, request):
+    double, clock = request.getfixturevalue(name), SkippingClock()
+    arm = ARMS[name]("172.16.0.2", clock)
+    arm.connect()
+    for stuck, at, age in ((False, 1.0, 0.0), (False, 2.0, 0.0), (True, 2.4, 0.4)):
+        double.stuck, clock.seconds = stuck, at
+        assert clock.seconds - arm.read().seconds == pytest.approx(age)
+    assert "the arm's state is 0.400 s old" in Watchdog().state(arm.read().seconds, clock.now())
 
 
 @pytest.mark.parametrize("name", ARMS)
@@ -244,6 +259,7 @@ def test_a_calibration_of_the_other_arm_is_refused():
         ({"pose": np.diag([1, 1, -1, 1]).tolist()}, "pose is no rigid transform"),
         ({"intrinsics": [[1.0]]}, "intrinsics is not 3 by 3"),
         ({"covariance": [[1.0], [1.0, 2.0]]}, "covariance is no matrix"),
+        ({"latency": 1.0}, "latency is 1.0 s; give 0 to 0.5"),
     ],
 )
 def test_numbers_that_are_no_camera_are_refused(wrong, what):
@@ -297,7 +313,7 @@ def folder_of(path, count=3):
 
 def test_a_folder_of_pictures_is_a_camera(tmp_path):
     clock = WallClock()
-    camera = Capture("front", source_of(folder_of(tmp_path / "films")), None, clock)
+    camera = Capture("front", sources.source_of(folder_of(tmp_path / "films")), None, clock)
     camera.connect()
     first = camera.raw()
     assert first.rgb.shape == (48, 64, 3)
@@ -307,13 +323,13 @@ def test_a_folder_of_pictures_is_a_camera(tmp_path):
     camera.close()
     (tmp_path / "none").mkdir()
     with pytest.raises(UserError, match="camera 'front': .*no pictures"):
-        Capture("front", source_of(str(tmp_path / "none")), None, clock).connect()
+        Capture("front", sources.source_of(str(tmp_path / "none")), None, clock).connect()
 
 
 class Counted:
     """A device that counts its frames, or does not."""
 
-    period = 0.1
+    period, stamps = 0.1, "device"
 
     def __init__(self, clock, numbers, times):
         self.clock, self.left = clock, list(zip(numbers, times, strict=True))
@@ -325,7 +341,7 @@ class Counted:
         if not self.left:
             return None
         number, self.clock.seconds = self.left.pop(0)
-        return Frame(np.zeros((4, 4, 3), np.uint8), 0.02, number)
+        return sources.Frame(np.zeros((4, 4, 3), np.uint8), 0.02, number)
 
     def close(self):
         pass
@@ -341,23 +357,26 @@ class Counted:
 )
 def test_lost_frames_are_counted_and_frames_stamped_when_exposed(numbers, times, lost):
     clock = SkippingClock()
-    camera = Capture("front", Counted(clock, numbers, times), None, clock)
+    camera = Capture("front", Counted(clock, numbers, times), None, clock, latency=0.03)
     camera.connect()
     camera._thread.join(1.0)
     assert camera.dropped == camera.raw().dropped == lost
-    assert camera.raw().seconds == pytest.approx(times[-1] - 0.02)
+    assert camera.raw().seconds == pytest.approx(times[-1] - 0.02 - 0.03)
+    assert camera.told() == {"stamps": "device", "latency": 0.03, "dropped": lost}
 
 
-def realsense(monkeypatch, plugged=True):
+def realsense(monkeypatch, plugged=True, domain="global", age=0.02):
     """Put a double of pyrealsense2 in place; return the options that were set."""
     options, module = {}, ModuleType("pyrealsense2")
     names = ("enable_auto_exposure", "enable_auto_white_balance", "exposure")
     module.option = SimpleNamespace(**{name: name for name in names})
     module.stream, module.format = SimpleNamespace(color=1), SimpleNamespace(rgb8=2)
+    module.timestamp_domain = SimpleNamespace(hardware_clock="hardware", global_time="global")
     sensor = SimpleNamespace(set_option=options.__setitem__)
     device = SimpleNamespace(first_color_sensor=lambda: sensor)
     color = SimpleNamespace(
-        get_timestamp=lambda: 1000 * time.time() - 20,
+        get_timestamp=lambda: 1000 * (time.time() - age),
+        get_frame_timestamp_domain=lambda: domain,
         get_data=lambda: np.full((48, 64, 3), 9, np.uint8),
         get_frame_number=lambda: 1,
     )
@@ -386,7 +405,7 @@ def realsense(monkeypatch, plugged=True):
 
 def test_a_realsense_is_locked_and_tells_when_frames_were_exposed(monkeypatch):
     options, clock = realsense(monkeypatch), WallClock()
-    camera = Capture("front", source_of("realsense:123", 90.0), (64, 48), clock)
+    camera = Capture("front", sources.source_of("realsense:123", 90.0), (64, 48), clock)
     camera.connect()
     picture = camera.raw()
     assert 0.015 < clock.now() - picture.seconds < 0.3
@@ -398,38 +417,81 @@ def test_a_realsense_is_locked_and_tells_when_frames_were_exposed(monkeypatch):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("domain", "age", "seen", "stamps"),
+    [("global", 1.5, 1.5, "device"), ("hardware", 1e6, 0.0, "arrival")],
+)
+def test_an_old_frame_of_a_realsense_is_told_as_old(monkeypatch, domain, age, seen, stamps):
+    realsense(monkeypatch, domain=domain, age=age)
+    source = sources.source_of("realsense:123")
+    source.open((64, 48))
+    assert source.read().age == pytest.approx(seen, abs=0.3)
+    assert source.stamps == stamps
+
+
+class Stamping:
+    """A double of OpenCV's capture, whose frames bear stamps in milliseconds."""
+
+    def __init__(self, *stamps):
+        self.stamps, self.now = list(stamps), 0.0
+
+    def read(self):
+        self.now = self.stamps.pop(0)
+        return True, np.zeros((4, 4, 3), np.uint8)
+
+    def get(self, number):
+        assert number == 0  # CAP_PROP_POS_MSEC
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("stamps", "ages", "who"),
+    [
+        ([99_960, 97_000], [0.04, 3.0], "driver"),  # a later one is believed, however old
+        ([0, 99_960], [0.0, 0.0], "arrival"),  # no stamps
+        ([1.7e12, 1.7e12], [0.0, 0.0], "arrival"),  # of the wall's clock
+    ],
+)
+def test_a_v4l2_frame_is_as_old_as_its_drivers_stamp(monkeypatch, stamps, ages, who):
+    monkeypatch.setattr(sources, "time", SimpleNamespace(monotonic=lambda: 100.0))
+    camera = sources.source_of("/dev/video0")
+    camera._capture = Stamping(*stamps)
+    assert [camera.read().age for _ in stamps] == pytest.approx(ages)
+    assert camera.stamps == who
+
+
 def test_a_realsense_that_is_not_there(monkeypatch):
     realsense(monkeypatch, plugged=False)
     with pytest.raises(UserError, match="camera 'front': no RealSense 123 with colour of 64 x 48"):
-        Capture("front", source_of("realsense:123"), (64, 48), WallClock()).connect()
+        Capture("front", sources.source_of("realsense:123"), (64, 48), WallClock()).connect()
     monkeypatch.setitem(sys.modules, "pyrealsense2", None)
     with pytest.raises(UserError, match="pip install pyrealsense2"):
-        Capture("front", source_of("realsense:123"), (64, 48), WallClock()).connect()
+        Capture("front", sources.source_of("realsense:123"), (64, 48), WallClock()).connect()
 
 
 def test_a_v4l2_camera_that_is_not_there():
     pytest.importorskip("cv2")
     with pytest.raises(UserError, match="device '/dev/video99' cannot be opened"):
-        Capture("front", source_of("/dev/video99"), None, WallClock()).connect()
+        Capture("front", sources.source_of("/dev/video99"), None, WallClock()).connect()
 
 
 @pytest.mark.parametrize("device", ["http://127.0.0.1:1/x", "videotestsrc ! appsink", "/dev/zero"])
 def test_what_opencv_would_open_too_is_no_camera(device):
     with pytest.raises(UserError, match="is no camera: give a number"):
-        Capture("front", source_of(device), None, WallClock()).connect()
+        Capture("front", sources.source_of(device), None, WallClock()).connect()
 
 
 def test_pipes_and_broken_pictures_in_a_folder_are_refused(tmp_path):
     folder_of(tmp_path / "a", 1)
     (tmp_path / "a/0.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"x" * 50)
     with pytest.raises(UserError, match=r"0\.png: no picture"):
-        Capture("front", source_of(str(tmp_path / "a")), None, WallClock()).connect()
+        Capture("front", sources.source_of(str(tmp_path / "a")), None, WallClock()).connect()
     os.mkfifo(tmp_path / "film.avi")
     with pytest.raises(UserError, match="a pipe, socket or device"):
-        Capture("front", source_of(str(tmp_path / "film.avi")), None, WallClock()).connect()
+        Capture("front", sources.source_of(str(tmp_path / "film.avi")), None, WallClock()).connect()
     (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile film.avi\n")
     with pytest.raises(UserError, match="no film"):
-        Capture("front", source_of(str(tmp_path / "list.mp4")), None, WallClock()).connect()
+        Capture("front", sources.source_of(str(tmp_path / "list.mp4")), None, WallClock()).connect()
 
 
 def test_a_person_sets_the_table_and_judges():
@@ -448,3 +510,18 @@ def test_a_real_arm_wants_a_calibration(franky):
     settings = ArmSettings("franky", "slow", "fr3", "172.16.0.2", "console")
     with pytest.raises(UserError, match="give a calibration"):
         make_driver(EnvSpec("push_button", ("front",)), settings, None)
+
+
+def test_the_log_says_who_stamped_frames_and_how_many_were_lost(franky, tmp_path):
+    seen = calibrated(device=folder_of(tmp_path / "film"), size=(64, 48), latency=0.04)
+    made = replace(calibration(front=seen), made=datetime.now(timezone.utc).isoformat())
+    write_calibration(tmp_path / "calibration.json", made)
+    settings = ArmSettings(
+        "franky", "slow", "fr3", "172.16.0.2", "console",
+        calibration=str(tmp_path / "calibration.json"),
+    )  # fmt: skip
+    backend = make_driver(EnvSpec("push_button", ("front",)), settings, None)
+    backend.cameras[0].connect()
+    backend.cameras[0].close()
+    told = backend.told()["cameras"]["front"]
+    assert (told["stamps"], told["latency"]) == ("arrival", 0.04)

@@ -34,6 +34,7 @@ LENS = Lens(
     0.0,
     np.ones(4),
 )
+REAL = ArmSettings(driver="panda-py", address="robot", mode="slow", operator="console")
 TWIN = CalibrateConfig(cameras=("front", "wrist"), arm=ArmSettings(twin=PERFECT))
 
 
@@ -301,6 +302,9 @@ def test_the_command_calibrates_the_twin_and_checks_it(tmp_path, monkeypatch, ca
         ({"cameras": ("front", "front")}, "name each once"),
         ({"postures": 3}, "postures from 10"),
         ({"devices": ("front=/dev/video0",)}, "of a real rig"),
+        ({"latencies": ("front=0.1",)}, "of a real rig"),
+        ({"latencies": ("front=soon",), "arm": REAL}, "'soon' of camera 'front' is no number"),
+        ({"latencies": ("front=40",), "arm": REAL}, "latency is 40.0 s; give 0 to 0.5"),
         ({"size": 20}, "size is 20"),
         ({"twin_metres": 1.0}, "twin_metres from 0"),
     ],

@@ -100,7 +100,7 @@ class Robot(DriverArm):
         pass
 
     def _state(self):
-        return self._room.joints, np.zeros(7), np.zeros(7), None
+        return self._room.now(), self._room.joints, np.zeros(7), np.zeros(7), None
 
     def _set_target(self, joints, velocities):
         self._room.sent(joints)
@@ -130,6 +130,7 @@ def test_the_command_calibrates_a_robot_with_a_person_and_cameras(
 
     out = tmp_path / "calibration.json"
     words = ["calibrate", "--cameras", "front", "--devices", "front=/dev/video7"]
+    words += ["--latencies", "front=0.04"]
     words += ["--out", str(out), "--pictures", str(tmp_path / "pictures"), "--rig", "lab"]
     words += ["--lens-views", "24", "--postures", "12", "--arm.driver", "panda-py"]
     words += ["--arm.address", "robot", "--arm.mode", "slow", "--arm.operator", "console"]
@@ -140,6 +141,7 @@ def test_the_command_calibrates_a_robot_with_a_person_and_cameras(
     found = read_calibration(out)
     camera = found.cameras["front"]
     assert (found.rig, found.model, camera.device) == ("lab", "fer", "/dev/video7")
+    assert camera.latency == 0.04
     millimetres, degrees = apart(np.array(camera.pose), room.twin.truth("front").pose)
     assert millimetres < 4
     assert degrees < 0.2
@@ -175,9 +177,9 @@ def test_a_person_who_says_no_and_a_robot_that_stops_end_it(room, monkeypatch):
 @pytest.mark.parametrize(
     ("given", "what"),
     [
-        (("front",), "'front' is no CAMERA=DEVICE"),
-        (("side=0",), "'side=0' is no CAMERA=DEVICE with one of front, wrist"),
-        (("front=0", "front=1"), "'front=1' is no CAMERA=DEVICE"),
+        (("front",), "'front' is no CAMERA=VALUE"),
+        (("side=0",), "'side=0' is no CAMERA=VALUE with one of front, wrist"),
+        (("front=0", "front=1"), "'front=1' is no CAMERA=VALUE"),
         (("front=0",), "none for camera 'wrist'; give wrist=DEVICE"),
     ],
 )

@@ -19,8 +19,21 @@ from genima_lite.observation import CAMERAS
 MAX_DAYS, MAX_PIXELS, MAX_MILLIMETRES = 30.0, 1.0, 5.0
 """From which on a calibration is refused: its age, and its residuals."""
 
+MAX_LATENCY = 0.5
+"""Seconds from exposure to stamp from which on a camera is no good for this."""
+
 COEFFICIENTS = (4, 5, 8, 12, 14)
 """How many coefficients of distortion OpenCV knows."""
+
+
+def check_latency(seconds: float) -> None:
+    """Refuse a latency that cannot be.
+
+    Raises:
+        UserError: see above.
+    """
+    if not 0 <= seconds <= MAX_LATENCY:
+        raise UserError(f"latency is {seconds} s; give 0 to {MAX_LATENCY}")
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,10 @@ class CameraCalibration:
         residual_pixels, residual_millimetres: root mean squares, of the board's corners and of
             the board's place.
         covariance: (6, 6) of the pose, translation in metres first, then rotation in radians.
+        latency: seconds from the exposure of a frame to its stamp.
+
+    Raises:
+        UserError: one of them cannot be.
     """
 
     device: int | str
@@ -48,6 +65,7 @@ class CameraCalibration:
     residual_pixels: float
     residual_millimetres: float
     covariance: list[list[float]]
+    latency: float = 0.0
 
     def __post_init__(self) -> None:
         for name, shape in (("intrinsics", (3, 3)), ("pose", (4, 4)), ("covariance", (6, 6))):
@@ -64,6 +82,7 @@ class CameraCalibration:
             raise UserError("intrinsics has no focal lengths in pixels, which are above 0")
         if len(self.distortion) not in COEFFICIENTS or max(map(abs, self.distortion)) > 1e6:
             raise UserError(f"distortion has no {COEFFICIENTS} coefficients of OpenCV's")
+        check_latency(self.latency)
         turn = np.array(self.pose)[:3, :3]
         if not np.allclose(turn @ turn.T, np.eye(3), atol=1e-4) or np.linalg.det(turn) < 0:
             raise UserError("pose is no rigid transform: its rotation is none")

@@ -54,6 +54,7 @@ class DriverArm(ABC):
         self._robot: Any = None
         self._stopped: str | None = None
         self._one = threading.RLock()
+        self._own, self._since = float("nan"), 0.0
 
     @abstractmethod
     def connect(self) -> None:
@@ -64,16 +65,17 @@ class DriverArm(ABC):
         """
 
     def read(self) -> ArmState:
-        """Return the newest state.
+        """Return the newest state; one that the robot does not renew grows older.
 
         Raises:
             ArmError: the robot does not answer.
         """
-        with told_as(ArmError, f"{self._address}: the robot does not answer"):
-            with self._one:
-                *measured, errors = self._state()
+        with told_as(ArmError, f"{self._address}: the robot does not answer"), self._one:
+            own, *measured, errors = self._state()
             joints, speeds, load = (np.array(each, np.float64) for each in measured)
-        return ArmState(self._clock.now(), joints, speeds, -load, errors or self._stopped)
+            if own != self._own:
+                self._own, self._since = own, self._clock.now()
+            return ArmState(self._since, joints, speeds, -load, errors or self._stopped)
 
     def send(self, joints: np.ndarray, velocities: np.ndarray) -> None:
         """Hand a target to the robot's own loop, which starts with the first.
@@ -112,8 +114,10 @@ class DriverArm(ABC):
         self._robot = None
 
     @abstractmethod
-    def _state(self) -> tuple[Any, Any, Any, str | None]:
-        """Return joints, their velocities and torques, and what is wrong with the robot."""
+    def _state(self) -> tuple[float, Any, Any, Any, str | None]:
+        """Return seconds on the robot's clock, joints, their velocities and torques, and what is
+        wrong with the robot.
+        """
 
     @abstractmethod
     def _set_target(self, joints: np.ndarray, velocities: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import numpy as np
 
@@ -23,15 +24,24 @@ class Capture:
         name: which of RLBench's views it stands for.
         source: the device.
         size: width and height of its pictures; `None`: whatever comes.
-        clock: gives times of exposure: those of arrival, less the age that the device tells.
+        clock: gives times of exposure: those of arrival, less a frame's age and the latency.
+        latency: seconds from the exposure to a frame's stamp, see `Source.stamps`.
 
     Attributes:
         dropped: frames that were lost so far: by the device's own numbers, or, where it has none,
             by gaps between frames longer than one and a half periods.
     """
 
-    def __init__(self, name: str, source: Source, size: tuple[int, int] | None, clock: Clock):
+    def __init__(
+        self,
+        name: str,
+        source: Source,
+        size: tuple[int, int] | None,
+        clock: Clock,
+        latency: float = 0.0,
+    ):
         self.name, self._source, self._wanted, self._clock = name, source, size, clock
+        self._latency = latency
         self._newest: Picture | None = None
         self._number: int | None = None
         self.dropped, self._over = 0, False
@@ -73,6 +83,10 @@ class Capture:
             raise ArmError(f"camera '{self.name}': no pictures any more{why}; is it plugged in?")
         return newest
 
+    def told(self) -> dict[str, Any]:
+        """Return who stamps frames, and how many were lost, JSON-able."""
+        return {"stamps": self._source.stamps, "latency": self._latency, "dropped": self.dropped}
+
     def close(self) -> None:
         """Stop to take pictures."""
         self._over = True
@@ -89,7 +103,7 @@ class Capture:
             self._source.close()
 
     def _keep(self, frame: Frame) -> None:
-        seconds = self._clock.now() - frame.age
+        seconds = self._clock.now() - frame.age - self._latency
         self.dropped += self._lost(frame, seconds)
         self._newest, self._number = Picture(seconds, frame.rgb, self.dropped), frame.number
 
@@ -122,7 +136,8 @@ class CalibratedCamera(Capture):
         clock: Clock,
         exposure: float | None = None,
     ):
-        super().__init__(name, source_of(calibrated.device, exposure), calibrated.size, clock)
+        source = source_of(calibrated.device, exposure)
+        super().__init__(name, source, calibrated.size, clock, calibrated.latency)
         self._calibrated, self._size = calibrated, image_size
         self._made: tuple[Picture, Picture] | None = None
 

@@ -67,10 +67,10 @@ class FrankyArm(DriverArm):
         """Refuse: guide the FR3 by its own buttons."""
         raise UserError("franky: guide the FR3 by the buttons on its hand, then read where it is")
 
-    def _state(self) -> tuple[Any, Any, Any, str | None]:
-        state = self._robot.current_joint_state
+    def _state(self) -> tuple[float, Any, Any, Any, str | None]:
+        state = self._robot.state
         wrong = "robot errors" if self._robot.has_errors else None
-        return state.position, state.velocity, self._robot.state.tau_J, wrong
+        return state.time.to_sec(), state.q, state.dq, state.tau_J, wrong
 
     def _set_target(self, joints: np.ndarray, velocities: np.ndarray) -> None:
         if self._tracker is None:

@@ -44,13 +44,13 @@ class PandaPyArm(DriverArm):
         self._controller = None
         self._robot.teaching_mode(on)
 
-    def _state(self) -> tuple[Any, Any, Any, str | None]:
+    def _state(self) -> tuple[float, Any, Any, Any, str | None]:
         if self._controller is None:  # else its loop refreshes the state
             self._robot.refresh_state()
         state = self._robot.get_state()
         errors = str(state.current_errors)
         wrong = errors if bool(state.current_errors) and errors != "[]" else None
-        return state.q, state.dq, state.tau_J, wrong
+        return state.time.to_sec(), state.q, state.dq, state.tau_J, wrong
 
     def _set_target(self, joints: np.ndarray, velocities: np.ndarray) -> None:
         if self._controller is None:

@@ -43,8 +43,11 @@ def make_driver(spec: EnvSpec, settings: ArmSettings, operator: Operator) -> Bac
     def view(name: str, tip: np.ndarray) -> Pinhole:
         return calibration.cameras[name].camera(tip, spec.image_size)
 
+    def told() -> dict[str, Any]:
+        return {"cameras": {each.name: each.told() for each in cameras}}
+
     table = SetTable(spec.task, operator)
-    return Backend(clock, arm, gripper, cameras, table, view, live=True)
+    return Backend(clock, arm, gripper, cameras, table, view, told=told, live=True)
 
 
 def arm_of(settings: ArmSettings, clock: WallClock) -> tuple[Arm, Gripper]:

@@ -1,4 +1,9 @@
-"""Where frames come from: OpenCV and V4L2, RealSense, files. Each opens one device and reads on."""
+"""Where frames come from: OpenCV and V4L2, RealSense, files. Each opens one device and reads on.
+
+What a frame's time means: a RealSense tells when it exposed a frame; the kernel stamps a V4L2 frame
+when the first of it arrives (uvcvideo; other drivers when the last does), after exposure and the
+camera's own work; a file's frame counts as new when it is played.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +40,14 @@ _PICTURES, _FILMS = (".png", ".jpg", ".jpeg"), (".mp4", ".avi", ".mkv", ".mov")
 _MOVIE_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 """With which MP4 and MOV may begin, after a length."""
 
-_WIDTH, _HEIGHT = 3, 4
-"""OpenCV's numbers of the size of a film's pictures."""
+_STAMP, _WIDTH, _HEIGHT = 0, 3, 4
+"""OpenCV's numbers of a frame's stamp in milliseconds, and of the size of a film's pictures."""
+
+_FRESH = 2.0
+"""Seconds within which a stamp on the first frame is one of the clock that it is compared with."""
+
+ARRIVAL, DRIVER, DEVICE = "arrival", "driver", "device"
+"""Who stamps frames: we when they arrive, the kernel's driver, or the camera."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +56,7 @@ class Frame:
 
     Attributes:
         rgb: (H, W, 3) uint8.
-        age: seconds since it was exposed, as far as the device tells; else 0.
+        age: seconds since its stamp, see `Source.stamps`; 0 where we stamp it.
         number: counts frames on the device, lost ones too; `None` where it does not count.
     """
 
@@ -59,9 +70,11 @@ class Source(Protocol):
 
     Attributes:
         period: seconds between two frames.
+        stamps: who stamps frames; known once one was read.
     """
 
     period: float
+    stamps: str
 
     def open(self, size: tuple[int, int]) -> None:
         """Open the device for pictures of a width and height, with its exposure locked.
@@ -92,13 +105,19 @@ def source_of(device: int | str, exposure: float | None = None) -> Source:
 
 
 class V4L2:
-    """A camera through OpenCV, by its number or path. It tells neither ages nor numbers."""
+    """A camera through OpenCV, by its number or path; frames have no numbers.
+
+    OpenCV passes on the driver's stamps, which are of the kernel's monotonic clock as a rule
+    (`V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC`). The first frame decides: a stamp that is not of the last
+    seconds is of another clock, and then frames are stamped when they arrive.
+    """
 
     period = 1 / FPS
 
     def __init__(self, device: int | str, exposure: float | None):
         self._device, self._exposure = device, exposure
         self._capture: Any = None
+        self.stamps = ""
 
     def open(self, size: tuple[int, int]) -> None:
         """Open the device; exposure is manual from then on.
@@ -128,12 +147,17 @@ class V4L2:
     def read(self) -> Frame | None:
         """Return the next frame."""
         whole, frame = self._capture.read()
-        return Frame(np.ascontiguousarray(frame[..., ::-1])) if whole else None
+        return Frame(np.ascontiguousarray(frame[..., ::-1]), self._age()) if whole else None
 
     def close(self) -> None:
         """Let go of the device."""
         if self._capture is not None:
             self._capture.release()
+
+    def _age(self) -> float:
+        age = time.monotonic() - self._capture.get(_STAMP) / 1000
+        self.stamps = self.stamps or (DRIVER if 0 <= age < _FRESH else ARRIVAL)
+        return max(0.0, age) if self.stamps == DRIVER else 0.0
 
 
 class RealSense:
@@ -145,6 +169,7 @@ class RealSense:
         self._serial, self._exposure = serial, exposure
         self._rs: Any = None
         self._pipeline: Any = None
+        self.stamps = ""
 
     def open(self, size: tuple[int, int]) -> None:
         """Start the colour stream, exposure and white balance locked.
@@ -178,21 +203,27 @@ class RealSense:
             color = self._pipeline.wait_for_frames(1000).get_color_frame()
         except RuntimeError:
             return None
-        # The device's clock is brought to this machine's (global time), milliseconds.
-        age = time.time() - color.get_timestamp() / 1000
         rgb = np.array(color.get_data(), dtype=np.uint8)
-        return Frame(rgb, age if 0 <= age < 1 else 0.0, int(color.get_frame_number()))
+        return Frame(rgb, self._age(color), int(color.get_frame_number()))
 
     def close(self) -> None:
         """Stop the stream."""
         if self._pipeline is not None:
             self._pipeline.stop()
 
+    def _age(self, frame: Any) -> float:
+        """Return seconds since a frame's stamp, milliseconds of this machine's clock; only where
+        the device's own clock could not be brought to it, the frame is stamped on arrival.
+        """
+        own = frame.get_frame_timestamp_domain() == self._rs.timestamp_domain.hardware_clock
+        self.stamps = ARRIVAL if own else DEVICE
+        return 0.0 if own else max(0.0, time.time() - frame.get_timestamp() / 1000)
+
 
 class Files:
     """A film, or a folder of pictures in the order of their names, played once."""
 
-    period = 1 / FPS
+    period, stamps = 1 / FPS, ARRIVAL
 
     def __init__(self, path: Path):
         self._path = path

@@ -15,6 +15,7 @@ from genima_lite.cameras import mounts_of
 from genima_lite.envs.arm.api import Arm, ArmError, Clock
 from genima_lite.envs.arm.calibration.board import Board, Corners
 from genima_lite.envs.arm.calibration.stand import Mover
+from genima_lite.envs.arm.calibration.words import camera_words
 from genima_lite.envs.arm.drivers.cameras import Capture
 from genima_lite.envs.arm.drivers.sources import source_of
 from genima_lite.envs.arm.operators import Operator
@@ -158,14 +159,7 @@ def named_devices(given: Sequence[str], cameras: Sequence[str]) -> dict[str, int
     Raises:
         UserError: no such word, or a camera without or with two devices.
     """
-    found: dict[str, int | str] = {}
-    for word in given:
-        name, separator, device = word.partition("=")
-        if not separator or not device or name not in cameras or name in found:
-            raise UserError(
-                f"devices: '{word}' is no CAMERA=DEVICE with one of {', '.join(cameras)}, each once"
-            )
-        found[name] = int(device) if device.isdecimal() else device
+    found = camera_words("devices", given, cameras)
     if missing := [name for name in cameras if name not in found]:
         raise UserError(f"devices: none for camera '{missing[0]}'; give {missing[0]}=DEVICE")
-    return {name: found[name] for name in cameras}
+    return {name: int(found[name]) if found[name].isdecimal() else found[name] for name in cameras}
