@@ -283,6 +283,10 @@ def test_fading_starts_at_the_old_chunk_and_ends_at_the_new_one():
     np.testing.assert_allclose(faded[:6, 0], [1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1])
     assert (faded[:, 7] == 1).all()  # the gripper does not fade
     assert (fade(old[:0], new) == new).all()
+    moving = np.arange(2.0)[:, None] * np.ones(8)  # of which two rows are left: it would rest at 1
+    held = [0 * 5 / 6 + 1 / 6, 1, 1, 1, 1, 1]
+    np.testing.assert_allclose(fade(moving, new)[:6, 0], held)
+    np.testing.assert_allclose(fade(moving[1:], old)[:6, 0], [5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6, 0])
     assert len(drop_passed(new, 7)) == 13
     assert len(drop_passed(new, 99)) == 1
 

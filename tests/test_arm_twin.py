@@ -210,6 +210,19 @@ def test_ahead_the_arm_moves_while_the_policy_thinks():
     assert np.abs(made.observation.joint_velocities).max() < 0.05
 
 
+@pytest.mark.parametrize("think", [0.4, 0.6])
+def test_ahead_a_chunk_that_lies_behind_fades_in_without_a_jump(think):
+    """Policies see no velocities: their chunk begins at rest, half a radian behind the old one."""
+    made = ArmEnv(spec(replace(INSTANT, ahead=10, think=think)))
+    made.reset(seed=1)
+    turn = 0.05 * np.arange(1, 21)[:, None] * np.eye(7)[0]
+    made.execute(np.column_stack([panda.HOME + turn, np.ones(20)]))
+    seen = made.observation.joint_positions
+    assert not made.execute(np.tile(np.append(seen, 1.0), (20, 1))).done
+    assert made.halted is None
+    made.close()
+
+
 def test_the_command_evaluates_on_the_twin(monkeypatch, tmp_path, capsys):
     pytest.importorskip("torch")
     from genima_lite import cli

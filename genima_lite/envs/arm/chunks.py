@@ -12,15 +12,18 @@ def fade(left: np.ndarray, chunk: np.ndarray, steps: int = FADE) -> np.ndarray:
     """Return a chunk (n, 8) whose first joint targets start at what was left of the one before.
 
     Args:
-        left: (m, 8), rows of the old chunk that were still to come, from the present on; none: the
-            old chunk was carried out, and there is nothing to fade from.
+        left: (m, 8), rows of the old chunk that were still to come, from the present on; where they
+            end it would have rested at the last one. None: there is nothing to fade from.
         chunk: (n, 8), the new one from the present on.
         steps: rows in which the old chunk's share falls evenly to nothing.
     """
-    count = min(steps, len(chunk), len(left))
     faded = np.array(chunk, dtype=np.float64)
+    if not len(left):
+        return faded
+    count = min(steps, len(chunk))
+    old = left[np.minimum(np.arange(count), len(left) - 1), :7]
     share = np.arange(1, count + 1)[:, None] / (steps + 1)
-    faded[:count, :7] = (1 - share) * left[:count, :7] + share * faded[:count, :7]
+    faded[:count, :7] = (1 - share) * old + share * faded[:count, :7]
     return faded
 
 
