@@ -4,6 +4,7 @@ SD-Turbo's architecture with random weights: what is drawn means nothing, the ti
 difference is the largest of any pixel from the first row's picture, in levels of 255.
 
     --device D       cpu or cuda (default cpu)
+    --model DIR      a trained model in place of it, in single precision: data/genima/diffusion
     --size N         pixels along each side of the tiled picture (default 512)
     --rounds N       pictures measured (default 10)
     --tiny           tiny networks, to try the script
@@ -26,7 +27,7 @@ from rich.table import Table
 from sd_turbo_sizes import sd_turbo, with_controlnet
 
 from genima_lite.diffusion.agent import DiffusionAgent
-from genima_lite.diffusion.components import Components
+from genima_lite.diffusion.speed import DrawingSpeed
 from genima_lite.files import write_json
 
 PROMPT = "tiled perspectives of a robot arm executing 'push the red button'"
@@ -37,10 +38,8 @@ COLUMNS = ("setting", "steps", "milliseconds", "difference", "same_again")
 def main() -> None:
     words = parsed()
     picture = np.random.default_rng(0).integers(0, 256, (words.size, words.size, 3), np.uint8)
-    torch.manual_seed(0)
-    whole = with_controlnet(sd_turbo(words.device, words.tiny))
     rows, first = [], {}
-    for name, agent in settings(whole, words.device, words.compile):
+    for name, agent in trained(words) if words.model else settings(words):
         for steps in (1, 5, 10):
             agent.sampling_steps = steps
             drawn, again = (agent.draw_tiled(picture, PROMPT) for _ in range(2))
@@ -52,17 +51,25 @@ def main() -> None:
     show(rows)
 
 
-def settings(
-    whole: Components, device: str, compiled: bool
-) -> Iterator[tuple[str, DiffusionAgent]]:
-    """Yield settings by name; networks go to half on the way."""
+def trained(words: argparse.Namespace) -> Iterator[tuple[str, DiffusionAgent]]:
+    """Yield settings of a trained model by name."""
+    for compiled in (False, True)[: 1 + words.compile]:
+        speed = DrawingSpeed(half=False, compile=compiled)
+        agent = DiffusionAgent.load(words.model, device=words.device, speed=speed)
+        yield f"float32{', compiled' if compiled else ''}", agent
+
+
+def settings(words: argparse.Namespace) -> Iterator[tuple[str, DiffusionAgent]]:
+    """Yield settings of random networks by name; they go to half on the way."""
+    torch.manual_seed(0)
+    whole = with_controlnet(sd_turbo(words.device, words.tiny))
     yield "float32, AutoencoderKL", DiffusionAgent(whole)
     for network in (whole.unet, whole.controlnet):
         network.half()
     yield "float16, AutoencoderKL", DiffusionAgent(whole)
-    whole.decoder = AutoencoderTiny().to(device).eval().half()
+    whole.decoder = AutoencoderTiny().to(words.device).eval().half()
     yield "float16, AutoencoderTiny (random)", DiffusionAgent(whole)
-    if compiled:
+    if words.compile:
         yield "float16, AutoencoderTiny (random), compiled", DiffusionAgent(whole, compile=True)
 
 
@@ -88,6 +95,7 @@ def show(rows: list[tuple]) -> None:
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--model", type=Path)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--tiny", action="store_true")

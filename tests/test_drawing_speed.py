@@ -13,8 +13,9 @@ from paper_models import SIZE, sd, write
 
 from genima_lite.diffusion import agent as agents
 from genima_lite.diffusion.adapters import build_controlnet
-from genima_lite.diffusion.agent import DiffusionAgent, DrawingSpeed
+from genima_lite.diffusion.agent import DiffusionAgent
 from genima_lite.diffusion.components import as_condition
+from genima_lite.diffusion.speed import DrawingSpeed
 from genima_lite.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -53,9 +54,9 @@ def test_half_precision_draws_the_same_but_for_a_few_levels(folder):
     assert agent.components.unet.dtype == torch.float16
     assert abs(single - half).max() <= 4
     assert (agent.draw_tiled(PICTURE, "push", seed=1) == half).all()
-    assert DrawingSpeed().dtype("cpu") == torch.float32
-    assert DrawingSpeed().dtype("cuda") == torch.float16
-    assert DrawingSpeed(half=False).dtype("cuda") == torch.float32
+    assert not DrawingSpeed().is_half("cpu")
+    assert DrawingSpeed().is_half("cuda")
+    assert not DrawingSpeed(half=False).is_half("cuda")
 
 
 def test_a_tiny_autoencoder_decodes_as_in_the_stock_pipeline(folder, decoder):
@@ -86,6 +87,9 @@ def test_what_is_no_tiny_autoencoder_is_refused(folder, decoder, tmp_path):
     )
     sizes = json.loads((decoder / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**sizes, "latent_channels": 8}))
+    with pytest.raises(UserError, match="decodes 8 channels, 8 pixels each; .* have 4 channels"):
+        draw(folder, decoder=str(tmp_path))
+    (tmp_path / "config.json").write_text(json.dumps({**sizes, "num_decoder_blocks": [2] * 4}))
     with pytest.raises(UserError, match="of another network"):
         draw(folder, decoder=str(tmp_path))
 

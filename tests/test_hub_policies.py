@@ -13,8 +13,11 @@ pytest.importorskip("diffusers")
 from huggingface_hub import constants
 
 from genima_lite import hub
+from genima_lite.diffusion.agent import DiffusionAgent
+from genima_lite.diffusion.speed import DrawingSpeed
 from genima_lite.errors import UserError
 from genima_lite.evaluation.command import Evaluation
+from genima_lite.evaluation.episode_store import provenance
 from genima_lite.policies.api import PolicyFactory, PolicySettings
 from genima_lite.shipped import shipped
 
@@ -78,7 +81,7 @@ def test_networks_go_to_the_device_that_is_named(monkeypatch):
     wrong = Evaluation("act", (TASK,), 1, device="tpu")
     with pytest.raises(UserError, match="unknown device 'tpu': choose from cpu"):
         wrong.check()
-    with pytest.raises(UserError, match="not trained: leave .* device away"):
+    with pytest.raises(UserError, match="not trained: leave .* device and drawing away"):
         Evaluation("random", (TASK,), 1, device="cuda").check()
     asked = []
     monkeypatch.setattr(
@@ -91,3 +94,25 @@ def test_networks_go_to_the_device_that_is_named(monkeypatch):
     assert policy.agent.components.device.type == "cpu"
     said = Evaluation("act", (TASK,), 1, device="cuda").document([], "command")
     assert said["settings"]["device"] == "cuda"
+
+
+def test_a_policy_that_draws_can_be_told_to_draw_faster(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="'act' draws nothing: leave drawing away"):
+        Evaluation("act", (TASK,), 1, drawing=DrawingSpeed(half=True)).check()
+    asked, load = [], DiffusionAgent.load
+    monkeypatch.setattr(DiffusionAgent, "load", lambda *a: asked.append(a) or load(*a))
+    evaluation = Evaluation("genima", (TASK,), 1, drawing=DrawingSpeed(half=True))
+    env, policy = evaluation._make(TASK)
+    env.close()
+    assert asked[0][-1] == evaluation.drawing
+    assert policy.agent.components.unet.dtype == torch.float16
+    assert evaluation.document([], "command")["settings"]["drawing"]["half"] is True
+    known = []
+    for number in range(2):
+        (tmp_path / "weights").write_text(str(number))
+        faster = DrawingSpeed(decoder=str(tmp_path))
+        made = PolicyFactory("genima", PolicySettings(drawing=faster))
+        known.append(provenance(made, TASK, 0)["settings"])
+    usual = provenance(PolicyFactory("genima"), TASK, 0)["settings"]
+    assert known[0] != known[1]
+    assert "drawing" not in usual

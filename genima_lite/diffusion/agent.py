@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,30 +23,13 @@ from genima_lite.diffusion.components import (
 from genima_lite.diffusion.metadata import METADATA, load_metadata
 from genima_lite.diffusion.networks import check_channels, load_decoder
 from genima_lite.diffusion.prompts import task_prompt
+from genima_lite.diffusion.speed import USUAL, DrawingSpeed
 from genima_lite.errors import UserError
 from genima_lite.tiling import TILE_ORDER, check_picture, tile, untile
 from genima_lite.training.tensors import is_finite
 
 MOST_STEPS = 1000
 """In which anybody draws a picture."""
-
-
-@dataclass(frozen=True)
-class DrawingSpeed:
-    """What makes drawing faster; the defaults are good ones for each device."""
-
-    half: bool | None = None
-    """Keep networks in float16; by default on a GPU. Pictures differ by a few levels."""
-    compile: bool = False
-    """Let torch compile a step, with CUDA graphs: one to two minutes before the first picture."""
-    decoder: str | None = None
-    """Folder of an `AutoencoderTiny` for the base's latents, such as TAESD: decodes ten times as
-    fast, a little softer."""
-
-    def dtype(self, device: str) -> torch.dtype:
-        """Return the networks' precision on a device."""
-        half = torch.device(device).type == "cuda" if self.half is None else self.half
-        return torch.float16 if half else torch.float32
 
 
 class DiffusionAgent:
@@ -83,7 +65,7 @@ class DiffusionAgent:
         folder: Path | str,
         sampling_steps: int | None = None,
         device: str = "cpu",
-        speed: DrawingSpeed = DrawingSpeed(),
+        speed: DrawingSpeed = USUAL,
     ) -> DiffusionAgent:
         """Load what a training run wrote.
 
@@ -96,9 +78,11 @@ class DiffusionAgent:
         Raises:
             UserError: no model there, or one that does not draw on a picture.
         """
-        components = Components.of(load_pipeline(folder, speed.dtype(device)))
+        dtype = torch.float16 if speed.is_half(device) else torch.float32
+        components = Components.of(load_pipeline(folder, dtype))
         if speed.decoder is not None:
-            components.decoder = load_decoder(Path(speed.decoder), speed.dtype(device))
+            base = components.vae.config
+            components.decoder = load_decoder(Path(speed.decoder), base, dtype)
         components = components.to(device)
         if sampling_steps is None:
             known = (Path(folder) / METADATA).exists()

@@ -121,11 +121,16 @@ def load_components(
     return index["_class_name"], components
 
 
-def load_decoder(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
+def load_decoder(folder: Path, base: Any, dtype: torch.dtype = torch.float32) -> Any:
     """Load an `AutoencoderTiny` from a folder with its `config.json` and weights.
 
+    Args:
+        folder: where it lies.
+        base: configuration of the autoencoder that it takes the place of.
+        dtype: of its weights.
+
     Raises:
-        UserError: no such network in it.
+        UserError: no such network in it, or it is for other latents.
     """
     home, name = folder.absolute().parent, folder.absolute().name
     kind = "AutoencoderTiny"
@@ -133,6 +138,18 @@ def load_decoder(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
     path, values = folder / "config.json", read_config(home, name, "config.json", kind)
     check_depth(path, values, len(weights.tensors))
     network = _made(path, lambda: diffusers.AutoencoderTiny.from_config(values))
+    ours, theirs = (
+        (config.latent_channels, 2 ** (len(widths) - 1))
+        for config, widths in (
+            (network.config, network.config.decoder_block_out_channels),
+            (base, base.block_out_channels),
+        )
+    )
+    if ours != theirs:
+        raise UserError(
+            f"{path}: decodes {ours[0]} channels, {ours[1]} pixels each; the model's latents have "
+            f"{theirs[0]} channels, {theirs[1]} pixels each"
+        )
     _check_fit(kind, weights, network)
     _fill(kind, network, _files(weights), dtype)
     return network

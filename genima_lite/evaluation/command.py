@@ -12,6 +12,7 @@ from typing import Any
 
 from genima_lite import locks
 from genima_lite.datasets.demonstrations import recorded
+from genima_lite.diffusion.speed import USUAL, DrawingSpeed
 from genima_lite.envs.api import (
     BENCH,
     check_like,
@@ -57,6 +58,8 @@ class Evaluation:
     """Lead the actions of a controller with spheres to the posture that fits those it sees."""
     device: str = "cpu"
     """Of a trained policy's networks: cpu, cuda or mps."""
+    drawing: DrawingSpeed = USUAL
+    """What makes a policy that draws faster."""
     backend: str = BENCH
     """Of the environments; see `genima_lite.envs.api.EnvSpec`."""
     perturb: tuple[str, ...] = ()
@@ -129,7 +132,7 @@ class Evaluation:
         if self._make.fingerprint() is None and self._make.settings != PolicySettings():
             raise UserError(
                 f"policy '{self.policy}' is not trained: leave checkpoint, n_action_steps, "
-                "ensemble, fit and device away"
+                "ensemble, fit, device and drawing away"
             )
         for task in self.names:
             self._make.spec(task)
@@ -197,6 +200,7 @@ class Evaluation:
         """Return all about a run, JSON-able, with the command that started it."""
         names = ["policy", "episodes", "seed", "n_action_steps", "ensemble", "fit", "backend"]
         names += ["tracking"] + (["device"] if self.device != "cpu" else [])
+        drawing = {} if self.drawing == USUAL else {"drawing": asdict(self.drawing)}
         names += ["perturb", "strength"] if self.perturb else []
         names += ["variations"] if self.variations else []
         settings: dict[str, Any] = {name: getattr(self, name) for name in names}
@@ -204,7 +208,7 @@ class Evaluation:
         if self.scenes is not None:
             settings["scenes"] = str(self.scenes)
         settings |= {"arm": asdict(self.arm)} if self.backend == ARM else {}
-        settings |= {"tasks": self.names, "checkpoint": checkpoint, "command": command}
+        settings |= drawing | {"tasks": self.names, "checkpoint": checkpoint, "command": command}
         return results_document(settings, results)
 
     def write(self, document: dict[str, Any]) -> Iterator[Path]:
@@ -218,7 +222,7 @@ class Evaluation:
 
     @cached_property
     def _make(self) -> PolicyFactory:
-        names = ("checkpoint", "n_action_steps", "ensemble", "fit", "device")
+        names = ("checkpoint", "n_action_steps", "ensemble", "fit", "device", "drawing")
         settings = PolicySettings(**{name: getattr(self, name) for name in names})
         arm = self.arm if self.backend == ARM else None
         world = (self.backend, self.perturb, self.strength, self.tracking, arm)

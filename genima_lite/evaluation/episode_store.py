@@ -21,12 +21,13 @@ import numpy as np
 
 from genima_lite import schema
 from genima_lite.arrays import read_npz
+from genima_lite.diffusion.speed import USUAL
 from genima_lite.errors import UserError
 from genima_lite.evaluation.recording import RecordedStep, Recording
 from genima_lite.evaluation.statistics import EpisodeResult
 from genima_lite.files import parse_json, write_json, written_whole
 from genima_lite.policies.api import PolicyFactory
-from genima_lite.provenance import claim
+from genima_lite.provenance import claim, fingerprint
 from genima_lite.seeds import evaluation_seed
 
 _VIEWS = ("seen", "drawn", "true")
@@ -41,6 +42,11 @@ def provenance(make: PolicyFactory, task: str, seed: int) -> dict[str, Any]:
     """
     settings = asdict(make.settings)
     del settings["checkpoint"]
+    drawing = settings.pop("drawing")
+    if drawing["decoder"] is not None:
+        drawing["decoder"] = fingerprint(drawing["decoder"])
+    if make.settings.drawing != USUAL:
+        settings["drawing"] = drawing
     return {
         "policy": make.name,
         "settings": settings,

@@ -11,11 +11,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from genima_lite import policies
+from genima_lite.diffusion.speed import USUAL, DrawingSpeed
 from genima_lite.envs.api import BENCH, EnvSpec, RobotEnv, make_env
 from genima_lite.errors import UserError
 from genima_lite.extras import missing_extra
@@ -66,6 +67,7 @@ class PolicySettings:
         fit: a controller with spheres leads to the posture that fits those it sees
             (`genima_lite.controller.posture`), instead of where the network alone would.
         device: of the networks: cpu, cuda or mps.
+        drawing: what makes a policy that draws faster.
 
     Raises:
         UserError: n_action_steps below 1, or together with the ensemble, which executes one.
@@ -76,6 +78,7 @@ class PolicySettings:
     ensemble: bool = False
     fit: bool = False
     device: str = "cpu"
+    drawing: DrawingSpeed = USUAL
 
     def __post_init__(self) -> None:
         if self.n_action_steps is not None and self.n_action_steps < 1:
@@ -94,9 +97,14 @@ class Policy(ABC):
         env: the environment, made from `env_spec`; only privileged policies look into it.
         settings: see `PolicySettings`.
 
+    Attributes:
+        draws: whether a diffusion model draws what it does.
+
     Raises:
         UserError: no checkpoint where one is needed, or an environment that does not fit.
     """
+
+    draws: ClassVar[bool] = False
 
     def __init__(self, env: RobotEnv, settings: PolicySettings = PolicySettings()):
         self.env, self.settings = env, settings
@@ -143,7 +151,7 @@ class PolicyFactory:
         perturbations, strength, tracking, arm: of the environments.
 
     Raises:
-        UserError: no such policy.
+        UserError: no such policy, or it does not draw and is told how to draw faster.
     """
 
     name: str
@@ -156,6 +164,9 @@ class PolicyFactory:
 
     def __post_init__(self) -> None:
         _check_name(self.name)
+        faster = self.settings.drawing != USUAL
+        if faster and not _policy_class(self.name).draws:
+            raise UserError(f"policy '{self.name}' draws nothing: leave drawing away")
 
     def __call__(self, task: str) -> tuple[RobotEnv, Policy]:
         """Return a task's environment and the policy in it.

@@ -29,6 +29,7 @@ class GenimaPolicy(ControllerPolicy):
     """
 
     shipped = "genima"
+    draws = True
 
     def __init__(self, env: RobotEnv, settings: PolicySettings = PolicySettings()):  # noqa: B008
         super().__init__(env, settings)
@@ -36,7 +37,7 @@ class GenimaPolicy(ControllerPolicy):
         metadata = load_metadata(folder)
         _check_pair(folder, metadata, self.model.config)
         warn_if_unseen(folder, metadata.tasks, env.task_name)
-        self.agent = DiffusionAgent.load(folder, device=settings.device)
+        self.agent = DiffusionAgent.load(folder, None, settings.device, settings.drawing)
         self._seed = 0
 
     @classmethod
