@@ -33,6 +33,7 @@ from genima_lite.envs.arm.calibration.wrists import POSTURES, Seen, check_wrists
 from genima_lite.envs.arm.modes import mode_of
 from genima_lite.envs.arm.operators import operator_of
 from genima_lite.envs.arm.settings import REPLAY, ArmSettings
+from genima_lite.envs.arm.workspace import read_workspace
 from genima_lite.errors import UserError
 from genima_lite.files import written_whole
 from genima_lite.observation import CAMERAS
@@ -141,6 +142,7 @@ def make_stand(config: CalibrateConfig) -> Stand:
     return TwinStand(
         config.board, config.cameras, config.size, config.arm.twin, config.arm.model,
         config.arm.rig, config.twin_pixels, config.twin_metres, config.seed,
+        read_workspace(config.arm.workspace),
     )  # fmt: skip
 
 
@@ -152,7 +154,10 @@ def _real_stand(config: CalibrateConfig) -> Stand:
     devices, clock = named_devices(config.devices, config.cameras), WallClock()
     arm, _ = arm_of(config.arm, clock)
     person, how = operator_of(config.arm.operator), mode_of(config.arm.mode)
-    return RealStand(config.board, arm, clock, devices, person, how.speed, config.arm.rig, how.asks)
+    return RealStand(
+        config.board, arm, clock, devices, person, how.speed, config.arm.rig, how.asks,
+        read_workspace(config.arm.workspace),
+    )  # fmt: skip
 
 
 def calibrate(stand: Stand, config: CalibrateConfig, pictures: Path, say: Say) -> Calibration:

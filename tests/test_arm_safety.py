@@ -17,7 +17,7 @@ from genima_lite.envs.arm.modes import DRY_RUN, MODES, mode_of
 from genima_lite.envs.arm.safety import FilterSettings, Halted, SafetyFilter, Stream
 from genima_lite.envs.arm.twin.itself import REACH, Itself
 from genima_lite.envs.arm.watchdog import Watchdog
-from genima_lite.envs.arm.workspace import Workspace, Zone, watched_points
+from genima_lite.envs.arm.workspace import Workspace, Zone, read_workspace, watched_points
 from genima_lite.errors import UserError
 from genima_lite.files import read_json
 from genima_lite.panda import BASE, HOME, inverse_kinematics, to_franka
@@ -246,6 +246,21 @@ def test_an_arm_within_a_zone_may_come_out_and_not_go_deeper():
     found.begin(START)
     with pytest.raises(Halted, match="tip at the zone"):
         sent(found, rows(*(START - turn)))
+
+
+def test_a_workspace_is_read_from_a_file(tmp_path):
+    path = tmp_path / "workspace.json"
+    path.write_text('{"table": 0.8, "keep_out": [{"lower": [0, 0, 0], "upper": [1, 1, 1]}]}')
+    assert read_workspace(path) == Workspace(table=0.8, keep_out=(Zone((0, 0, 0), (1, 1, 1)),))
+    assert read_workspace(None) == Workspace()
+    for wrong, what in (
+        ('{"tabel": 0.8}', "unknown name 'tabel'"),
+        ('{"table": NaN}', "table|NaN"),
+        ('{"keep_out": [{"lower": [0, 0, 0], "upper": [0, 1, 1]}]}', "is no box"),
+    ):
+        path.write_text(wrong)
+        with pytest.raises(UserError, match=what):
+            read_workspace(path)
 
 
 def test_the_arm_does_not_reach_into_itself():

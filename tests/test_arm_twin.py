@@ -6,14 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("ruckig")
 
 from genima_lite import panda
+from genima_lite.calibrate import CalibrateConfig, make_stand
+from genima_lite.cameras import Camera
 from genima_lite.envs.api import EnvSpec, make_env, task_names
 from genima_lite.envs.arm.backend import make_backend
 from genima_lite.envs.arm.env import ArmEnv
 from genima_lite.envs.arm.operators import Console, Nobody
+from genima_lite.envs.arm.preview import COLOURS, SIDE
 from genima_lite.envs.arm.settings import PERFECT, ArmSettings, TwinSettings
 from genima_lite.envs.arm.watchdog import Watchdog
 from genima_lite.envs.contract import CONTRACT
@@ -167,6 +171,42 @@ def test_in_confirm_mode_each_chunk_is_asked_for_and_slow(tmp_path):
     assert events == ["episode", "chunk", "chunk", "halt", "ended"]
 
 
+def test_a_person_sees_where_a_chunk_leads_before_it_is_executed(tmp_path):
+    path = tmp_path / "shown" / "way.png"
+    settings = replace(INSTANT, mode="confirm", operator="console", preview=str(path))
+    operator = Scripted(False, False)
+    made = ArmEnv(spec(replace(settings, twin=PERFECT), cameras=("front", "wrist")), operator)
+    seen = made.reset(seed=1)[0]
+    turn = 0.03 * np.arange(1, 21)[:, None] * np.eye(7)[0]
+    made.execute(np.column_stack([panda.HOME + turn, np.ones(20)]))
+    assert operator.asked[0].startswith(f"See {path}. 20 rows, 0.57 rad at most")
+    shown = np.asarray(Image.open(path))
+    assert shown.shape == (SIDE, 2 * SIDE, 3)
+    tip = panda.forward_kinematics(panda.HOME + turn[-1])[1][:3, 3]
+    (pixel,), _ = Camera.from_observation(seen, "front").project(tip[None])
+    column, row = np.round(pixel * SIDE / 48).astype(int)
+    np.testing.assert_array_equal(shown[row, column], COLOURS["tip"])
+    made.close()
+
+
+def test_zones_of_a_file_stop_the_arm_in_every_command(tmp_path):
+    """A wall beside the tip: the environment halts before it, and so does calibration's way."""
+    wall = {"lower": [-0.5, 0.2, 0.75], "upper": [0.7, 0.3, 1.6], "name": "wall"}
+    (tmp_path / "workspace.json").write_text(json.dumps({"keep_out": [wall]}))
+    settings = replace(INSTANT, workspace=str(tmp_path / "workspace.json"))
+    turn = 0.05 * np.arange(1, 21)[:, None] * np.eye(7)[0]
+    rows = np.column_stack([panda.HOME + turn, np.ones(20)])
+    made = ArmEnv(spec(settings))
+    made.reset(seed=1)
+    assert made.execute(rows).done
+    assert "at the wall" in made.halted
+    made.close()
+    stand = make_stand(CalibrateConfig(cameras=("front",), arm=settings, size=200))
+    assert not stand.go(rows[-1, :7])
+    assert stand.go(panda.HOME)
+    stand.close()
+
+
 def test_a_policy_that_takes_too_long_halts_the_arm():
     slow = replace(INSTANT, think=3.0, watchdog=Watchdog(policy_deadline=2.0))
     made = ArmEnv(spec(slow))
@@ -268,6 +308,7 @@ def test_console_takes_only_a_clear_yes(monkeypatch):
             "the arm rests while a person looks at a chunk",
         ),
         ({"ahead": -1}, "ahead from 0 rows"),
+        ({"preview": "way.jpg"}, r"a file that ends in \.png"),
         ({"think": float("nan")}, "think from 0"),
     ],
 )

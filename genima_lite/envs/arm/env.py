@@ -30,11 +30,12 @@ from genima_lite.envs.arm.modes import mode_of
 from genima_lite.envs.arm.observing import observe
 from genima_lite.envs.arm.operators import Operator, operator_of
 from genima_lite.envs.arm.other_arm import refuse_other_arm
+from genima_lite.envs.arm.preview import write_preview
 from genima_lite.envs.arm.safety import Halted, SafetyFilter
 from genima_lite.envs.arm.settings import ArmSettings
 from genima_lite.envs.arm.thinking import Thinking
 from genima_lite.envs.arm.twin.itself import Itself
-from genima_lite.envs.arm.workspace import Workspace
+from genima_lite.envs.arm.workspace import Workspace, read_workspace
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo, Observation
 
@@ -47,7 +48,7 @@ class ArmEnv:
     Args:
         spec: task, cameras, size; `spec.arm` has the settings.
         operator: who is asked; by default who the settings name.
-        workspace: where the arm may be.
+        workspace: where the arm may be; by default what the settings name.
         parts: of a backend; by default those that the settings name.
 
     Attributes:
@@ -62,7 +63,7 @@ class ArmEnv:
         self,
         spec: EnvSpec,
         operator: Operator | None = None,
-        workspace: Workspace = Workspace(),  # noqa: B008
+        workspace: Workspace | None = None,
         parts: Backend | None = None,
     ):
         settings = spec.arm or ArmSettings()
@@ -71,8 +72,11 @@ class ArmEnv:
             raise UserError("the arm takes colour pictures only: leave depth and mask away")
         self.settings, self._mode = settings, mode_of(settings.mode)
         self._operator = operator or operator_of(settings.operator)
+        workspace = workspace or read_workspace(settings.workspace)
         self._parts = parts or make_backend(spec, settings, self._operator)
         self._connect()
+        if settings.preview is not None:
+            Path(settings.preview).parent.mkdir(parents=True, exist_ok=True)
         path = None if settings.log is None else Path(settings.log)
         self.log = CommandLog(path, self._parts.clock.now)
         limits = limits_of(settings.model)
@@ -332,6 +336,7 @@ class ArmEnv:
         self.log("chunk", {"asked": asked.tolist(), "measured": measured.tolist()})
         given = self._filter.check(chunk, measured)
         self._follower.decided = self._thinking.looked
+        self._show(given)
         self._confirm(given)
         ahead = min(self.settings.ahead, len(given) - 1)
         now, later = np.split(given, [len(given) - ahead])
@@ -371,6 +376,11 @@ class ArmEnv:
         self._follower.give_up(why)
         self._hold(why)
 
+    def _show(self, rows: np.ndarray) -> None:
+        """Draw a chunk for a person to look at, if that is asked for."""
+        if self.settings.preview is not None and self.cameras:
+            write_preview(self.settings.preview, self.observation, rows, self.cameras)
+
     def _confirm(self, rows: np.ndarray) -> None:
         """Ask a person for a chunk, in mode confirm."""
         if not self._mode.asks:
@@ -378,6 +388,8 @@ class ArmEnv:
         far = float(np.abs(np.diff(rows[:, :7], axis=0)).sum(axis=0).max(initial=0.0))
         grip = "opens" if rows[-1, 7] > 0.5 else "closes"
         question = f"{len(rows)} rows, {far:.2f} rad at most, the gripper {grip}. Execute?"
+        if self.settings.preview is not None:
+            question = f"See {self.settings.preview}. {question}"
         if not self._operator.allows(question):
             raise self._filter.halt("a person refused the chunk")
 

@@ -88,8 +88,14 @@ class ArmSettings:
     paper's robot, where the second one on the wrist is called right_shoulder."""
     calibration: str | None = None
     """File with the real cameras (`calibration.json`); the twin knows its own."""
+    workspace: str | None = None
+    """File with box, table and zones to keep out of (`workspace.json`, docs/safety.md); by default
+    RLBench's table, and nothing on it."""
     log: str | None = None
     """File to which every command, clip and halt is written, a line each."""
+    preview: str | None = None
+    """PNG file, written anew before each chunk: the ways of tip and elbow, drawn on what the
+    cameras see."""
     ahead: int = 0
     """Rows of a chunk that are still to come when the policy is asked for the next; 0: the arm
     rests meanwhile."""
@@ -112,6 +118,8 @@ class ArmSettings:
         limits_of(self.model)
         mounts_of(self.rig)
         mode = mode_of(self.mode)
+        if self.preview is not None and not self.preview.lower().endswith(".png"):
+            raise UserError(f"preview is '{self.preview}': give a file that ends in .png")
         if self.ahead < 0 or (self.think is not None and not 0 <= self.think <= 60):
             raise UserError("give ahead from 0 rows on, and think from 0 to 60 s")
         wrong = {"franky": "fer", "panda-py": "fr3"}.get(self.driver)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from genima_lite import schema
 from genima_lite.errors import UserError
 from genima_lite.panda import forward_kinematics, from_franka
 
@@ -50,11 +52,18 @@ class Workspace:
         box: what all watched points must stay in.
         table: height of the plane that nothing may reach below.
         keep_out: zones that nothing may reach into.
+
+    Raises:
+        UserError: the table has no height.
     """
 
     box: Zone = Zone((-0.75, -0.9, 0.0), (0.75, 0.9, 2.0), "workspace")
     table: float = 0.75
     keep_out: tuple[Zone, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.table):
+            raise UserError(f"table is {self.table}; give its height in metres")
 
     def clearance(self, joints: np.ndarray) -> np.ndarray:
         """Return metres (n,) to the nearest thing that is forbidden, negative within it.
@@ -96,6 +105,15 @@ class Workspace:
         for zone in self.keep_out:
             found[zone.name] = _outside(points, zone) - radii
         return found
+
+
+def read_workspace(path: Path | str | None) -> Workspace:
+    """Read a workspace from a JSON file; `None`: RLBench's table, nothing on it.
+
+    Raises:
+        UserError: no such file, or no workspace.
+    """
+    return Workspace() if path is None else schema.read(Workspace, path)
 
 
 POINTS = ("elbow", "forearm", "wrist", "hand", "tip")

@@ -12,6 +12,7 @@ from genima_lite.envs.arm.calibration.board import Board, Corners
 from genima_lite.envs.arm.limits import limits_of
 from genima_lite.envs.arm.motion import Motion
 from genima_lite.envs.arm.safety import Halted, SafetyFilter, Stream
+from genima_lite.envs.arm.workspace import Workspace
 from genima_lite.errors import UserError
 from genima_lite.panda import to_franka
 
@@ -75,15 +76,22 @@ class Mover:
     Args:
         arm, clock: of a backend.
         speed: share of a policy's own speed.
-        itself: see `SafetyFilter`.
+        itself, workspace: see `SafetyFilter`.
 
     Raises:
         UserError: ruckig is not installed.
     """
 
-    def __init__(self, arm: Arm, clock: Clock, speed: float, itself: Callable[[np.ndarray], float]):
+    def __init__(
+        self,
+        arm: Arm,
+        clock: Clock,
+        speed: float,
+        itself: Callable[[np.ndarray], float],
+        workspace: Workspace,
+    ):
         self._arm, self._clock = arm, clock
-        self._filter = SafetyFilter(limits_of(arm.model), speed=speed, itself=itself)
+        self._filter = SafetyFilter(limits_of(arm.model), workspace, speed, itself=itself)
 
     def go(self, joints: np.ndarray) -> bool:
         """Move to joints (7,), RLBench's; `False` where the filter refuses, the arm at rest.

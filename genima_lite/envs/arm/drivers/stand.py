@@ -22,6 +22,7 @@ from genima_lite.envs.arm.operators import Operator
 from genima_lite.envs.arm.settings import PERFECT
 from genima_lite.envs.arm.twin.itself import Itself
 from genima_lite.envs.arm.twin.stand import TwinStand
+from genima_lite.envs.arm.workspace import Workspace
 from genima_lite.errors import UserError
 
 PAUSE = 1.0
@@ -42,6 +43,7 @@ class RealStand:
         speed: share of a policy's own speed.
         rig: how the cameras are mounted.
         asks: whether the person allows each way.
+        workspace: where the arm may be.
 
     Raises:
         UserError: arm or a camera is missing.
@@ -57,12 +59,14 @@ class RealStand:
         speed: float,
         rig: str,
         asks: bool = False,
+        workspace: Workspace = Workspace(),  # noqa: B008
     ):
         self.board, self.model, self._rig = board, arm.model, rig
         self._arm, self._clock, self._operator, self._asks = arm, clock, operator, asks
         self.on_wrist = {name: mounts_of(rig)[name].on_wrist for name in devices}
         self._devices = dict(devices)
-        self._mover = Mover(arm, clock, speed, Itself().clearance)
+        self._mover = Mover(arm, clock, speed, Itself().clearance, workspace)
+        self._workspace = workspace
         self._cameras = {
             name: Capture(name, source_of(device), None, clock) for name, device in devices.items()
         }
@@ -110,7 +114,8 @@ class RealStand:
 
     def postures(self, camera: str, count: int) -> Sequence[np.ndarray]:
         """Return postures (7,), RLBench's, in which the twin saw the board."""
-        twin = TwinStand(self.board, (camera,), _TWIN_SIZE, PERFECT, self.model, self._rig)
+        how = (camera,), _TWIN_SIZE, PERFECT, self.model, self._rig
+        twin = TwinStand(self.board, *how, workspace=self._workspace)
         try:
             return twin.postures(camera, count)
         finally:

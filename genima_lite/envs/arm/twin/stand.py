@@ -47,6 +47,7 @@ class TwinStand:
         pixels: by which found corners are off besides, one standard deviation along each axis.
         metres: by which the measured tip is off, in a random direction, anew each time.
         seed: of boards' places, postures and errors.
+        workspace: where the arm may be.
     """
 
     def __init__(
@@ -60,13 +61,15 @@ class TwinStand:
         pixels: float = 0.0,
         metres: float = 0.0,
         seed: int = 0,
+        workspace: Workspace = Workspace(),  # noqa: B008
     ):
         self.board, self.size, self.model = board, size, model
         self._rig, self._mounts = rig, mounts_of(rig)
         self.on_wrist = {name: self._mounts[name].on_wrist for name in cameras}
         self._world = BoardWorld(board, cameras, size, settings, rig)
         self._arm = TwinArm(self._world, model)
-        self._mover = Mover(self._arm, self._world, 1.0, Itself().clearance)
+        self._mover = Mover(self._arm, self._world, 1.0, Itself().clearance, workspace)
+        self._workspace = workspace
         self._rng = np.random.default_rng(seed)
         self._pixels, self._metres = pixels, metres
         self._fastened = ""
@@ -191,8 +194,13 @@ class TwinStand:
                 joints = None if tip is None else inverse_kinematics(tip, iterations=60)
             except Unreachable:
                 continue
-            if joints is not None and _allowed(panda.to_franka(joints), limits):
+            if joints is not None and self._allowed(panda.to_franka(joints), limits):
                 yield joints
+
+    def _allowed(self, joints: np.ndarray, limits: ArmLimits) -> bool:
+        """Return whether joints (7,), Franka's, are well within their ranges and the workspace."""
+        within = (joints > limits.lower).all() and (joints < limits.upper).all()
+        return bool(within and self._workspace.clearance(joints[None])[0] > 0.05)
 
     def _wanted_tip(self, camera: str) -> np.ndarray | None:
         """Return a tip's pose (4, 4) from which the nominal camera sees the board, or `None`."""
@@ -227,12 +235,6 @@ class TwinStand:
         self._world._begin_clock()
         corners = self.board.find(self.picture(camera))
         return corners is not None and len(corners.ids) >= _ENOUGH * len(self.board.corners)
-
-
-def _allowed(joints: np.ndarray, limits: ArmLimits) -> bool:
-    """Return whether joints (7,), Franka's, are well within their ranges and the workspace."""
-    within = (joints > limits.lower).all() and (joints < limits.upper).all()
-    return bool(within and Workspace().clearance(joints[None])[0] > 0.05)
 
 
 def _in_short_ways(start: np.ndarray, postures: Sequence[np.ndarray]) -> list[np.ndarray]:
