@@ -26,6 +26,13 @@ DIFFUSION_PARTS = (
 )
 """The folders of a model in Stable Diffusion's format that are read, sorted."""
 
+SETTINGS = {
+    "controller.json": ("config",),
+    "genima.json": ("horizon", "keyframes", "sampling_steps", "target", "view_size"),
+}
+"""What a model does depends on these names in its JSON; not on the others, such as the minutes that
+its training took."""
+
 _BLOCK = 1 << 20
 
 
@@ -151,14 +158,14 @@ def _shown(values: Mapping[str, Any], name: str) -> str:
 def model_fingerprint(folder: Path | str) -> str:
     """Return a fingerprint of a trained model: of its weights, and of the settings they need.
 
-    Checkpoints and logs of its training and what it was made from do not count.
+    Checkpoints and logs of its training, how long it took, and what it was made from do not count.
 
     Args:
         folder: a diffusion model in Stable Diffusion's format, a controller, or a Genima with both,
             in `diffusion/` and `controller/`; or one file with a whole diffusion model.
 
     Raises:
-        UserError: no model there.
+        UserError: no model there, or its settings are no JSON.
     """
     folder = Path(folder)
     if folder.is_file():
@@ -167,12 +174,21 @@ def model_fingerprint(folder: Path | str) -> str:
     parts = [part for place in places for part in _model_parts(place)]
     if not parts:
         raise UserError(f"{folder}: no model in it")
-    return fingerprint(*parts)
+    told = [_settings(place / name) for place in places for name in SETTINGS]
+    return hashlib.sha256("\n".join([fingerprint(*parts), *told]).encode()).hexdigest()[:16]
 
 
 def _model_parts(folder: Path) -> list[Path]:
-    """Return the files and folders that make the model in a folder, none if there is none."""
-    names = ["controller.json", "controller.safetensors"]
+    """Return the files and folders with the weights of a folder's model, none if there is none."""
+    names = ["controller.safetensors"]
     if (folder / "model_index.json").is_file():
         names += ["model_index.json", *DIFFUSION_PARTS]
     return [folder / name for name in names if (folder / name).exists()]
+
+
+def _settings(path: Path) -> str:
+    """Return the settings in a model's JSON as text; none if the file is not there."""
+    if not path.exists():
+        return ""
+    found = schema.read(dict[str, Any], path)
+    return json.dumps({name: found.get(name) for name in SETTINGS[path.name]}, sort_keys=True)

@@ -175,6 +175,6 @@ def _curves(out: Path) -> list[dict[str, Any]]:
 
     curves = []
     for name, (tag, panel) in _TAGS.items():
-        x, y = curve(out / name / "logs", tag)
-        curves.append({"label": name, "x": x, "y": y, "panel": panel})
+        at, values = curve(out / name / "logs", tag)
+        curves.append({"label": name, "minutes": at, "y": values, "panel": panel})
     return curves

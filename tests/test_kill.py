@@ -43,6 +43,9 @@ def written(folder, seconds, weight):
     np.savez(folder / "r.npz", index=np.array(json.dumps([{"seconds": seconds}])), x=np.ones(2))
     rows = f"| steps | 3 |\n| minutes | {seconds / 60} |\n| result.minutes | {seconds / 60} |\n"
     (folder / "README.md").write_text(rows)
+    page = f"<section>\n<h2>Time</h2>\n{seconds}</section>\n<section>{weight}</section>"
+    (folder / "report.html").write_text(page)
+    (folder / "time.png").write_text(str(seconds))
     (folder / "logs").mkdir()
     (folder / "logs/events").write_text(str(seconds))
     return contents(folder)
@@ -52,7 +55,7 @@ def test_clocks_may_differ_and_nothing_else(tmp_path):
     one = written(tmp_path / "one", 1.0, 1.0)
     assert differences(one, written(tmp_path / "later", 2.0, 1.0)) == []
     other = written(tmp_path / "other", 1.0, 1.5)
-    assert differences(one, other) == ["training.safetensors: differs"]
+    assert differences(one, other) == ["report.html: differs", "training.safetensors: differs"]
     (tmp_path / "other/metadata.json").unlink()
     (tmp_path / "other/README.md").write_text("| steps | 4 |\n")
     (tmp_path / "other/more.txt").write_text("x")

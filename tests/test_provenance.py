@@ -109,3 +109,28 @@ def test_a_model_s_fingerprint_is_of_its_own_parts_alone(index, tmp_path):
     assert model_fingerprint(model) == before
     (model / "unet/weights").write_text("b")
     assert model_fingerprint(model) != before
+
+
+CONTROLLER = {"config": {"width": 8}, "result": {"minutes": 1.0, "weights": 9}}
+DRAWING = {"tasks": ["push_button"], "horizon": 20, "sampling_steps": 1, "minutes": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "same"),
+    [
+        ("controller.json", {"result": {"minutes": 2.0, "weights": 9}}, True),
+        ("controller.json", {"config": {"width": 9}}, False),
+        ("genima.json", {"minutes": 2.0}, True),
+        ("genima.json", {"sampling_steps": 10}, False),
+    ],
+)
+def test_a_model_s_fingerprint_is_of_what_it_does_not_of_how_long_it_took(
+    name, change, same, tmp_path
+):
+    said = {"controller.json": CONTROLLER, "genima.json": DRAWING}
+    (tmp_path / "controller.safetensors").write_text("weights")
+    for each, values in said.items():
+        (tmp_path / each).write_text(json.dumps(values))
+    before = model_fingerprint(tmp_path)
+    (tmp_path / name).write_text(json.dumps(said[name] | change))
+    assert (model_fingerprint(tmp_path) == before) is same

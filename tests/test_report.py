@@ -112,7 +112,7 @@ def report(followed, tmp_path_factory):
             documents.append(results_document(settings, results))
             recordings += recorder.recordings
     documents.append(results_document({"policy": "follower"}, [followed[0]]))
-    curve = {"label": "loss", "x": [0, 1, 2], "y": [3.0, 0.5, 0.1]}
+    curve = {"label": "loss", "minutes": [0, 1, 2], "y": [3.0, 0.5, 0.1]}
     training = {"minutes": {"controller": 2.0}, "curves": [curve]}
     write_report(folder, documents, recordings, training)
     return folder
@@ -347,7 +347,7 @@ def test_the_charts_show_the_given_numbers():
     seconds = {"genima": {"environment": 0.1, "draw": 0.3, "control": 0.2}}
     bars = time_figure(seconds, seconds).axes[0].patches
     assert [round(bar.get_x() + bar.get_width(), 6) for bar in bars] == [0.1, 0.4, 0.6]
-    curve = {"panel": "loss", "x": [0, 1], "y": [2.0, 0.01]}
+    curve = {"panel": "loss", "minutes": [0, 1], "y": [2.0, 0.01]}
     figure = curves_figure([{**curve, "label": "training"}, {**curve, "label": "held out"}])
     (axes,) = figure.axes
     assert [line.get_label() for line in axes.lines] == ["training", "held out"]

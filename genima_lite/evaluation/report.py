@@ -51,7 +51,7 @@ def write_report(
             typed,
             and `backend`.
         recordings: by `genima_lite.evaluation.recording.Recorder`, of any of the policies.
-        training: may hold `minutes`, by stage, and `curves`, a list of `label`, `x` in minutes,
+        training: may hold `minutes`, by stage, and `curves`, a list of `label`, `minutes`,
             `y` and maybe `panel`; see `genima_lite.viz.report_figures.curves_figure`.
         demonstrations: a dataset made by collect, whose pieces are shown beside the evaluation's.
         title: of the page.

@@ -124,7 +124,7 @@ def curves_figure(curves: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw learning curves over minutes, those of one `panel` in one chart.
 
     Args:
-        curves: each with `label`, `x` in minutes, `y`, and maybe `panel`, what y is; a curve
+        curves: each with `label`, `minutes`, `y` at these, and maybe `panel`, what y is; a curve
             without has a chart of its own. Charts of positive numbers over more than a factor
             of twenty are logarithmic.
     """
@@ -137,8 +137,8 @@ def curves_figure(curves: Sequence[Mapping[str, Any]]) -> Figure:
         axes = figure.add_subplot(len(panels), 1, place + 1)
         for index, curve in enumerate(group):
             style: dict[str, Any] = {"color": JOINT_COLOURS[index % 7], "lw": 1.6}
-            style["marker"] = "o" if len(curve["x"]) < 12 else ""
-            axes.plot(curve["x"], curve["y"], ms=4, label=literal(curve["label"]), **style)
+            style["marker"] = "o" if len(curve["minutes"]) < 12 else ""
+            axes.plot(curve["minutes"], curve["y"], ms=4, label=literal(curve["label"]), **style)
         _finish_curves(axes, name, np.concatenate([np.asarray(c["y"], float) for c in group]))
     return figure
 
