@@ -5,7 +5,9 @@ Importing the package registers the bench's environments with gymnasium, for exa
 """
 
 from genima_lite.envs.api import register_environments
+from genima_lite.remarks import drop_remarks
 
 __version__ = "0.1.0"
 
+drop_remarks()
 register_environments()

@@ -37,6 +37,7 @@ from genima_lite.envs.arm.workspace import read_workspace
 from genima_lite.errors import UserError
 from genima_lite.files import written_whole
 from genima_lite.observation import CAMERAS
+from genima_lite.schema import named_once
 from genima_lite.targets.joints import spheres_in_view
 from genima_lite.targets.keypoints import targets_of
 from genima_lite.tiling import TILE_ORDER
@@ -97,8 +98,9 @@ class CalibrateConfig:
     def __post_init__(self) -> None:
         if unknown := [name for name in self.cameras if name not in CAMERAS]:
             raise UserError(f"no camera '{unknown[0]}': choose from {', '.join(CAMERAS)}")
-        if not self.cameras or len(set(self.cameras)) < len(self.cameras):
-            raise UserError("cameras: name each once, and one at least")
+        if not self.cameras:
+            raise UserError("give at least one camera")
+        named_once("cameras", self.cameras)
         if self.lens_views < LEAST_VIEWS or self.postures < LEAST_POSTURES:
             raise UserError(
                 f"give lens_views from {LEAST_VIEWS} and postures from {LEAST_POSTURES} on"

@@ -10,7 +10,6 @@ import sys
 from inspect import cleandoc
 from itertools import pairwise
 
-from genima_lite.diffusion.remarks import drop_remarks
 from genima_lite.endings import ended
 
 DEBUG = "--debug"
@@ -19,7 +18,6 @@ DEBUG = "--debug"
 
 def main() -> None:
     """Run the command line and exit."""
-    drop_remarks()
     words = [word for word in sys.argv[1:] if word != DEBUG]
     sys.exit(ended(lambda: _run(words), debug=DEBUG in sys.argv))
 

@@ -62,6 +62,10 @@ def written_whole(path: Path | str) -> Iterator[Path]:
         if unnamed and error.errno is not None:
             error.filename, error.filename2 = str(path), None
         raise
+    except Exception as error:
+        if found := re.search(r"os error (\d+)", str(error)):  # as safetensors says it
+            raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from error
+        raise
     finally:
         partial.unlink(missing_ok=True)
 
@@ -132,12 +136,24 @@ def check_folder(folder: Path | str, needed: int = 0) -> None:
         raise UserError(f"{folder}: {here} is no folder; choose another name")
     if not os.access(here, os.W_OK | os.X_OK):
         raise UserError(f"{folder}: {here} may not be written to; choose another folder")
+    _try_file(here)
     free = shutil.disk_usage(here).free
     if free < needed:
         raise UserError(
             f"{folder}: at least {_size(needed)} will be written, {_size(free)} are free; make "
             "room or choose another folder"
         )
+
+
+def _try_file(folder: Path) -> None:
+    """Make a file and remove it: of /proc, for example, permissions say too much."""
+    probe = folder / f".probe.{os.getpid()}.partial"
+    try:
+        probe.touch()
+        probe.unlink(missing_ok=True)
+    except OSError as error:
+        why = f"{error.strerror}; choose another folder"
+        raise UserError(f"{folder}: no file can be made in it ({why})") from None
 
 
 def refuse_link(folder: Path | str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -68,10 +69,19 @@ def _acquire(lock: FileLock, folder: Path, tell: Callable[[str], None], patience
             except Timeout:
                 tell(f"{folder}: waiting for {_holder(folder)}, which is writing there")
                 _wait(lock, folder, patience)
-            (folder / NAME).write_text(f"{os.getpid()}\n", encoding="ascii")
+            _sign(folder / NAME)
             return
         lock.release()
     raise UserError(f"{folder}: others remove it again and again; choose another folder")
+
+
+def _sign(path: Path) -> None:
+    """Write down who has the lock; a full disk is for those to tell who write more."""
+    try:
+        path.write_text(f"{os.getpid()}\n", encoding="ascii")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
 
 
 def _wait(lock: FileLock, folder: Path, patience: float) -> None:

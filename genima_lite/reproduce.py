@@ -14,6 +14,7 @@ from genima_lite.evaluation.recording import Recorder
 from genima_lite.evaluation.report import write_report
 from genima_lite.evaluation.rollout import evaluate
 from genima_lite.evaluation.statistics import results_document
+from genima_lite.files import check_folder
 from genima_lite.policies.api import PolicyFactory, PolicySettings
 from genima_lite.provenance import claim, model_fingerprint
 from genima_lite.recipes._check import check_recipe
@@ -21,13 +22,20 @@ from genima_lite.recipes._run import claim_run, recipe_stages
 from genima_lite.recipes._stages import Stage, run_stages
 from genima_lite.recipes._tasks import TASKS
 from genima_lite.recipes.api import Recipe
+from genima_lite.seeds import check_episodes
 from genima_lite.shipped import shipped
 
 COMPARED = ("expert", "oracle", "genima", "act")
 """Policies in a report, best informed first."""
 
+DEMONSTRATED = ("oracle", "genima", "act")
+"""Policies in a demo."""
+
 NEEDS = {"genima": ("diffusion", "controller"), "oracle": ("controller",), "act": ("act",)}
 """Steps of the recipe that must be over before a policy is evaluated."""
+
+RECORDING = 100_000
+"""Bytes that an episode's recording takes at least."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +50,13 @@ class Evaluations:
     """Of the first episode; see `genima_lite.evaluation.rollout.evaluate`."""
 
     def __post_init__(self) -> None:
-        if not self.tasks or self.episodes < 1 or self.seed < 0:
-            raise UserError("give at least 1 task and 1 episode, and a seed from 0 on")
+        check_episodes(self.episodes)
+        if not self.tasks or self.seed < 0:
+            raise UserError("give at least 1 task, and a seed from 0 on")
+
+    def space(self, policies: int) -> int:
+        """Return how many bytes the episodes of some policies will at least take."""
+        return policies * len(self.tasks) * self.episodes * RECORDING
 
 
 def reproduce(out: Path, recipe: Recipe, evaluations: Evaluations, processes: int = 2) -> Path:
@@ -62,6 +75,7 @@ def reproduce(out: Path, recipe: Recipe, evaluations: Evaluations, processes: in
         UserError: `out` holds another run, another process works in it, or it cannot be written to.
     """
     check_recipe(out, recipe, processes)
+    check_folder(out, evaluations.space(len(COMPARED)))
     with locks.writing(out, below=True):
         return _reproduce(out, recipe, evaluations, processes)
 
@@ -89,13 +103,14 @@ def demo(out: Path, episodes: int = 4, seed: int = 1000) -> Path:
             process works in it, or it cannot be written to.
     """
     evaluations = Evaluations(TASKS, episodes, seed)
+    check_folder(out, evaluations.space(len(DEMONSTRATED)))
     with locks.writing(out, below=True):
         return _demo(out, evaluations)
 
 
 def _demo(out: Path, evaluations: Evaluations) -> Path:
     claim(out, {"demo": vars(evaluations)})
-    policies: dict[str, Path | None] = dict.fromkeys(("oracle", "genima", "act"))
+    policies: dict[str, Path | None] = dict.fromkeys(DEMONSTRATED)
     weights = [model_fingerprint(shipped(name)) for name in ("genima", "act")]
     folder = out / "-".join(weights)
     run_stages(_evaluation_stages(folder, policies, evaluations, {}))

@@ -22,6 +22,8 @@ from genima_lite.policies.api import PolicyFactory, PolicySettings
 from genima_lite.provenance import claim
 from genima_lite.recipes._stages import Stage, run_stages
 from genima_lite.recipes._tasks import TASKS
+from genima_lite.schema import named_once
+from genima_lite.seeds import check_episodes
 from genima_lite.workers import check_processes
 
 _EACH = 0.04
@@ -53,10 +55,10 @@ class Robustness:
     def __post_init__(self) -> None:
         check_tasks(self.tasks, self.backend)
         check_perturbations(self.perturb, self.strength, self.backend, self.tasks)
-        if self.episodes < 1 or self.seed < 0 or not self.tasks or not self.policies:
-            raise UserError("give at least 1 policy, task and episode, and a seed from 0 on")
-        if len(self.folders) < len(self.policies):
-            raise UserError(f"policies {', '.join(self.policies)}: name each once")
+        check_episodes(self.episodes)
+        if self.seed < 0 or not self.tasks or not self.policies:
+            raise UserError("give at least 1 policy and task, and a seed from 0 on")
+        named_once("policies", [each.partition("=")[0] for each in self.policies])
 
     @property
     def folders(self) -> dict[str, Path | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,6 +68,20 @@ def check_finite(settings: Any, name: str = "") -> None:
     if isinstance(settings, tuple):
         for each in settings:
             check_finite(each, name)
+
+
+def named_once(what: str, names: Sequence[object]) -> None:
+    """Refuse names of which one comes twice: it would count twice.
+
+    Args:
+        what: they are, for the message.
+        names: hashable, as the user gave them.
+
+    Raises:
+        UserError: see above.
+    """
+    if len(set(names)) < len(names):
+        raise UserError(f"{what} {', '.join(map(str, names))}: name each once")
 
 
 def _message(error: Exception) -> str:

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from genima_lite.errors import UserError
+
 MAX_EPISODES = 1_000_000
 MAX_ATTEMPTS = 10
+
+
+def check_episodes(episodes: int) -> None:
+    """Refuse numbers of episodes for which there are no seeds.
+
+    Raises:
+        UserError: see above.
+    """
+    if not 1 <= episodes <= MAX_EPISODES:
+        raise UserError(f"episodes is {episodes}; give 1 to {MAX_EPISODES}")
 
 
 def training_seed(base: int, episode: int, attempt: int = 0) -> int:

@@ -16,6 +16,7 @@ pytest.importorskip("ruckig")
 from genima_lite.cameras import RLBENCH_MOUNTS, intrinsics_of, mounted_camera
 from genima_lite.envs.api import EnvSpec
 from genima_lite.envs.arm.api import ArmError
+from genima_lite.envs.arm.backend import make_backend
 from genima_lite.envs.arm.calibration.store import (
     Calibration,
     CameraCalibration,
@@ -525,3 +526,11 @@ def test_the_log_says_who_stamped_frames_and_how_many_were_lost(franky, tmp_path
     backend.cameras[0].close()
     told = backend.told()["cameras"]["front"]
     assert (told["stamps"], told["latency"]) == ("arrival", 0.04)
+
+
+def test_a_rehearsal_refuses_the_calibration_that_the_robot_would_refuse(tmp_path):
+    path = tmp_path / "calibration.json"
+    write_calibration(path, replace(calibration(), made="2020-01-01T00:00:00+00:00"))
+    settings = ArmSettings("franky", model="fr3", calibration=str(path))
+    with pytest.raises(UserError, match="days old; 30 are allowed"):
+        make_backend(EnvSpec("push_button", ("front",)), settings, None)

@@ -150,7 +150,7 @@ def test_jobs_are_dealt_round_the_variations():
         (lambda: plan_jobs(["nothing"], 1, SMALL), "unknown task 'nothing'"),
         (lambda: plan_jobs(["push_button"], 1, CollectSettings(variations=(18,))), "variation 18"),
         (lambda: plan_jobs(["push_button"] * 2, 1, SMALL), "name each once"),
-        (lambda: plan_jobs(["push_button"], 10**9, SMALL), "ask for 1 to 1000000"),
+        (lambda: plan_jobs(["push_button"], 10**9, SMALL), "give 1 to 1000000"),
         (lambda: CollectSettings(seed=-1), "seed is -1"),
         (lambda: CollectSettings(variations=()), "variations is empty"),
     ],

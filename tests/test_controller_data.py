@@ -315,8 +315,16 @@ def test_a_data_set_without_a_camera_or_size_is_refused(demos, tmp_path):
         MotionSource(plain, CLEAN, textures)
 
 
-def test_impossible_augmentations_are_refused():
-    with pytest.raises(UserError, match="opacity"):
-        AugmentConfig(opacity=2.0)
-    with pytest.raises(UserError, match="negative"):
-        AugmentConfig(joint_noise=-1.0)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("opacity", 2.0),
+        ("joint_noise", -1.0),
+        ("joint_noise", 1e300),
+        ("shift_pixels", 10**6),
+        ("blur_pixels", (0.1, 1e6)),
+    ],
+)
+def test_impossible_augmentations_are_refused(name, value):
+    with pytest.raises(UserError, match=f"{name} is .*give 0 to"):
+        AugmentConfig(**{name: value})

@@ -22,9 +22,11 @@ from genima_lite.demos.machine import Machine
 from genima_lite.demos.pickler import dump_demo, dump_descriptions
 from genima_lite.demos.plain_values import Array
 from genima_lite.demos.read import read_sentences
+from genima_lite.demos.replay import replay
 from genima_lite.demos.unpickler import load_demo, load_plain
 from genima_lite.errors import UserError
 from genima_lite.observation import CONTROL_PERIOD
+from genima_lite.viz.episode import find_episode
 
 SAMPLE = Path(__file__).parent / "data/sample_rlbench"
 EPISODE = Path("open_box/variation0/episodes/episode0")
@@ -403,14 +405,24 @@ def test_links_in_all_variations_are_no_second_demonstrations(root):
     gathered = root / "open_box/all_variations/episodes"
     gathered.mkdir(parents=True)
     (gathered / "episode4").symlink_to(root / EPISODE)
-    (gathered / "episode5").symlink_to(gathered / "episode5")
     assert [each.path for each in iterate_episodes(root)] == [root / EPISODE]
     (named,) = iterate_episodes(root, variation=-1)
     assert (named.episode, named.path) == (4, gathered / "episode4")
     assert read_sentences(named.path)[0] == read_sentences(root / EPISODE)[0]
-    assert [problem.split(":")[0] for problem in problems(root)] == [
-        "open_box/all_variations/episodes/episode5"
-    ]
+    assert problems(root) == []
+
+
+@pytest.mark.parametrize("kind", ["file", "loop", "dangling"])
+def test_what_is_called_like_an_episode_and_is_none_is_refused_by_all(root, kind):
+    path = root / EPISODE.parent / "episode1"
+    if kind == "file":
+        path.write_text("../episodes/episode0")
+    else:
+        path.symlink_to(path if kind == "loop" else root / "elsewhere")
+    assert [problem.split(":")[0] for problem in problems(root)] == [str(path.relative_to(root))]
+    for read in (lambda: recorded([root]), lambda: list(replay(root)), lambda: find_episode(root)):
+        with pytest.raises(DatasetError, match="episode1: is no folder.*remove it"):
+            read()
 
 
 def test_sentences_beside_an_episode_are_its_own(root):

@@ -1,6 +1,7 @@
 """Training and drawing: one step for all adapters, exact resume, the stock pipelines' picture."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -40,6 +41,7 @@ from genima_lite.diffusion.components import (
     encode_prompts,
     predict,
 )
+from genima_lite.diffusion.metadata import METADATA
 from genima_lite.diffusion.prompts import task_prompt
 from genima_lite.diffusion.step import Batch, StepConfig, _timesteps, _weight, training_step
 from genima_lite.diffusion.train import AdapterConfig, Drawing, pipeline_of, save_model
@@ -374,6 +376,14 @@ def test_base_model_does_not_draw_on_pictures():
         with pytest.raises(UserError, match="sampling_steps"):
             DiffusionAgent(replace(components, unet=widen(components.unet)), steps)
     assert type(pipeline_of(components)).__name__ == "StableDiffusionPipeline"
+
+
+def test_a_model_whose_own_words_make_it_slow_says_so(drawn_folder, tmp_path):
+    folder = shutil.copytree(drawn_folder, tmp_path / "slow")
+    said = {"tasks": ["lamp_on"], "view_size": 32, "horizon": 20, "keyframes": True}
+    (folder / METADATA).write_text(json.dumps({**said, "sampling_steps": 1000}))
+    with pytest.warns(UserWarning, match="sampling_steps 1000.*1000 times as long"):
+        DiffusionAgent.load(folder)
 
 
 def stable_diffusion(folder):

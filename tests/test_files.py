@@ -13,6 +13,7 @@ import pytest
 from genima_lite.errors import UserError
 from genima_lite.files import (
     check_file,
+    check_folder,
     parse_json,
     read_bytes,
     read_json,
@@ -136,3 +137,25 @@ def test_many_names_cost_no_time_even_if_one_is_there_twice() -> None:
     with pytest.raises(UserError, match="'59999' is in it twice"):
         parse_json(f"{{{','.join([*names, names[-1]])}}}", "a.json")
     assert time.process_time() - begin < 5
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder that nothing is made in")
+def test_a_folder_that_takes_no_files_is_refused_whatever_its_permissions_say() -> None:
+    with pytest.raises(UserError, match="/proc.*choose another folder"):
+        check_folder("/proc/x")
+
+
+def test_looking_whether_a_folder_takes_files_leaves_nothing(tmp_path: Path) -> None:
+    check_folder(tmp_path / "a" / "b")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told_with_the_file_also_where_a_library_names_none(tmp_path: Path) -> None:
+    def write() -> None:
+        with written_whole(tmp_path / "w.safetensors"):
+            raise RuntimeError("Error: I/O error: No space left on device (os error 28)")
+
+    with pytest.raises(OSError, match="No space left on device.*w.safetensors") as caught:
+        write()
+    assert caught.value.errno == 28
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -73,3 +74,16 @@ def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     with pytest.raises(UserError, match="is no folder"), writing(tmp_path / "a" / "b"):
         pass
+
+
+def test_a_lock_is_held_on_a_full_disk_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    refused = pytest.raises(UserError, match="another process")
+    with writing(tmp_path), refused, writing(tmp_path, patience=0.1):
+        pass
+    assert list(tmp_path.iterdir()) == []

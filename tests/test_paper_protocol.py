@@ -76,7 +76,7 @@ def test_the_papers_own_settings_deviate_in_nothing(tmp_path):
     runs = protocol.evaluations(tmp_path)
     assert [run.checkpoint for run in runs] == list(folders)
     assert all((run.total, run.variations) == (25 * 50, (0,)) for run in runs)
-    with pytest.raises(UserError, match="each checkpoint once"):
+    with pytest.raises(UserError, match="name each once"):
         PaperProtocol(checkpoints=(folders[0], folders[0]))
 
 

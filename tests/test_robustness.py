@@ -69,7 +69,7 @@ def test_a_grid_is_run_once_and_its_page_names_every_cell(tmp_path: Path) -> Non
         ({"tasks": ("fly",)}, "unknown task 'fly'"),
         ({"perturb": ("fog",)}, "unknown perturbation 'fog'"),
         ({"strength": 2.0}, "strength is 2.0"),
-        ({"episodes": 0}, "at least 1 policy, task and episode"),
+        ({"episodes": 0}, "episodes is 0; give 1 to"),
     ],
 )
 def test_a_grid_that_makes_no_sense_is_refused(change: dict, message: str) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from genima_lite.checks import whole_cells
-from genima_lite.diffusion.remarks import drop_remarks
 
 SHOWN = ("genima-lite", "numpy", "mujoco", "torch", "diffusers")
 """Packages whose versions a notebook prints."""
@@ -33,7 +32,6 @@ def begin(seed: int = 0) -> np.random.Generator:
     """
     whole_cells.watch()
     print(f"Python {platform.python_version()}", *map(_named, SHOWN), sep=" · ")
-    drop_remarks()
     print(f"seed {seed}" + (" · short loops (GENIMA_FAST=1)" if fast() else ""))
     try:
         import torch

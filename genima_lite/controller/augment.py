@@ -13,6 +13,9 @@ from scipy.ndimage import gaussian_filter
 from genima_lite.errors import UserError
 from genima_lite.targets.keypoints import DrawnViews
 
+MOST = {"blur_pixels": 64, "shift_pixels": 64, "noise": 255, "joint_noise": 3.2}
+"""Beyond these nothing is left of a picture of 64 pixels, or of where the joints are."""
+
 
 @dataclass(frozen=True)
 class AugmentConfig:
@@ -45,9 +48,10 @@ class AugmentConfig:
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"augmentation: {name} is {getattr(self, name)}, give 0 to 1")
-        pixels = (*self.blur_pixels, self.shift_pixels)
-        if min(*pixels, self.noise, self.joint_noise) < 0:
-            raise UserError("augmentation: pixels, noise and joint_noise must not be negative")
+        for name, most in MOST.items():
+            values = np.atleast_1d(getattr(self, name))
+            if not (values.min() >= 0 and values.max() <= most):
+                raise UserError(f"augmentation: {name} is {getattr(self, name)}, give 0 to {most}")
         if self.blur_pixels[0] > self.blur_pixels[1]:
             raise UserError(
                 "augmentation: blur_pixels are the least and the largest, in this order"

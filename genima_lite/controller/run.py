@@ -9,6 +9,7 @@ other data or other models it is refused.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -39,6 +40,7 @@ from genima_lite.datasets.source import Source, check_weights, weights_of
 from genima_lite.errors import UserError
 from genima_lite.hub import is_hub_id
 from genima_lite.provenance import claim, fingerprint, model_fingerprint
+from genima_lite.schema import named_once
 from genima_lite.training.config import TrainingConfig
 from genima_lite.training.result import Result, finished
 
@@ -133,6 +135,9 @@ class ControllerRunConfig:
             raise UserError("perturbed_states and dagger need tasks: whose scenes are shown")
         if self.network.future and self.sources != ["demonstrations"]:
             raise UserError("a controller that follows future views learns from demonstrations")
+        named_once("tasks", self.tasks)
+        for name in ("demos", "other_demos", "kept"):
+            named_once(name, [os.path.realpath(folder) for folder in getattr(self, name)])
         self._check_drawings()
         if self.keypoint_pretraining is not None and not self.network.spheres:
             raise UserError("a controller without spheres has no keypoint_pretraining; set it off")

@@ -38,7 +38,7 @@ from genima_lite.files import check_folder, refuse_link
 from genima_lite.observation import Demo
 from genima_lite.panda import Unreachable
 from genima_lite.provenance import FILE, claim, fingerprint
-from genima_lite.seeds import MAX_ATTEMPTS, MAX_EPISODES, training_seed
+from genima_lite.seeds import MAX_ATTEMPTS, check_episodes, training_seed
 from genima_lite.workers import check_processes, one_thread, pool
 
 MAX_IMAGE_SIZE = 2048
@@ -166,8 +166,7 @@ def plan_jobs(tasks: Sequence[str], episodes: int, settings: CollectSettings) ->
         UserError: unknown task or variation, a task that is named twice, too many episodes, or
             sentences for an unknown task.
     """
-    if not 1 <= episodes <= MAX_EPISODES:
-        raise UserError(f"--episodes is {episodes}; ask for 1 to {MAX_EPISODES}")
+    check_episodes(episodes)
     check_tasks(tasks, settings.backend)
     for task in tasks_with_sentences(settings.sentences):
         check_task(task, settings.backend)

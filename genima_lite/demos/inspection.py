@@ -175,11 +175,8 @@ def _inspect_sentences(
 
 
 def _inspect_names(findings: _Findings, folder: Path) -> None:
-    """Report what bears an episode's name and is none."""
+    """Report what bears an episode's name and is left out."""
     place = folder / EPISODES
-    if place.exists() and not place.is_dir():
-        findings.problem(place, "is no folder")
-        return
     try:
         inside = sorted(place.iterdir()) if place.is_dir() else []
     except OSError:
@@ -187,8 +184,6 @@ def _inspect_names(findings: _Findings, folder: Path) -> None:
     for path in inside:
         if path.name.startswith("episode") and numbered("episode", path.name) is None:
             findings.note(path, "has no number of an episode in its name; left out")
-        elif path.name.startswith("episode") and not path.is_dir():
-            findings.problem(path, "is no folder, or a link that leads nowhere")
         elif not path.name.startswith("episode") and (path / LOW_DIM_OBS).exists():
             findings.note(path, "holds a demonstration but is not named episode<number>; left out")
 

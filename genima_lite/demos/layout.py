@@ -84,22 +84,34 @@ def natural_key(name: str) -> list[tuple[int, str]]:
     ]
 
 
-def subfolders(folder: Path) -> list[Path]:
+Tell = Callable[[Path, "DatasetError"], None]
+"""Is told of what cannot be read, or is no folder; it is then left out."""
+
+
+def subfolders(folder: Path, unreadable: Tell | None = None) -> list[Path]:
     """Return the folders in `folder` in natural order, hidden ones left out.
 
     Raises:
-        DatasetError: the folder cannot be read.
+        DatasetError: the folder cannot be read, and nobody is to be told.
     """
+    return [path for path in _listed(folder, unreadable) if path.is_dir()]
+
+
+def _listed(folder: Path, unreadable: Tell | None) -> list[Path]:
+    """Return what lies in a folder in natural order, what is hidden left out."""
     try:
         found = [path for path in folder.iterdir() if not path.name.startswith(".")]
-        found = [path for path in found if path.is_dir()]
     except OSError as error:
-        raise DatasetError(f"{folder}: cannot be read ({error.strerror})") from None
+        _refuse(folder, f"cannot be read ({error.strerror})", unreadable)
+        return []
     return sorted(found, key=lambda path: natural_key(path.name))
 
 
-Tell = Callable[[Path, "DatasetError"], None]
-"""Is told of a folder that cannot be read, which is then left out."""
+def _refuse(path: Path, why: str, unreadable: Tell | None) -> None:
+    error = DatasetError(f"{path}: {why}")
+    if unreadable is None:
+        raise error
+    unreadable(path, error)
 
 
 def iterate_variations(
@@ -115,7 +127,7 @@ def iterate_variations(
     if not root.is_dir():
         raise DatasetError(f"{root}: no such folder; give the folder that holds the task folders")
     for task in subfolders(root):
-        for folder in _subfolders(task, unreadable):
+        for folder in subfolders(task, unreadable):
             variation = variation_number(folder.name)
             if variation is not None:
                 yield task.name, variation, folder
@@ -134,8 +146,8 @@ def iterate_episodes(
     gets what lies there.
 
     Raises:
-        DatasetError: `root` does not exist or is no folder, or a folder cannot be read and nobody
-            is to be told.
+        DatasetError: `root` does not exist or is no folder, or nobody is to be told and a folder
+            cannot be read, or something is called like an episode that is no folder.
     """
     found = [
         episode
@@ -163,23 +175,21 @@ def _once(episodes: list[EpisodeFolder]) -> set[EpisodeFolder]:
 def episodes_of(
     task: str, variation: int, folder: Path, unreadable: Tell | None = None
 ) -> Iterator[EpisodeFolder]:
-    """Yield the episodes in a variation's folder in natural order; errors: `iterate_variations`."""
-    if not (folder / EPISODES).is_dir():
+    """Yield the episodes in a variation's folder in natural order.
+
+    Raises:
+        DatasetError: nobody is to be told, and the folder cannot be read, or something is called
+            like an episode that is no folder: copies leave such files in place of links.
+    """
+    if not os.path.lexists(folder / EPISODES):
         return
-    for path in _subfolders(folder / EPISODES, unreadable):
+    for path in _listed(folder / EPISODES, unreadable):
         number = numbered("episode", path.name)
-        if number is not None:
+        if number is not None and path.is_dir():
             yield EpisodeFolder(task, variation, number, path)
-
-
-def _subfolders(folder: Path, unreadable: Tell | None) -> list[Path]:
-    try:
-        return subfolders(folder)
-    except DatasetError as error:
-        if unreadable is None:
-            raise
-        unreadable(folder, error)
-        return []
+        elif number is not None:
+            why = "is no folder, or a link that leads nowhere; copy it again, or remove it"
+            _refuse(path, why, unreadable)
 
 
 def numbered(word: str, name: str) -> int | None:

@@ -24,7 +24,8 @@ from genima_lite.files import check_folder
 from genima_lite.observation import CAMERAS, Demo, Recording
 from genima_lite.panda import Unreachable
 from genima_lite.provenance import FILE, check, claim, fingerprint
-from genima_lite.seeds import MAX_ATTEMPTS, training_seed
+from genima_lite.schema import named_once
+from genima_lite.seeds import MAX_ATTEMPTS, check_episodes, training_seed
 
 UNFINISHED = ".unfinished"
 """Demonstrations that a kill cut off lie here, in RLBench's layout, below the dataset's folder."""
@@ -55,12 +56,14 @@ class RecordConfig:
 
     def __post_init__(self) -> None:
         check_tasks(self.tasks, "arm")
-        if not self.tasks or self.episodes < 1 or self.seed < 0:
-            raise UserError("give tasks, at least 1 episode, and a seed from 0 on")
+        check_episodes(self.episodes)
+        if not self.tasks or self.seed < 0:
+            raise UserError("give tasks, and a seed from 0 on")
         if not 1 <= self.image_size <= MAX_IMAGE_SIZE:
             raise UserError(f"image_size is {self.image_size}; give 1 to {MAX_IMAGE_SIZE}")
-        if not self.cameras or len(set(self.cameras)) < len(self.cameras):
-            raise UserError("give at least one camera, and name each once")
+        if not self.cameras:
+            raise UserError("give at least one camera")
+        named_once("cameras", self.cameras)
         if unknown := [name for name in self.cameras if name not in CAMERAS]:
             raise UserError(f"no camera '{unknown[0]}': choose from {', '.join(CAMERAS)}")
         if self.arm.ahead:

@@ -5,7 +5,3 @@ targets), `components` (its networks as one function), `data` (from segments to 
 `adapters` (how a picture gets in, what is trained), `step` and `train` (learning), `pretrain` and
 `finetune` (whole runs), `agent` (drawing).
 """
-
-from genima_lite.diffusion.remarks import drop_remarks
-
-drop_remarks()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ from genima_lite.training.tensors import is_finite
 
 MOST_STEPS = 1000
 """In which anybody draws a picture."""
+
+MANY_STEPS = 50
+"""More are slow without being better: the paper takes 10."""
 
 
 class DiffusionAgent:
@@ -87,6 +91,7 @@ class DiffusionAgent:
         if sampling_steps is None:
             known = (Path(folder) / METADATA).exists()
             sampling_steps = load_metadata(folder).sampling_steps if known else 1
+            _warn_if_slow(folder, sampling_steps)
         return cls(components, sampling_steps, speed.compile)
 
     def draw(
@@ -156,3 +161,13 @@ class DiffusionAgent:
             raise UserError("the model draws numbers that are not finite; train it again")
         unit = (decoded / 2 + 0.5).clamp(0, 1).permute(1, 2, 0)
         return (unit * 255).round().to(torch.uint8).cpu().numpy()
+
+
+def _warn_if_slow(folder: Path | str, sampling_steps: int) -> None:
+    """Warn where a model's own words make it slow."""
+    if sampling_steps > MANY_STEPS:
+        warnings.warn(
+            f"{folder}: {METADATA} says sampling_steps {sampling_steps}, so a drawing takes about "
+            f"{sampling_steps} times as long as in one step",
+            stacklevel=3,
+        )

@@ -49,6 +49,7 @@ from genima_lite.diffusion.validate import decision_examples, score_drawings, va
 from genima_lite.errors import UserError
 from genima_lite.files import write_json, written_whole
 from genima_lite.provenance import claim, fingerprint, model_fingerprint
+from genima_lite.schema import named_once
 from genima_lite.targets.horizon import FUTURE, HORIZON, SPHERES
 from genima_lite.training.config import TrainingConfig
 from genima_lite.training.loop import Trainer, Validate
@@ -151,9 +152,8 @@ class FinetuneConfig:
         demos = [os.path.realpath(folder) for folder in self.demos]
         if self.held_out is not None and os.path.realpath(self.held_out) in demos:
             raise UserError(f"held_out is {self.held_out}, of which it learns; take another set")
-        for name, given in (("tasks", list(self.tasks)), ("demos", demos)):
-            if len(set(given)) < len(given):
-                raise UserError(f"{name} {', '.join(given)}: name each once")
+        named_once("tasks", self.tasks)
+        named_once("demos", demos)
 
     @property
     def sources(self) -> list[str]:

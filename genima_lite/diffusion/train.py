@@ -31,10 +31,10 @@ from genima_lite.diffusion.components import (
 )
 from genima_lite.diffusion.lora import save_lora
 from genima_lite.diffusion.pipelines import pipeline_of
-from genima_lite.diffusion.remarks import without_bars
 from genima_lite.diffusion.step import Batch, StepConfig, training_step
 from genima_lite.errors import UserError
 from genima_lite.files import written_whole
+from genima_lite.remarks import without_bars
 from genima_lite.training.config import TrainingConfig
 from genima_lite.training.loop import ParameterGroups, Trainee
 from genima_lite.training.precision import resolved

@@ -22,6 +22,7 @@ import numpy as np
 from genima_lite import envs
 from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, Demo, Observation
+from genima_lite.schema import named_once
 
 if TYPE_CHECKING:
     from genima_lite.envs.arm.settings import ArmSettings
@@ -310,8 +311,7 @@ def check_tasks(names: Sequence[str], backend: str = BENCH) -> None:
     """
     for name in names:
         check_task(name, backend)
-    if len(set(names)) < len(names):
-        raise UserError(f"tasks {', '.join(names)}: name each once")
+    named_once("tasks", names)
 
 
 def check_perturbations(
@@ -329,8 +329,7 @@ def check_perturbations(
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean '{near[0]}'? " if near else ""
             raise UserError(f"unknown perturbation '{name}': {hint}known: {', '.join(known)}")
-    if len(set(names)) < len(names):
-        raise UserError(f"perturbations {', '.join(names)}: name each once")
+    named_once("perturbations", names)
     if not 0 <= strength <= 1:  # also refuses NaN
         raise UserError(f"perturbation strength is {strength}; give 0 to 1")
     for task in tasks if names else ():

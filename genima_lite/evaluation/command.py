@@ -31,6 +31,7 @@ from genima_lite.evaluation.starts import Starts
 from genima_lite.evaluation.statistics import EpisodeResult, results_document
 from genima_lite.files import check_folder, check_output, write_json
 from genima_lite.policies.api import PolicyFactory, PolicySettings
+from genima_lite.seeds import check_episodes
 
 ARM = "arm"
 """The backend that takes settings of an arm."""
@@ -89,8 +90,9 @@ class Evaluation:
         check_like("tracking", self.tracking)
         if self.backend != ARM and self.arm != ArmSettings():
             raise UserError(f"settings of the arm with backend '{self.backend}': add --backend arm")
-        if self.episodes < 1 or self.seed < 0:
-            raise UserError("give at least 1 episode, and a seed from 0 on")
+        check_episodes(self.episodes)
+        if self.seed < 0:
+            raise UserError(f"seed is {self.seed}; give one from 0 on")
         if self.demos is not None and self.report is None:
             raise UserError("demos are for the report: give a folder for it, too")
         if self.scenes is not None and self.backend == BENCH:

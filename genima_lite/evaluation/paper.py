@@ -6,6 +6,7 @@ Shridhar, Lo and James, "Generative Image as Action Models" (Genima), CoRL 2024:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,8 +73,7 @@ class PaperProtocol:
 
     def __post_init__(self) -> None:
         check_tasks(self.tasks, self.backend)
-        if len(set(self.checkpoints)) < len(self.checkpoints):
-            raise UserError("name each checkpoint once")
+        schema.named_once("checkpoints", [os.path.realpath(each) for each in self.checkpoints])
 
     def evaluations(self, out: Path) -> list[Evaluation]:
         """Return one evaluation a checkpoint, each with its file in a folder."""

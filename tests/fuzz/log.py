@@ -1,24 +1,20 @@
 """What earlier runs with the same seed and the same code have found is not run again."""
 
-import hashlib
 import json
+import sys
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 
 from .outcome import Outcome
 
-_ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+
+from code_digits import code_digits
 
 
-@cache
-def code(*folders: str) -> str:
-    """Return digits that change with every line of Python in some folders of the repository."""
-    total = hashlib.sha256()
-    for folder in folders or ("genima_lite", "tests/fuzz"):
-        for path in sorted((_ROOT / folder).rglob("*.py")):
-            total.update(f"{path.relative_to(_ROOT)}\0".encode() + path.read_bytes())
-    return total.hexdigest()[:16]
+def code() -> str:
+    """Return digits that change with every line of the package and of this harness."""
+    return code_digits("genima_lite", "tests/fuzz")
 
 
 class Log:

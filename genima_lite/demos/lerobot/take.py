@@ -28,6 +28,7 @@ from genima_lite.envs.arm.calibration.store import Calibration, read_calibration
 from genima_lite.errors import UserError
 from genima_lite.observation import CAMERAS, CONTROL_PERIOD, Demo, Observation
 from genima_lite.provenance import claim, fingerprint
+from genima_lite.schema import named_once
 from genima_lite.transforms import pose_vector
 
 _APART = 1e-5
@@ -71,8 +72,8 @@ def to_rlbench(
         raise UserError(f"{out}: lies in the dataset that is read; choose another folder")
     info = read_info(source)
     pairs = [_pair(each) for each in cameras]
-    if any(len(set(names)) < len(pairs) for names in zip(*pairs, strict=True)):
-        raise UserError(f"cameras {', '.join(cameras)}: name each once")
+    for names in zip(*pairs, strict=True):
+        named_once("cameras", names)
     reader = _Reader(source, info, dict(pairs), calibration)
     made_from = {"lerobot": fingerprint(source), "cameras": list(cameras)}
     if calibration is not None:

@@ -89,7 +89,11 @@ def make_backend(spec: EnvSpec, settings: ArmSettings, operator: Operator) -> Ba
         UserError: this driver needs what is not there.
     """
     if settings.on_twin:
+        from genima_lite.envs.arm.calibration.store import read_usable
         from genima_lite.envs.arm.twin.parts import make_twin
+
+        if settings.calibration is not None:  # a rehearsal finds what the robot would refuse
+            read_usable(settings.calibration, settings.model, settings.rig, spec.cameras)
 
         return make_twin(spec, settings)
     if settings.driver == REPLAY:

@@ -126,6 +126,8 @@ class ArmSettings:
         if self.model == wrong:
             right = {"fer": "fr3", "fr3": "fer"}[self.model]
             raise UserError(f"driver {self.driver} is for the {right}: set model to it")
+        if self.driver == "twin" and self.calibration is not None:
+            raise UserError("the twin knows its own cameras: leave calibration away")
         if self.driver == REPLAY and (self.mode != "dry-run" or self.ahead):
             raise UserError("driver replay moves nothing: leave mode and ahead away")
         moves = mode.moves and self.driver != "twin"

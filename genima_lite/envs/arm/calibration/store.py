@@ -210,6 +210,18 @@ def read_calibration(path: Path | str) -> Calibration:
     return schema.read(Calibration, path)
 
 
+def read_usable(path: Path | str, model: str, rig: str, cameras: tuple[str, ...]) -> Calibration:
+    """Read a calibration that may be used; see `Calibration.check` and `Calibration.check_rig`.
+
+    Raises:
+        UserError: it may not, no such file, or no calibration.
+    """
+    found = read_calibration(path)
+    found.check(str(path), model, cameras)
+    found.check_rig(str(path), rig, cameras)
+    return found
+
+
 def write_calibration(path: Path | str, calibration: Calibration) -> None:
     """Write a calibration, whole or not at all."""
     write_json(Path(path), asdict(calibration))

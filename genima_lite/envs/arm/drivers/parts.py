@@ -10,7 +10,7 @@ from genima_lite.cameras import Camera as Pinhole
 from genima_lite.envs.api import EnvSpec
 from genima_lite.envs.arm.api import Arm, Gripper
 from genima_lite.envs.arm.backend import Backend
-from genima_lite.envs.arm.calibration.store import read_calibration
+from genima_lite.envs.arm.calibration.store import read_usable
 from genima_lite.envs.arm.drivers.cameras import CalibratedCamera
 from genima_lite.envs.arm.drivers.franky_arm import FrankyArm, FrankyGripper
 from genima_lite.envs.arm.drivers.panda_py_arm import PandaPyArm, PandaPyGripper
@@ -32,9 +32,8 @@ def make_driver(spec: EnvSpec, settings: ArmSettings, operator: Operator) -> Bac
     arm, gripper = arm_of(settings, clock)
     if settings.calibration is None:
         raise UserError("a real arm needs calibrated cameras: give a calibration")
-    calibration = read_calibration(settings.calibration)
-    calibration.check(settings.calibration, settings.model, spec.cameras)
-    calibration.check_rig(settings.calibration, settings.rig, spec.cameras)
+    how = (settings.model, settings.rig, spec.cameras)
+    calibration = read_usable(settings.calibration, *how)
     cameras = tuple(
         CalibratedCamera(name, calibration.cameras[name], spec.image_size, clock)
         for name in spec.cameras

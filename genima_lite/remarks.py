@@ -24,7 +24,7 @@ _WITHOUT_TORCHVISION = _WithoutTorchvision()
 def drop_remarks() -> None:
     """Drop the remarks about torchvision; everything else is said as before.
 
-    Loads nothing, and may be called often: by what loads the libraries before this package does.
+    Loads nothing. The package calls it first of all, so it is before whatever loads the libraries.
     """
     logging.getLogger("transformers.utils.import_utils").addFilter(_WITHOUT_TORCHVISION)
 
