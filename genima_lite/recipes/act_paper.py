@@ -1,7 +1,7 @@
 """The recipe `act-paper`: the baseline at the paper's sizes, ACT with a pre-trained ResNet-18.
 
-Estimated, not run: three hours on one H100. Deviation: the instruction's features are ours, not
-CLIP's (`genima_lite.controller.text`).
+Tried on a tiny ResNet alone. Estimated: three hours on one H100. Deviation: the instruction's
+features are ours, not CLIP's (`genima_lite.controller.text`).
 """
 
 from __future__ import annotations

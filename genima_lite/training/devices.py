@@ -115,16 +115,17 @@ class Ahead(Generic[T]):
 def to_device(batch: T, device: torch.device) -> T:
     """Return a batch on a device: tensors, dataclasses of them, tuples, lists and dictionaries.
 
-    What goes to a GPU is copied beside its computation, which memory that cannot be swapped out
-    allows.
+    What goes to a GPU with CUDA is copied beside its computation, which memory that cannot be
+    swapped out allows.
     """
     return batch if device.type == "cpu" else _moved(batch, device)
 
 
 def _moved(batch: Any, device: torch.device) -> Any:
     if isinstance(batch, Tensor):
-        kept = batch.pin_memory() if device.type == "cuda" else batch
-        return kept.to(device, non_blocking=True)
+        if device.type == "cuda":
+            return batch.pin_memory().to(device, non_blocking=True)
+        return batch.to(device)
     if is_dataclass(batch) and not isinstance(batch, type):
         values = {f.name: _moved(getattr(batch, f.name), device) for f in fields(batch)}
         return replace(batch, **values)
