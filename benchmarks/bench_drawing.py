@@ -60,17 +60,21 @@ def trained(words: argparse.Namespace) -> Iterator[tuple[str, DiffusionAgent]]:
 
 
 def settings(words: argparse.Namespace) -> Iterator[tuple[str, DiffusionAgent]]:
-    """Yield settings of random networks by name; they go to half on the way."""
+    """Yield settings of random networks by name; on a GPU they go to half on the way."""
     torch.manual_seed(0)
     whole = with_controlnet(sd_turbo(words.device, words.tiny))
     yield "float32, AutoencoderKL", DiffusionAgent(whole)
+    dtype = torch.float16 if words.device == "cuda" else torch.float32
+    name = str(dtype).removeprefix("torch.")
     for network in (whole.unet, whole.controlnet):
-        network.half()
-    yield "float16, AutoencoderKL", DiffusionAgent(whole)
-    whole.decoder = AutoencoderTiny().to(words.device).eval().half()
-    yield "float16, AutoencoderTiny (random)", DiffusionAgent(whole)
+        network.to(dtype)
+    if dtype == torch.float16:
+        yield f"{name}, AutoencoderKL", DiffusionAgent(whole)
+    whole.decoder = AutoencoderTiny().to(words.device, dtype).eval()
+    yield f"{name}, AutoencoderTiny (random)", DiffusionAgent(whole)
     if words.compile:
-        yield "float16, AutoencoderTiny (random), compiled", DiffusionAgent(whole, compile=True)
+        compiled = DiffusionAgent(whole, compile=True)
+        yield f"{name}, AutoencoderTiny (random), compiled", compiled
 
 
 def milliseconds(agent: DiffusionAgent, picture: np.ndarray, words: argparse.Namespace) -> float:
