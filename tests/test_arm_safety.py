@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("ruckig")
 
-from genima_lite.envs.arm.chunks import drop_passed, fade
+from genima_lite.envs.arm.chunks import catch_up, drop_passed, fade
 from genima_lite.envs.arm.limits import FER, FR3, ROBOTS, limits_of
 from genima_lite.envs.arm.log import CommandLog
 from genima_lite.envs.arm.modes import DRY_RUN, MODES, mode_of
@@ -304,6 +304,19 @@ def test_fading_starts_at_the_old_chunk_and_ends_at_the_new_one():
     np.testing.assert_allclose(fade(moving[1:], old)[:6, 0], [5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6, 0])
     assert len(drop_passed(new, 7)) == 13
     assert len(drop_passed(new, 99)) == 1
+
+
+def test_a_chunk_goes_on_where_the_old_one_would_have():
+    """One that begins as if the arm rested, three rows behind; its gripper closes at row 8."""
+    ramp = np.repeat(np.arange(12.0)[:, None], 8, axis=1)
+    ramp[:, 7] = np.arange(12) < 8
+    left = np.full((2, 8), 3.2)
+    assert (catch_up(left, ramp) == ramp[3:]).all()
+    assert (catch_up(left[:0], ramp) == ramp).all()
+    far = np.full((2, 8), 11.0)
+    assert (catch_up(far, ramp) == ramp[7:]).all()  # the gripper's change is not skipped
+    far[:, 7] = 0  # closed already, as no row of this chunk is at first
+    assert (catch_up(far, ramp) == ramp).all()
 
 
 def test_fading_cuts_what_a_biased_chunk_costs():

@@ -1,4 +1,4 @@
-"""From one chunk of actions to the next: drop what has passed, and fade over."""
+"""From one chunk of actions to the next: drop what has passed, catch up, and fade over."""
 
 from __future__ import annotations
 
@@ -32,3 +32,22 @@ def drop_passed(chunk: np.ndarray, rows: int) -> np.ndarray:
     last row stays in any case.
     """
     return chunk[min(max(rows, 0), len(chunk) - 1) :]
+
+
+def catch_up(left: np.ndarray, chunk: np.ndarray) -> np.ndarray:
+    """Return a chunk (n, 8) from its row on that is nearest to where the old one goes on.
+
+    Pictures show no velocities: what a policy decides on a moving arm begins as if it rested, and
+    would pull the arm back. No row is skipped at which the gripper changes.
+
+    Args:
+        left: (m, 8), rows of the old chunk from the present on; none: nothing is skipped.
+        chunk: (n, 8), the new one without what has passed.
+    """
+    if not len(left):
+        return chunk
+    alike = np.logical_and.accumulate((chunk[:, 7] > 0.5) == (left[0, 7] > 0.5))
+    if not alike.any():
+        return chunk
+    far = np.abs(chunk[alike, :7] - left[0, :7]).max(axis=1)
+    return chunk[int(far.argmin()) :]

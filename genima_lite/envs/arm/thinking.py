@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 from genima_lite.envs.arm.backend import Backend
-from genima_lite.envs.arm.chunks import drop_passed, fade
+from genima_lite.envs.arm.chunks import catch_up, drop_passed, fade
 from genima_lite.envs.arm.follower import Follower
 from genima_lite.envs.arm.meanwhile import Meanwhile
 from genima_lite.envs.arm.safety import SafetyFilter
@@ -95,7 +95,8 @@ class Thinking:
         passed = self._passed_by_itself(carried) if live else self._let_pass(old, seconds)
         done = carried if live else passed
         new = drop_passed(chunk, passed) if passed else chunk
-        return fade(old[done:] if done < len(old) else old[-1:], new)
+        left = old[done:] if done < len(old) else old[-1:]
+        return fade(left, catch_up(left, new))
 
     def wait(self) -> None:
         """Let the rest of the policy's thinking pass, if the arm is at rest."""
