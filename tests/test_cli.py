@@ -102,6 +102,10 @@ def test_all_tasks_and_lists_with_commas():
         (("eval", "--tasks", "lamp_on", "lamp_on"), "name each once"),
         (("robustness", "--tasks", "lamp_on", "lamp_on"), "name each once"),
         (("train-controller", "--demos", "x", "./x", "--out", "y"), "name each once"),
+        (
+            ("train-controller", "--demos", "x", "--held-out", "./x", "--out", "y"),
+            "of which it learns",
+        ),
         (("demo", "--episodes", "1000000000"), "give 1 to 1000000"),
         (("demo", "--episodes", "1000000"), "2400.0 GB will be written"),
         (("eval", "--backend", "arm", "--arm.calibration", "c"), "knows its own cameras"),

@@ -57,15 +57,20 @@ def painters(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope="module")
+def held_out(demos, tmp_path_factory):
+    return shutil.copytree(demos, tmp_path_factory.mktemp("data") / "held_out")
+
+
 @pytest.fixture
-def config(demos, painters):
+def config(demos, held_out, painters):
     """A controller with spheres that learns from everything but DAgger."""
     return ControllerRunConfig(
         network=TINY_CONTROLLER,
         tasks=("push_button",),
         demos=(str(demos),),
         other_demos=(str(demos),),
-        held_out=str(demos),
+        held_out=str(held_out),
         motions=3,
         drawings=3,
         perturbed_states=2,
@@ -118,7 +123,7 @@ def test_other_models_other_demonstrations_and_settings_are_refused_by_name(
         with pytest.raises(UserError, match=f"was made from {named}"):
             train_controller(out, replace(config, **change))
     copy = shutil.copytree(demos, tmp_path / "demos")
-    same = {"demos": (str(copy),), "held_out": str(copy), "drawn_by": str(painters / "1/../0")}
+    same = {"demos": (str(copy),), "drawn_by": str(painters / "1/../0")}
     train_controller(out, replace(config, **same))  # the same content in other places
     (picture, *_) = sorted(copy.rglob("*.png"))
     picture.write_bytes(picture.read_bytes() + b" ")

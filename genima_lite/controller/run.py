@@ -9,7 +9,6 @@ other data or other models it is refused.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -32,7 +31,7 @@ from genima_lite.controller.decisions import (
 from genima_lite.controller.keypoint_pretraining import KeypointPretraining
 from genima_lite.controller.sources import DecisionSource, DemoSource, MotionSource, Samples
 from genima_lite.controller.train import train
-from genima_lite.datasets.demonstrations import recorded
+from genima_lite.datasets.demonstrations import check_sets, recorded
 from genima_lite.datasets.motions import motion_kind
 from genima_lite.datasets.recovery_starts import MakePolicy
 from genima_lite.datasets.shards import Shards, shards_for
@@ -136,8 +135,8 @@ class ControllerRunConfig:
         if self.network.future and self.sources != ["demonstrations"]:
             raise UserError("a controller that follows future views learns from demonstrations")
         named_once("tasks", self.tasks)
-        for name in ("demos", "other_demos", "kept"):
-            named_once(name, [os.path.realpath(folder) for folder in getattr(self, name)])
+        learned = {name: getattr(self, name) for name in ("demos", "other_demos", "kept")}
+        check_sets(self.held_out, **learned)
         self._check_drawings()
         if self.keypoint_pretraining is not None and not self.network.spheres:
             raise UserError("a controller without spheres has no keypoint_pretraining; set it off")

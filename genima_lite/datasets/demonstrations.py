@@ -6,6 +6,7 @@ They are read from disk when they are needed. Those that begin beside the expert
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,9 +22,27 @@ from genima_lite.demos.picture_rules import drawing_fault, lens_fault, size_faul
 from genima_lite.demos.read import check_frame_count, image_folders, read_episode, read_sentences
 from genima_lite.errors import UserError
 from genima_lite.observation import Demo
+from genima_lite.schema import named_once
 from genima_lite.targets.horizon import HORIZON, decision_frames
 from genima_lite.targets.views import demo_targets
 from genima_lite.tiling import TILE_ORDER
+
+
+def check_sets(held_out: str | None, **learned: Sequence[str]) -> None:
+    """Refuse a dataset that comes twice, or is learned from though it is held out.
+
+    Args:
+        held_out: folder of the dataset that results are measured on, if there is one.
+        learned: folders by what they are for.
+
+    Raises:
+        UserError: see above.
+    """
+    for name, folders in learned.items():
+        places = [os.path.realpath(folder) for folder in folders]
+        named_once(name, places)
+        if held_out is not None and os.path.realpath(held_out) in places:
+            raise UserError(f"held_out is {held_out}, of which it learns; take another set")
 
 
 @dataclass(frozen=True)

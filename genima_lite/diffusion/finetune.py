@@ -8,7 +8,6 @@ other data or another base model it is refused.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from genima_lite import provenance
-from genima_lite.datasets.demonstrations import read_demos, recorded
+from genima_lite.datasets.demonstrations import check_sets, read_demos, recorded
 from genima_lite.datasets.recovery_starts import MakePolicy
 from genima_lite.datasets.shards import Shards, shards_for
 from genima_lite.datasets.source import check_weights, weights_of
@@ -149,11 +148,8 @@ class FinetuneConfig:
         if (self.dagger > 0) != (self.dagger_by is not None):
             raise UserError("dagger and dagger_by belong together: how many, and whose decisions")
         check_weights(weights_of(self.mixture), self.sources)
-        demos = [os.path.realpath(folder) for folder in self.demos]
-        if self.held_out is not None and os.path.realpath(self.held_out) in demos:
-            raise UserError(f"held_out is {self.held_out}, of which it learns; take another set")
         named_once("tasks", self.tasks)
-        named_once("demos", demos)
+        check_sets(self.held_out, demos=self.demos)
 
     @property
     def sources(self) -> list[str]:
