@@ -19,6 +19,7 @@ from genima_lite.diffusion.components import (
     encode_pictures,
     encode_prompts,
     encode_sentences,
+    latent_side,
     predict,
 )
 from genima_lite.diffusion.metadata import METADATA, load_metadata
@@ -148,7 +149,7 @@ class DiffusionAgent:
         return self._text[prompt]
 
     def _noise(self, shape: tuple[int, ...], seed: int) -> torch.Tensor:
-        factor = 2 ** (len(self.components.vae.config.block_out_channels) - 1)
+        factor = latent_side(self.components.vae.config)
         channels = self.components.unet.config.out_channels
         size = (1, channels, shape[0] // factor, shape[1] // factor)
         generator = torch.Generator().manual_seed(seed)

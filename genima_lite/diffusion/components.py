@@ -79,8 +79,12 @@ class Components:
     @property
     def picture_multiple(self) -> int:
         """Pixels by which the sides of a tiled picture must be divisible."""
-        levels = len(self.unet.config.block_out_channels) - 1
-        return 2 ** (len(self.vae.config.block_out_channels) - 1 + levels)
+        return latent_side(self.vae.config) * 2 ** (len(self.unet.config.block_out_channels) - 1)
+
+
+def latent_side(autoencoder: Any) -> int:
+    """Return how many pixels along each side one latent is, from an autoencoder's configuration."""
+    return int(2 ** (len(autoencoder.block_out_channels) - 1))
 
 
 def check_size(components: Components, *sides: int) -> None:
@@ -231,8 +235,7 @@ def _told(
         return None
     if sentence is None:
         raise ValueError("Stable Diffusion XL needs the features of the whole prompt")
-    factor = 2 ** (len(components.vae.config.block_out_channels) - 1)
-    size = [factor * side for side in noisy.shape[-2:]]
+    size = [latent_side(components.vae.config) * side for side in noisy.shape[-2:]]
     sizes = torch.tensor([*size, 0, 0, *size], device=noisy.device).expand(len(noisy), -1)
     return {"text_embeds": sentence, "time_ids": sizes}
 

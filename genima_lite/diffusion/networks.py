@@ -24,6 +24,7 @@ from genima_lite.diffusion.components import (
     encode_pictures,
     encode_prompts,
     encode_sentences,
+    latent_side,
     predict,
 )
 from genima_lite.diffusion.folder import (
@@ -138,17 +139,11 @@ def load_decoder(folder: Path, base: Any, dtype: torch.dtype = torch.float32) ->
     path, values = folder / "config.json", read_config(home, name, "config.json", kind)
     check_depth(path, values, len(weights.tensors))
     network = _made(path, lambda: diffusers.AutoencoderTiny.from_config(values))
-    ours, theirs = (
-        (config.latent_channels, 2 ** (len(widths) - 1))
-        for config, widths in (
-            (network.config, network.config.decoder_block_out_channels),
-            (base, base.block_out_channels),
-        )
-    )
-    if ours != theirs:
+    own, wanted = ((each.latent_channels, latent_side(each)) for each in (network.config, base))
+    if own != wanted:
         raise UserError(
-            f"{path}: decodes {ours[0]} channels, {ours[1]} pixels each; the model's latents have "
-            f"{theirs[0]} channels, {theirs[1]} pixels each"
+            f"{path}: decodes {own[0]} channels, {own[1]} pixels each; the model's latents have "
+            f"{wanted[0]} channels, {wanted[1]} pixels each"
         )
     _check_fit(kind, weights, network)
     _fill(kind, network, _files(weights), dtype)
