@@ -236,7 +236,7 @@ def _line(file: IO[bytes]) -> bytes:
 
 def left(marks: list[str], grace: float = GRACE) -> list[str]:
     """Return a sentence for each process of earlier starts that does not end within seconds."""
-    until = time.monotonic() + grace * max(1.0, os.getloadavg()[0])
+    until = time.monotonic() + grace * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     while (found := running(marks)) and time.monotonic() < until:
         time.sleep(0.05)
     for process in found:
