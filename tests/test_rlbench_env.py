@@ -24,6 +24,7 @@ from genima_lite.errors import Lost, NotReady, UserError
 from genima_lite.evaluation.rollout import evaluate
 from genima_lite.panda import HOME, Unreachable
 from genima_lite.policies.api import PolicyFactory
+from genima_lite.seeds import training_seed
 from genima_lite.targets.expert_targets import ExpertTargets
 from tests.on_the_double import events, processes_of
 
@@ -281,6 +282,18 @@ def test_demonstrations_are_collected_and_read(double, tmp_path):
         success, deviation = replay_demo(env, demo, tmp_path)
         assert success
         assert deviation < 1e-3
+
+
+def test_seeds_of_a_collection_may_be_wide(double):
+    wide = training_seed(3000, 0)
+    with closing(RLBenchEnv(EnvSpec(TASK, ("front",), 16, backend="rlbench"), QUICK)) as env:
+        drawn = []
+        for seed in (wide, wide, wide + 2**32, wide % 2**32):
+            env.reset(seed=seed)
+            drawn.append(env.observation.task_low_dim_state)
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])
+    assert not np.array_equal(drawn[0], drawn[3])
 
 
 def outcomes(results):

@@ -125,7 +125,7 @@ class RLBenchEnv:
         if demo:
             self.random_state = tuple(demo.random_seed)
         else:
-            self.random_state = tuple(np.random.RandomState(seed).get_state())
+            self.random_state = _state_of(seed)
         self._demo = demo
         self._begin()
         sentences = self._sentences[self._variation]
@@ -311,6 +311,13 @@ def _check(spec: EnvSpec) -> None:
     if spec.sentences is not None:
         raise UserError("RLBench says its own sentences: leave sentences away")
     check_colosseum(spec.perturbations, spec.strength)
+
+
+def _state_of(seed: int | None) -> tuple[Any, ...]:
+    """Return the state of NumPy's global generator for a seed, which may have over 32 bits."""
+    wide = seed is not None and seed >= 2**32
+    words = [seed % 2**32, seed >> 32] if wide else seed  # type: ignore[operator]
+    return tuple(np.random.RandomState(words).get_state())
 
 
 def _variation_of(demo: Demo) -> int:
