@@ -57,12 +57,16 @@ class Pictures:
     def put(self, observation: Any, memory: mmap.mmap) -> None:
         """Copy an RLBench observation's pictures into the memory.
 
-        A live mask comes as float32, its handles made of bytes divided and multiplied by 255.
+        A live mask comes as float32, its handles made of bytes divided and multiplied by 255. A
+        live depth at the far plane may be 1.0000005, which no file takes.
         """
         for name, shape, dtype, offset in self.places():
             picture = getattr(observation, name)
-            there = np.ndarray(shape, dtype, memory, offset)
-            there[...] = np.rint(picture) if dtype == np.int32 else picture
+            if dtype == np.int32:
+                picture = np.rint(picture)
+            elif dtype == np.float32:
+                picture = np.clip(picture, 0.0, 1.0)
+            np.ndarray(shape, dtype, memory, offset)[...] = picture
 
     def take(self, observation: Observation, memory: mmap.mmap) -> None:
         """Copy the pictures out of the memory into an observation."""

@@ -60,7 +60,9 @@ class VisionSensor(Object):
 
     def capture_depth(self, in_meters=False):
         event("render", f"{self.name} depth")
-        return np.full(self.size[::-1], 0.5, np.float32)
+        depth = np.full(self.size[::-1], 0.5, np.float32)
+        depth[0] = np.float32(1.0 + 2**-21)  # seen live, where nothing is nearer than the far plane
+        return depth
 
     def set_resolution(self, resolution):
         self.size = tuple(resolution)
