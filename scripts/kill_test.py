@@ -331,14 +331,23 @@ def _timeless(value: Any) -> Any:
     return [_timeless(each) for each in value] if isinstance(value, list) else value
 
 
-def make_inputs(folder: Path) -> dict[str, str]:
-    """Make demonstrations, a base model and a baseline, all tiny; return their folders by name."""
-    from genima_lite.diffusion.base import build_base, preset
+def make_inputs(folder: Path, names: list[str]) -> dict[str, str]:
+    """Make what some commands need of demonstrations, a base model and a baseline, all tiny.
 
+    Return the folders of all three, by name.
+    """
     named = {name: str(folder / name) for name in ("demos", "base", "act")}
-    build_base(preset("tiny", 64)).save_pretrained(named["base"])
-    recorded = ("collect", "--out", "{out}", *SMALL, "--episodes", "2")
-    for name, arguments in (("demos", recorded), ("act", COMMANDS["train-controller"])):
+    needed = {word for name in names for word in COMMANDS[name]}
+    if "{base}" in needed:
+        from genima_lite.diffusion.base import build_base, preset
+
+        build_base(preset("tiny", 64)).save_pretrained(named["base"])
+    makes: list[tuple[str, tuple[str, ...]]] = []
+    if needed & {"{demos}", "{act}"}:
+        makes.append(("demos", ("collect", "--out", "{out}", *SMALL, "--episodes", "2")))
+    if "{act}" in needed:
+        makes.append(("act", COMMANDS["train-controller"]))
+    for name, arguments in makes:
         words = [word.replace("{out}", named[name]) for word in filled(arguments, named)]
         subprocess.run([sys.executable, "-m", "genima_lite", *words], check=True, stdout=sys.stderr)
     return named
@@ -364,7 +373,7 @@ def main() -> int:
     todo = [name for name in given.commands if not went_well(given.log, {"command": name, **what})]
     wrong = 0
     with tempfile.TemporaryDirectory() as scratch:
-        named = make_inputs(Path(scratch) / "inputs") if todo else {}
+        named = make_inputs(Path(scratch) / "inputs", todo)
         for name in todo:
             test = KillTest(filled(COMMANDS[name], named), Path(scratch) / name, given.kills,
                             given.seed)  # fmt: skip
