@@ -25,9 +25,11 @@ $(READY): pyproject.toml scripts/constraints.txt scripts/setup.sh
 	@touch $@
 
 # GENIMA_FAST=1 shortens loops in notebooks; it changes nothing else. One thread a process: the
-# processes share the cores.
+# processes share the cores. Files come in the order of tests/conftest.py: xdist's own has those
+# with the fewest tests last, and these are the longest.
 test: $(READY)  ## run all tests, the notebooks included
-	GENIMA_FAST=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
+	GENIMA_FAST=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile \
+		--no-loadscope-reorder $(ARGS)
 
 lint: $(READY)  ## check style, formatting and types
 	$(BIN)/ruff check .
