@@ -26,7 +26,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 MARK = "GENIMA_KILL_TEST"
-PAUSE, PAUSE_REAL = 8.0, 40.0
+PAUSE, PAUSE_REAL = 8.0, 25.0
 """Seconds, the longest time between two kills: a real simulator alone needs 5 to start."""
 WORKER = b"genima_lite.envs.rlbench.worker"
 DOUBLE = {

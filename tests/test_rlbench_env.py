@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from contextlib import closing
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from genima_lite.envs.rlbench.client import RLBenchEnv
 from genima_lite.envs.rlbench.process import Seconds, SimulatorError, worker_environment
 from genima_lite.errors import Lost, NotReady, UserError
 from genima_lite.evaluation.rollout import evaluate
-from genima_lite.panda import HOME, Unreachable
+from genima_lite.panda import HOME, UPPER, Unreachable
 from genima_lite.policies.api import PolicyFactory
 from genima_lite.seeds import training_seed
 from genima_lite.targets.expert_targets import ExpertTargets
@@ -294,6 +295,19 @@ def test_seeds_of_a_collection_may_be_wide(double):
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert not np.array_equal(drawn[0], drawn[2])
     assert not np.array_equal(drawn[0], drawn[3])
+
+
+def test_commands_that_are_rounded_beyond_a_limit_need_no_warning(double):
+    beyond = HOLD.copy()
+    with closing(made()) as env:
+        env.reset(seed=1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            beyond[0, 6] = UPPER[6] + 1e-6
+            env.execute(beyond)
+        beyond[0, 6] = UPPER[6] + 0.1
+        with pytest.warns(UserWarning, match="outside the arm's limits"):
+            env.execute(beyond)
 
 
 def outcomes(results):

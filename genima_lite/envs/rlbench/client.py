@@ -28,6 +28,8 @@ ATTEMPTS = 5
 """How often RLBench's expert may try to solve one scene; its planner has chance of its own."""
 
 _LOW, _HIGH = np.append(panda.LOWER, 0.0), np.append(panda.UPPER, 1.0)
+_ROUNDED = 1e-3
+"""Radians, beyond a limit, that go without a warning: RLBench's commands are rounded so."""
 _OPTIONS = ("variation", "demo")
 
 
@@ -296,7 +298,7 @@ class RLBenchEnv:
     def _within_limits(self, actions: np.ndarray) -> np.ndarray:
         """Return actions (n, 8) within the limits."""
         inside = np.clip(actions, _LOW, _HIGH)
-        if (inside != actions).any() and not self._warned:
+        if np.abs(inside - actions).max() > _ROUNDED and not self._warned:
             self._warned = True
             warnings.warn("actions are outside the arm's limits: clipped", stacklevel=3)
         return inside
