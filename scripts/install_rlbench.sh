@@ -151,6 +151,8 @@ install_packages() {
     if ! is_there rlbench; then
         say "RLBench"
         run "$PY" -m pip install --quiet --no-cache-dir --no-deps "$ROOT/RLBench"
+        # It installs its tests as a package named `tests`, which hides every other one.
+        [ "$MODE" = dry ] || rm -rf "$(packages_folder)/tests"
     fi
 }
 
