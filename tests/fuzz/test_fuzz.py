@@ -30,11 +30,11 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 def test_no_damaged_input_does_harm():
     """Each is refused with a sentence, is harmless, or is accepted for a reason that is written."""
-    words = [sys.executable, "-m", "tests.fuzz", "--variants", "200", "--seed", "1"]
+    words = [sys.executable, "-m", "tests.fuzz", "--variants", "120", "--seed", "1"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
-    assert "200 variants, seed 1: 0 wrong" in done.stdout
+    assert "120 variants, seed 1: 0 wrong" in done.stdout
 
 
 @pytest.fixture
