@@ -317,8 +317,9 @@ def _check(spec: EnvSpec) -> None:
 
 def _state_of(seed: int | None) -> tuple[Any, ...]:
     """Return the state of NumPy's global generator for a seed, which may have over 32 bits."""
-    wide = seed is not None and seed >= 2**32
-    words = [seed % 2**32, seed >> 32] if wide else seed  # type: ignore[operator]
+    words: int | list[int] | None = seed
+    if seed is not None and seed >= 2**32:
+        words = [seed >> at & 0xFFFFFFFF for at in range(0, seed.bit_length(), 32)]
     return tuple(np.random.RandomState(words).get_state())
 
 
